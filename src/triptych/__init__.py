@@ -1,0 +1,49 @@
+"""Triptych trains, compares and explains MLP, CNN and RNN, and puts claims about them to the test.
+
+Names are loaded when they are first used: ``import triptych`` loads neither PyTorch nor
+scikit-learn.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from triptych.api import run
+    from triptych.runner import Setting, StudyResult, read_result
+    from triptych.spec import StudySpec, parse_study, read_study
+    from triptych.studies import find_study
+
+_HOMES = {
+    "Setting": "runner",
+    "StudyResult": "runner",
+    "StudySpec": "spec",
+    "find_study": "studies",
+    "parse_study": "spec",
+    "read_result": "runner",
+    "read_study": "spec",
+    "run": "api",
+}
+
+__all__ = [
+    "Setting",
+    "StudyResult",
+    "StudySpec",
+    "find_study",
+    "parse_study",
+    "read_result",
+    "read_study",
+    "run",
+]
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOMES:
+        return getattr(import_module(f"triptych.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'triptych' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

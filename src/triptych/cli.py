@@ -1,0 +1,175 @@
+"""The command line: parse, call, print."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from triptych import __version__
+from triptych.errors import SpecError, TriptychError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from triptych.runner import StudyResult
+    from triptych.spec import StudySpec
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived; not an Exception, so that nothing swallows it."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, as every other error does."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of printing the usage and leaving."""
+        raise SpecError(f"{message}. See '{self.prog} --help'.")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    parser = _Parser(
+        prog="triptych",
+        description="Train, compare and explain MLP, CNN and RNN, and put claims to the test.",
+    )
+    parser.add_argument("--version", action="version", version=f"triptych {__version__}")
+    common = _Parser(add_help=False)
+    common.add_argument("--debug", action="store_true", help="show tracebacks")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", parents=[common], help="run a study and write its page")
+    run.add_argument("study", metavar="STUDY", help="'paper', or the path of a study.toml")
+    run.add_argument("--scale", help="the study's scale: quick (default) or full for 'paper'")
+    run.add_argument("--seeds", type=_count, help="runs of every arm, instead of the study's")
+    run.add_argument("--data-dir", type=Path, help="folder of CIFAR-10 in the binary layout")
+    run.add_argument("--out", type=Path, help="folder of runs and page; finished runs are kept")
+    run.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    run.set_defaults(call=_run)
+
+    report = commands.add_parser("report", parents=[common], help="write the page of a study again")
+    report.add_argument("run", metavar="RUN", type=Path, help="folder of a study")
+    report.set_defaults(call=_report)
+
+    data = commands.add_parser("data", parents=[common], help="fetch a data set into the cache")
+    data.add_argument("name", metavar="NAME", choices=("cifar10",), help="cifar10")
+    data.add_argument("--data-dir", type=Path, help="where to put it, instead of the cache")
+    data.set_defaults(call=_data)
+    return parser
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError(text)
+    return value
+
+
+_count.__name__ = "number of seeds"  # argparse's message names the type
+
+
+def _run(options: argparse.Namespace) -> None:
+    from triptych.live import Watcher
+    from triptych.records import StudyFolder
+    from triptych.runner import Setting, default_folder, execute_study, read_result
+
+    study = _study(options)
+    folder = StudyFolder(options.out or default_folder(options.study, study))
+    setting = Setting(options.data_dir, options.device)
+    console = _console()
+    scale = f", {study.scale} scale" if study.scale else ""
+    console.print(
+        f"{study.title}\n{len(study.arms)} arms, {study.seeds} seeds{scale}; kept in {folder.path}",
+        highlight=False,
+    )
+    try:
+        Watcher(study, console).watch(execute_study(study, folder, setting))
+    except (KeyboardInterrupt, Terminated):
+        print(f"stopped; finished runs are kept in {folder.path}, the same command goes on",
+              file=sys.stderr)  # fmt: skip
+        raise
+    _show(read_result(folder.path), console)
+
+
+def _study(options: argparse.Namespace) -> StudySpec:
+    from dataclasses import replace
+
+    from triptych.studies import find_study
+
+    study = find_study(options.study, options.scale)
+    return replace(study, seeds=options.seeds) if options.seeds else study
+
+
+def _report(options: argparse.Namespace) -> None:
+    from triptych.runner import read_result
+
+    _show(read_result(options.run), _console())
+
+
+def _show(result: StudyResult, console: Console) -> None:
+    from triptych.records import StudyFolder
+    from triptych.report import study_tables
+
+    page = StudyFolder(result.record.folder).write_report(result.to_html())
+    for table in study_tables(result.record, result.verdicts):
+        console.print(table)
+    console.print(f"The page: {page}", highlight=False, soft_wrap=True)
+
+
+def _data(options: argparse.Namespace) -> None:
+    from triptych.data import fetch_cifar10
+
+    print(f"CIFAR-10 is in {fetch_cifar10(options.data_dir)}")
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    class Piped(Console):
+        def on_broken_pipe(self) -> None:
+            # rich would leave with code 1; a reader that has what it wanted is no error.
+            raise BrokenPipeError
+
+    # A pipe has no width of its own; 100 columns keep a table's rows whole.
+    return Console() if sys.stdout.isatty() else Piped(width=100)
+
+
+def _on_terminate(*_: object) -> None:
+    # A second signal ends at once.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    raise Terminated
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and exit with its code.
+
+    Exit codes: 0 done, 2 wrong option or study, 3 data, 4 run folder or disk, 5 unsafe file,
+    6 diverged, 130 interrupted, 143 terminated.
+    """
+    sys.exit(_guarded(sys.argv[1:] if arguments is None else arguments))
+
+
+def _guarded(arguments: list[str]) -> int:
+    signal.signal(signal.SIGTERM, _on_terminate)
+    try:
+        options = build_parser().parse_args(arguments)
+        options.call(options)
+        sys.stdout.flush()
+    except TriptychError as error:
+        if "--debug" in arguments:
+            raise
+        print(f"triptych: {' '.join(str(error).split())}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except Terminated:
+        return 143
+    except BrokenPipeError:
+        # The reader, such as `head`, has what it wanted.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return 0

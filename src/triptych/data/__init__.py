@@ -1,0 +1,44 @@
+"""From a spec to a data set that is ready for training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import assert_never
+
+from triptych.contracts import Dataset
+from triptych.data.cifar10 import fetch_cifar10, find_cifar10, load_cifar10
+from triptych.data.digits import load_digits_pictures
+from triptych.data.palindromes import load_palindromes
+from triptych.data.toys import load_toy
+from triptych.spec import Cifar10Spec, DataSpec, DigitsSpec, PalindromeSpec, ToySpec
+
+__all__ = ["fetch_cifar10", "find_cifar10", "load"]
+
+
+def load(spec: DataSpec, seed: int, data_dir: Path | None = None) -> Dataset:
+    """Return the data set of `spec` for one seed of a study.
+
+    Parameters
+    ----------
+    spec : DataSpec
+    seed : int
+        Fixes the draw and the split, the same for every arm.
+    data_dir : Path, optional
+        Where CIFAR-10 is; see `triptych.data.cifar10.find_cifar10`.
+
+    Raises
+    ------
+    DataError, UnsafeFileError
+        If files that were named cannot be used.
+    """
+    match spec:
+        case ToySpec():
+            return load_toy(spec, seed)
+        case DigitsSpec():
+            return load_digits_pictures(spec, seed)
+        case Cifar10Spec():
+            return load_cifar10(spec, seed, data_dir)
+        case PalindromeSpec():
+            return load_palindromes(spec, seed)
+        case _:
+            assert_never(spec)

@@ -1,0 +1,125 @@
+"""Decimal palindromes: from all digits but the last, predict the last.
+
+The paper's source draws a number below ``10 ** half`` and takes its digits, which overflows for
+long strings. Here the digits themselves are drawn, so that any length works.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from triptych.contracts import Array, Dataset, IntArray, Split, stream
+from triptych.data.fingerprints import fingerprint
+from triptych.spec import PalindromeSpec
+
+# Up to here all strings are listed and divided; beyond, a clash is rare and drawn again.
+_LISTABLE = 1_000_000
+_HELD_OUT = 0.2
+
+
+def load_palindromes(spec: PalindromeSpec, seed: int) -> Dataset:
+    """Return palindromes of one length: x uint8 (N, T - 1), y int64 (N,), ten classes.
+
+    Parameters
+    ----------
+    spec : PalindromeSpec
+    seed : int
+        Draws the strings, with replacement, and chooses which are held out.
+    """
+    rng = stream(seed, "draw")
+    half = (spec.length + 1) // 2
+    if spec.split == "paper" or half == 1:
+        halves = [rng.integers(0, 10, (n, half), dtype=np.uint8) for n in _sizes(spec)]
+    elif 10**half <= _LISTABLE:
+        halves = _divided(spec, half, rng)
+    else:
+        halves = _redrawn(spec, half, rng)
+    train, test = (_split(mirror(h_NH, spec.length)) for h_NH in halves)
+    return Dataset(
+        name=f"palindromes T={spec.length}",
+        train=train,
+        test=test,
+        classes=tuple(map(str, range(10))),
+        kind="sequences",
+        fingerprint=fingerprint(train, test),
+        notes=_notes(spec, half, *halves),
+    )
+
+
+def mirror(half_NH: Array, length: int) -> Array:
+    """Return the palindromes (N, length) whose first halves (N, ceil(length / 2)) are given."""
+    mirrored = half_NH[:, ::-1]
+    return np.concatenate([half_NH, mirrored[:, length % 2 :]], axis=1)
+
+
+def _sizes(spec: PalindromeSpec) -> tuple[int, int]:
+    return spec.train_size, spec.test_size
+
+
+def _split(strings_NT: Array) -> Split:
+    return Split(strings_NT[:, :-1], strings_NT[:, -1].astype(np.int64))
+
+
+def _divided(spec: PalindromeSpec, half: int, rng: np.random.Generator) -> list[Array]:
+    """Hold out a fifth of the strings of every class, then draw from both parts."""
+    per_class = 10 ** (half - 1)
+    held = max(1, round(_HELD_OUT * per_class))
+    # A string's number is its first half read as a number, so its first digit is its class.
+    orders = np.stack([c * per_class + rng.permutation(per_class) for c in range(10)])
+    parts = (orders[:, held:].ravel(), orders[:, :held].ravel())
+    drawn = [rng.choice(part, n) for part, n in zip(parts, _sizes(spec), strict=True)]
+    return [digits_of(numbers, half) for numbers in drawn]
+
+
+def digits_of(numbers_N: IntArray, count: int) -> Array:
+    """Return the decimal digits of numbers, uint8 (N, count), most significant first."""
+    powers = 10 ** np.arange(count - 1, -1, -1)
+    return (numbers_N[:, None] // powers % 10).astype(np.uint8)
+
+
+def _redrawn(spec: PalindromeSpec, half: int, rng: np.random.Generator) -> list[Array]:
+    """Draw both parts, and draw a test string again while it is in the training set."""
+    train = rng.integers(0, 10, (spec.train_size, half), dtype=np.uint8)
+    test = rng.integers(0, 10, (spec.test_size, half), dtype=np.uint8)
+    known = np.unique(_keys(train))
+    while (clashes := np.isin(_keys(test), known)).any():
+        test[clashes] = rng.integers(0, 10, (int(clashes.sum()), half), dtype=np.uint8)
+    return [train, test]
+
+
+def _keys(half_NH: Array) -> Array:
+    """Return one comparable value for each row: its first 16 digits as an integer.
+
+    Two rows that share them count as the same string, which only makes the held-out set
+    stricter.
+    """
+    digits = half_NH[:, :16].astype(np.int64)
+    return digits @ 10 ** np.arange(digits.shape[1], dtype=np.int64)
+
+
+def _notes(spec: PalindromeSpec, half: int, train: Array, test: Array) -> tuple[str, ...]:
+    """Say what chance alone makes of the two sets; long strings never meet twice."""
+    if half > 16:
+        return ()
+    name = f"Palindromes of length {spec.length}"
+    if half == 1:
+        return (
+            f"{name}: there are only 10, one of each class, so none can be held out; "
+            "training and test share them all.",
+        )
+    notes = []
+    in_paper = spec.split == "paper"
+    if in_paper:
+        shared = float(np.isin(_keys(test), _keys(train)).mean())
+        notes.append(
+            f"{name}: drawn from all {10**half:,} strings as in the paper; {shared:.0%} of the "
+            "test strings are in the training set too."
+        )
+    available = 10**half if in_paper else round((1 - _HELD_OUT) * 10**half)
+    if spec.train_size > 10 * available:
+        notes.append(
+            f"{name}: {spec.train_size:,} training draws of {available:,} distinct strings, so "
+            "training accuracy can be memory; the test strings are "
+            f"{'shared' if in_paper else 'others'}."
+        )
+    return tuple(notes)

@@ -1,0 +1,68 @@
+"""Which engine and device compute an arm, and the learner they make of it."""
+
+from __future__ import annotations
+
+import os
+
+from triptych.contracts import Dataset, Learner, stream
+from triptych.errors import SpecError
+from triptych.models import MLPNumpy, cost_on, create_torch, initial_weights
+from triptych.records import environment
+from triptych.spec import ArmSpec, MLPSpec
+from triptych.training import NumpyLearner
+
+# Below this many multiply-adds a step, a call into PyTorch costs more than the arithmetic.
+_NUMPY_BELOW = 50_000
+
+
+def choose_engine(arm: ArmSpec, data: Dataset) -> tuple[str, str]:
+    """Return the engine that computes `arm`, and how to call it in a table."""
+    if arm.engine != "auto":
+        return arm.engine, arm.engine
+    batch = arm.train.batch_size or len(data.train)
+    small = batch * cost_on(arm.network, data).flops < 2 * _NUMPY_BELOW
+    if isinstance(arm.network, MLPSpec) and small:
+        return "numpy", "numpy (chosen: calls would cost more than the arithmetic)"
+    return "torch", "torch (chosen: large enough to pay for its calls)"
+
+
+def choose_device(asked: str, engine: str) -> str:
+    """Return the device that `engine` computes on.
+
+    Raises
+    ------
+    SpecError
+        If a GPU was asked for and there is none.
+    """
+    if engine == "numpy" or asked == "cpu":
+        return "cpu"
+    import torch
+
+    if asked == "cuda" and not torch.cuda.is_available():
+        raise SpecError("device: cuda is not available; use --device cpu.")
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def create_learner(arm: ArmSpec, engine: str, data: Dataset, seed: int, device: str) -> Learner:
+    """Return the network of `arm` with its optimiser, bound to the training rows of `data`."""
+    weights = initial_weights(arm.network, data, stream(seed, "weights"))
+    weights = {name: w.astype(arm.train.dtype) for name, w in weights.items()}
+    masks = stream(seed, "dropout")
+    if engine == "numpy":
+        assert isinstance(arm.network, MLPSpec)  # ArmSpec lets nothing else pass
+        network = MLPNumpy(arm.network, weights)
+        return NumpyLearner(network, data.train, arm.train, data.standardization, masks)
+    from triptych.training.torch_learner import TorchLearner
+
+    module = create_torch(arm.network, weights, int(masks.integers(2**63)), device)
+    return TorchLearner(module, data.train, arm.train, data.standardization)
+
+
+def machine(engine: str, device: str) -> dict[str, str]:
+    """Return the environment that `engine` computes in; see `triptych.records.environment`."""
+    if engine == "numpy":
+        return environment(os.cpu_count() or 1, "cpu")
+    import torch
+
+    name = torch.cuda.get_device_name() if device == "cuda" else "cpu"
+    return environment(torch.get_num_threads(), name)

@@ -1,0 +1,193 @@
+"""What a terminal shows while a study runs: live where there is one, plain lines where not."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from triptych.records import DIVERGED, RunRecord
+from triptych.runner import RunEnded, RunStarted, RunTold, StudyEvent
+from triptych.spec import (
+    ArmSpec,
+    Cifar10Spec,
+    CNNSpec,
+    DigitsSpec,
+    PalindromeSpec,
+    RNNSpec,
+    StudySpec,
+    ToySpec,
+)
+from triptych.training import Evaluation, Notice, Progress
+
+# Seconds that a step costs before any of it is arithmetic, and arithmetic a second: only to
+# share out the time left among arms that have not run yet.
+_SECONDS_A_CALL = {"numpy": 3e-5, "torch": 1.5e-4, "auto": 1.5e-4}
+_FLOPS_A_SECOND = 1e11
+
+
+def guess_seconds(arm: ArmSpec) -> float:
+    """Return a rough guess of one run's seconds, from its spec alone."""
+    match arm.data:
+        case ToySpec():
+            rows = arm.data.n_samples
+        case DigitsSpec():
+            rows = arm.data.train_limit or 1437
+        case Cifar10Spec():
+            rows = arm.data.train_limit or 50_000
+        case PalindromeSpec():
+            rows = arm.data.train_size
+    calls = 1.0
+    flops = 1e6
+    if isinstance(arm.network, CNNSpec):
+        calls = 5.0 * len(arm.network.channels)
+        flops = 2e3 * sum(c * c for c in arm.network.channels)
+    elif isinstance(arm.network, RNNSpec) and isinstance(arm.data, PalindromeSpec):
+        calls = float(arm.data.length)
+        flops = 2.0 * arm.data.length * arm.network.hidden**2
+    steps = math.ceil(rows / (arm.train.batch_size or rows))
+    a_step = calls * _SECONDS_A_CALL[arm.engine] + 3 * flops * rows / steps / _FLOPS_A_SECOND
+    return arm.train.epochs * steps * a_step
+
+
+@dataclass
+class Forecast:
+    """How much of a study is done and how long the rest takes, corrected by what was measured."""
+
+    study: StudySpec
+    measured: dict[str, float] = field(default_factory=dict)
+    left: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.left = list(self.study.arms) * self.study.seeds
+
+    def ended(self, arm: str, seconds: float, *, kept: bool) -> None:
+        """Note that a run of `arm` took `seconds`, or had been there already."""
+        self.left.remove(arm)
+        if not kept:
+            self.measured[arm] = seconds
+
+    def seconds_left(self, share: float, elapsed: float) -> float:
+        """Return the seconds left when the present run is done to `share` after `elapsed`."""
+        present = self.left[0] if self.left else None
+        rest = sum(self._expected(arm) for arm in self.left[1:])
+        if present is None:
+            return 0.0
+        whole = elapsed / share if share > 0.02 else self._expected(present)
+        return rest + max(0.0, whole - elapsed)
+
+    def _expected(self, arm: str) -> float:
+        if arm in self.measured:
+            return self.measured[arm]
+        guessed = sum(guess_seconds(self.study.arms[name]) for name in self.measured)
+        ratio = sum(self.measured.values()) / guessed if guessed else 1.0
+        return guess_seconds(self.study.arms[arm]) * ratio
+
+
+def clock(seconds: float) -> str:
+    """Return seconds as ``m:ss``, or ``h:mm:ss``.
+
+    Examples
+    --------
+    >>> clock(75), clock(3700)
+    ('1:15', '1:01:40')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def label(study: StudySpec, arm: str) -> str:
+    """Return how tables call an arm."""
+    return study.arms[arm].label or arm
+
+
+class Watcher:
+    """Shows a study's events on a console.
+
+    Parameters
+    ----------
+    study : StudySpec
+    console : rich.console.Console
+        A terminal gets a live view; anything else one line for each run.
+    """
+
+    def __init__(self, study: StudySpec, console: Console) -> None:
+        self.study = study
+        self.console = console
+        self.forecast = Forecast(study)
+        self.started = self.run_started = time.perf_counter()
+        self.present: RunStarted | None = None
+        self.progress: Progress | None = None
+        self.evaluation: Evaluation | None = None
+
+    def watch(self, events: Iterable[StudyEvent]) -> None:
+        """Take all events and show them as they come."""
+        if not self.console.is_terminal:
+            for event in events:
+                self._take(event)
+            return
+        with Live(console=self.console, refresh_per_second=8, transient=True) as live:
+            for event in events:
+                self._take(event)
+                live.update(self.view())
+
+    def _take(self, event: StudyEvent) -> None:
+        match event:
+            case RunStarted():
+                self.present, self.progress, self.evaluation = event, None, None
+                self.run_started = time.perf_counter()
+            case RunTold(event=Progress() as progress):
+                self.progress = progress
+            case RunTold(event=Evaluation() as evaluation):
+                self.evaluation = evaluation
+            case RunTold(event=Notice() as notice):
+                self.console.print(f"note: {notice.text}", style="yellow", highlight=False)
+            case RunEnded():
+                elapsed = time.perf_counter() - self.run_started
+                self.forecast.ended(event.record.arm, elapsed, kept=event.kept)
+                self.console.print(self._ended(event.record, elapsed, kept=event.kept))
+
+    def _ended(self, record: RunRecord, elapsed: float, *, kept: bool) -> Text:
+        assert self.present is not None
+        place = f"[{self.present.number:>{len(str(self.present.total))}}/{self.present.total}]"
+        text = Text(f"{place} {label(self.study, record.arm)}, seed {record.seed}: ")
+        if record.status == DIVERGED:
+            return text.append(f"diverged, {record.error}", style="bold red")
+        train, test = (record.scores.get(f"{s}_accuracy") for s in ("train", "test"))
+        text.append(f"test accuracy {test:.3f}, train {train:.3f}")
+        text.append(", kept from before" if kept else f", {elapsed:.1f} s", style="dim")
+        return text
+
+    def view(self) -> Group:
+        """Return the live view: what runs, how far, loss and accuracy now, time left."""
+        if self.present is None:
+            return Group()
+        elapsed = time.perf_counter() - self.run_started
+        progress = self.progress
+        share = progress.step / progress.steps if progress else 0.0
+        arm = self.study.arms[self.present.arm]
+        row = Table.grid(padding=(0, 2))
+        loss = f"loss {progress.loss:.4f}" if progress else "loading"
+        scores = self.evaluation
+        accuracy = f"test accuracy {scores.test.accuracy:.3f}" if scores else ""
+        epoch = f"epoch {progress.epoch}/{arm.train.epochs}" if progress else ""
+        name = f"{label(self.study, self.present.arm)}, seed {self.present.seed}"
+        row.add_row(Text(name, style="bold"), ProgressBar(1.0, share, width=24), epoch)
+        row.add_row("", loss, accuracy)
+        done = self.present.number - 1
+        left = self.forecast.seconds_left(share, elapsed)
+        whole = Table.grid(padding=(0, 2))
+        whole.add_row(
+            f"run {self.present.number} of {self.present.total}",
+            ProgressBar(self.present.total, done + share, width=24),
+            f"{clock(time.perf_counter() - self.started)} so far, about {clock(left)} left",
+        )
+        return Group(row, whole)

@@ -1,0 +1,72 @@
+"""From a spec to a network: one file per architecture and engine.
+
+`create_torch` and the torch classes are imported only when asked for, so that a study of NumPy
+networks never loads PyTorch.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, assert_never
+
+import numpy as np
+
+from triptych.contracts import Dataset, Weights
+from triptych.models.costs import Cost, cost, cost_on
+from triptych.models.initial import cnn_weights, mlp_weights, rnn_weights
+from triptych.models.mlp_numpy import MLPNumpy
+from triptych.spec import CNNSpec, MLPSpec, NetworkSpec, RNNSpec
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["Cost", "MLPNumpy", "cost", "cost_on", "create_torch", "initial_weights"]
+
+
+def initial_weights(spec: NetworkSpec, data: Dataset, rng: np.random.Generator) -> Weights:
+    """Return the first weights of `spec` for the samples and classes of `data`, float64."""
+    classes = len(data.classes)
+    match spec:
+        case MLPSpec():
+            return mlp_weights(spec, math.prod(data.sample_shape), classes, rng)
+        case CNNSpec():
+            return cnn_weights(spec, data.sample_shape[0], classes, rng)
+        case RNNSpec():
+            return rnn_weights(spec, classes, classes, rng)
+        case _:
+            assert_never(spec)
+
+
+def create_torch(
+    spec: NetworkSpec, weights: Weights, dropout_seed: int, device: str = "cpu"
+) -> torch.nn.Module:
+    """Return the PyTorch network of `spec` with a copy of `weights`, in their dtype.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+    weights : Weights
+        As `initial_weights` gives them, cast to the dtype to train in.
+    dropout_seed : int
+        Seeds the generator of the dropout masks.
+    device : str
+        A torch device.
+    """
+    import torch
+
+    from triptych.models.cnn_torch import CNNTorch
+    from triptych.models.mlp_torch import MLPTorch
+    from triptych.models.rnn_torch import RNNTorch
+
+    network: torch.nn.Module
+    match spec:
+        case MLPSpec():
+            generator = torch.Generator(device).manual_seed(dropout_seed)
+            network = MLPTorch(spec, weights, generator)
+        case CNNSpec():
+            network = CNNTorch(spec, weights)
+        case RNNSpec():
+            network = RNNTorch(spec, weights)
+        case _:
+            assert_never(spec)
+    return network.to(device)

@@ -1,0 +1,80 @@
+"""What a network costs: parameters, and floating-point operations of one sample's forward pass.
+
+Only matrix products and convolutions are counted, a multiplication and an addition as two
+operations, as PyTorch's ``FlopCounterMode`` does. Forward and backward together take about three
+times as much.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import assert_never
+
+from triptych.contracts import Dataset
+from triptych.spec import CNNSpec, MLPSpec, NetworkSpec, RNNSpec
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Trainable parameters, and FLOPs of the forward pass of one sample."""
+
+    parameters: int
+    flops: int
+
+
+def cost(spec: NetworkSpec, sample_shape: tuple[int, ...], classes: int) -> Cost:
+    """Return what `spec` costs on samples of `sample_shape`.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+    sample_shape : tuple of int
+        ``(I,)``, or ``(C, H, W)`` for pictures, or ``(T,)`` symbols for an RNN, whose vocabulary
+        is as large as its set of classes.
+    classes : int
+
+    Examples
+    --------
+    >>> cost(MLPSpec(hidden=(20,)), (2,), 2)
+    Cost(parameters=102, flops=160)
+    """
+    match spec:
+        case MLPSpec():
+            return _mlp(spec, math.prod(sample_shape), classes)
+        case CNNSpec():
+            return _cnn(spec, sample_shape, classes)
+        case RNNSpec():
+            return _rnn(spec, sample_shape[0], classes)
+        case _:
+            assert_never(spec)
+
+
+def cost_on(spec: NetworkSpec, data: Dataset) -> Cost:
+    """Return what `spec` costs on the samples of `data`."""
+    return cost(spec, data.sample_shape, len(data.classes))
+
+
+def _mlp(spec: MLPSpec, inputs: int, classes: int) -> Cost:
+    sizes = (inputs, *spec.hidden, classes)
+    pairs = list(pairwise(sizes))
+    return Cost(sum((i + 1) * o for i, o in pairs), sum(2 * i * o for i, o in pairs))
+
+
+def _cnn(spec: CNNSpec, sample_shape: tuple[int, ...], classes: int) -> Cost:
+    channels, height, width = sample_shape
+    parameters = flops = 0
+    for layer, out in enumerate(spec.channels, start=1):
+        parameters += (channels * 9 + 1) * out + 2 * out  # convolution, then BatchNorm's pair
+        flops += 2 * channels * 9 * out * height * width
+        channels = out
+        if layer in spec.pool_after:
+            height, width = (height + 1) // 2, (width + 1) // 2  # window 3, stride 2, padding 1
+    return Cost(parameters + (channels + 1) * classes, flops + 2 * channels * classes)
+
+
+def _rnn(spec: RNNSpec, steps: int, classes: int) -> Cost:
+    hidden, vocabulary = spec.hidden, classes
+    parameters = (vocabulary + 1) * hidden + (hidden + 1) * hidden + (hidden + 1) * classes
+    return Cost(parameters, 2 * steps * hidden * (vocabulary + hidden) + 2 * hidden * classes)

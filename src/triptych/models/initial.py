@@ -1,0 +1,61 @@
+"""First weights of every network, drawn in NumPy so that all engines start from the same ones.
+
+Every weight and bias is uniform in ``±1/sqrt(fan_in)``, which is what ``torch.nn.Linear`` and
+``torch.nn.Conv2d`` draw by default; the paper's code leaves it to them.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import numpy as np
+
+from triptych.contracts import Array, Weights
+from triptych.spec import CNNSpec, MLPSpec, RNNSpec
+
+
+def uniform_fan_in(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int) -> Array:
+    """Return float64 of `shape`, uniform in ``±1/sqrt(fan_in)``."""
+    bound = 1.0 / math.sqrt(fan_in)
+    return rng.uniform(-bound, bound, size=shape)
+
+
+def mlp_weights(spec: MLPSpec, inputs: int, classes: int, rng: np.random.Generator) -> Weights:
+    """Return ``w1 (I, H), b1 (H,), w2, b2, ...`` in order."""
+    weights: Weights = {}
+    sizes = (inputs, *spec.hidden, classes)
+    for layer, (fan_in, out) in enumerate(pairwise(sizes), start=1):
+        weights[f"w{layer}"] = uniform_fan_in(rng, (fan_in, out), fan_in)
+        weights[f"b{layer}"] = uniform_fan_in(rng, (out,), fan_in)
+    return weights
+
+
+def cnn_weights(spec: CNNSpec, inputs: int, classes: int, rng: np.random.Generator) -> Weights:
+    """Return ``convK.weight (O, I, 3, 3)``, ``convK.bias``, ``normK.*``, ``head.*`` in order.
+
+    BatchNorm starts as the identity: weight 1, bias 0, running mean 0, running variance 1.
+    """
+    weights: Weights = {}
+    channels = inputs
+    for layer, out in enumerate(spec.channels, start=1):
+        weights[f"conv{layer}.weight"] = uniform_fan_in(rng, (out, channels, 3, 3), channels * 9)
+        weights[f"conv{layer}.bias"] = uniform_fan_in(rng, (out,), channels * 9)
+        weights[f"norm{layer}.weight"] = np.ones(out)
+        weights[f"norm{layer}.bias"] = np.zeros(out)
+        weights[f"norm{layer}.running_mean"] = np.zeros(out)
+        weights[f"norm{layer}.running_var"] = np.ones(out)
+        channels = out
+    weights["head.weight"] = uniform_fan_in(rng, (classes, channels), channels)
+    weights["head.bias"] = uniform_fan_in(rng, (classes,), channels)
+    return weights
+
+
+def rnn_weights(spec: RNNSpec, inputs: int, classes: int, rng: np.random.Generator) -> Weights:
+    """Return ``wx (V, H), bx, wh (H, H), bh, wy (H, C), by`` in order."""
+    weights: Weights = {}
+    hidden = spec.hidden
+    for name, fan_in, out in (("x", inputs, hidden), ("h", hidden, hidden), ("y", hidden, classes)):
+        weights[f"w{name}"] = uniform_fan_in(rng, (fan_in, out), fan_in)
+        weights[f"b{name}"] = uniform_fan_in(rng, (out,), fan_in)
+    return weights

@@ -1,0 +1,19 @@
+"""What happened: run folders, study folders, and the only code that writes to disk."""
+
+from triptych.records.environment import environment
+from triptych.records.files import make_folder, write_atomic
+from triptych.records.runs import DIVERGED, FINISHED, RunFolder, RunRecord, run_key
+from triptych.records.study import StudyFolder, StudyRecord
+
+__all__ = [
+    "DIVERGED",
+    "FINISHED",
+    "RunFolder",
+    "RunRecord",
+    "StudyFolder",
+    "StudyRecord",
+    "environment",
+    "make_folder",
+    "run_key",
+    "write_atomic",
+]

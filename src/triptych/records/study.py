@@ -1,0 +1,143 @@
+"""One folder a study: what was asked, and the folders of its runs."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from triptych.errors import RunError, SpecError
+from triptych.records.files import make_folder, write_atomic
+from triptych.records.runs import FINISHED, RunFolder, RunRecord
+from triptych.spec import StudySpec, parse_study, spec_id, write_study
+
+STUDY_FILE = "study.toml"
+REPORT_FILE = "report.html"
+LOCK_FILE = "lock"
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """A study and the runs of it that there are.
+
+    Attributes
+    ----------
+    study : StudySpec
+        At one scale.
+    runs : tuple of RunRecord
+        In the order of arms, then seeds.
+    folder : Path
+        Where it is kept.
+    """
+
+    study: StudySpec
+    runs: tuple[RunRecord, ...]
+    folder: Path
+
+    def of(self, arm: str) -> tuple[RunRecord, ...]:
+        """Return the runs of one arm, by seed."""
+        return tuple(run for run in self.runs if run.arm == arm)
+
+    def finished(self, arm: str) -> tuple[RunRecord, ...]:
+        """Return the runs of one arm that did not diverge, by seed."""
+        return tuple(run for run in self.of(arm) if run.status == FINISHED)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of any table must know of the data, each once."""
+        return tuple(dict.fromkeys(note for run in self.runs for note in run.notes))
+
+    @property
+    def seconds(self) -> float:
+        """Time spent in the training steps of all runs."""
+        return sum(run.seconds for run in self.runs)
+
+
+class StudyFolder:
+    """Keeps a study's file, its runs and its report.
+
+    Parameters
+    ----------
+    path : Path
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def start(self, study: StudySpec) -> None:
+        """Make the folder and write the study file.
+
+        Raises
+        ------
+        RunError
+            If the folder cannot be used, or is in use for something else.
+        """
+        known = (self.path / STUDY_FILE).exists()
+        if not known and self.path.is_dir() and any(self.path.iterdir()):
+            raise RunError(
+                f"cannot use {str(self.path)!r} as a run folder: it has files of something else."
+            )
+        make_folder(self.path)
+        write_atomic(self.path / STUDY_FILE, write_study(study).encode())
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the folder; the lock dies with the process.
+
+        Raises
+        ------
+        RunError
+            If another process holds it.
+        """
+        with (self.path / LOCK_FILE).open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                file.seek(0)
+                raise RunError(f"{str(self.path)!r} is in use by {file.read().strip()}.") from None
+            file.truncate(0)
+            file.write(f"pid {os.getpid()} on host {socket.gethostname()}\n")
+            file.flush()
+            yield
+
+    def run(self, arm: str, seed: int) -> RunFolder:
+        """Return the folder of one run, made or not."""
+        return RunFolder(self.path / "runs" / arm / f"seed-{seed}")
+
+    def write_report(self, html: str) -> Path:
+        """Write the page and return its path."""
+        write_atomic(self.path / REPORT_FILE, html.encode())
+        return self.path / REPORT_FILE
+
+    def read(self) -> StudyRecord:
+        """Return the study with every finished run of its arms and seeds.
+
+        Raises
+        ------
+        RunError
+            If this is no study's folder, or a file in it is damaged.
+        """
+        try:
+            text = (self.path / STUDY_FILE).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            raise RunError(
+                f"{str(self.path)!r} is not the folder of a study: it has no readable {STUDY_FILE}."
+            ) from None
+        try:
+            study = parse_study(text)
+        except (SpecError, ValueError) as error:
+            raise RunError(f"{self.path / STUDY_FILE} is damaged: {error}") from None
+        return StudyRecord(study, tuple(self._runs(study)), self.path)
+
+    def _runs(self, study: StudySpec) -> Iterable[RunRecord]:
+        for arm, spec in study.arms.items():
+            for seed in range(study.seeds):
+                folder = self.run(arm, seed)
+                run = folder.read() if folder.is_finished() else None
+                # A run of other settings is left over from before the study was changed.
+                if run is not None and run.spec == spec_id(spec):
+                    yield run

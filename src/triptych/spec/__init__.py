@@ -1,0 +1,43 @@
+"""What to run: frozen, validated values, and the study files they are read from."""
+
+from triptych.spec.claims import UNITS, Comparison, Metric, parse_claim
+from triptych.spec.fields import Checked, nearest, plain, structure
+from triptych.spec.files import parse_study, read_study, spec_id, study_table, write_study
+from triptych.spec.networks import CNNSpec, MLPSpec, NetworkSpec, RNNSpec
+from triptych.spec.sources import Cifar10Spec, DataSpec, DigitsSpec, PalindromeSpec, ToySpec
+from triptych.spec.study import ArmSpec, ClaimSpec, Evidence, PartSpec, Reported, StudySpec
+from triptych.spec.training import OptimizerSpec, ScheduleSpec, TrainSpec
+
+__all__ = [
+    "UNITS",
+    "ArmSpec",
+    "CNNSpec",
+    "Checked",
+    "Cifar10Spec",
+    "ClaimSpec",
+    "Comparison",
+    "DataSpec",
+    "DigitsSpec",
+    "Evidence",
+    "MLPSpec",
+    "Metric",
+    "NetworkSpec",
+    "OptimizerSpec",
+    "PalindromeSpec",
+    "PartSpec",
+    "RNNSpec",
+    "Reported",
+    "ScheduleSpec",
+    "StudySpec",
+    "ToySpec",
+    "TrainSpec",
+    "nearest",
+    "parse_claim",
+    "parse_study",
+    "plain",
+    "read_study",
+    "spec_id",
+    "structure",
+    "study_table",
+    "write_study",
+]

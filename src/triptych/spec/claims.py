@@ -1,0 +1,225 @@
+"""Claims as small expressions over arms and metrics, read by a closed grammar (never eval).
+
+::
+
+    claim   = sum (">" | "<" | ">=" | "<=") sum
+            | sum "=" sum "within" number
+    sum     = ["-"] term {("+" | "-") term}
+    term    = number ["*" metric] | metric ["*" number]
+    metric  = arm "." name | arm ".epochs_to(" name "," number ")"
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from triptych.errors import SpecError
+from triptych.spec.fields import nearest
+
+UNITS = {
+    "train_accuracy": "share",
+    "test_accuracy": "share",
+    "train_loss": "loss",
+    "test_loss": "loss",
+    "test_loss_sum": "loss",
+    "seconds": "seconds",
+    "epochs_to": "epochs",
+}
+"""Every metric that a claim may name, with its unit."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure of an arm's runs, such as ``cnn.test_accuracy``.
+
+    Attributes
+    ----------
+    arm, name : str
+        Which arm, which figure.
+    of, level : str, float
+        For ``epochs_to``: the metric and the value it is to reach.
+    """
+
+    arm: str
+    name: str
+    of: str = ""
+    level: float = 0.0
+
+    def __str__(self) -> str:
+        inside = f"({self.of}, {self.level:g})" if self.of else ""
+        return f"{self.arm}.{self.name}{inside}"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """``sum of factor * metric  +  constant  >  0``, or ``|...| <= margin``.
+
+    Attributes
+    ----------
+    terms : tuple of (float, Metric)
+        The left side after everything was moved there.
+    constant : float
+        What stands there without a metric.
+    relation : {">", "="}
+        A ``<`` is turned around while parsing.
+    margin : float
+        Of an equality.
+    """
+
+    terms: tuple[tuple[float, Metric], ...]
+    constant: float
+    relation: Literal[">", "="]
+    margin: float = 0.0
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """The arms it speaks of, each once, in order."""
+        return tuple(dict.fromkeys(metric.arm for _, metric in self.terms))
+
+    @property
+    def unit(self) -> str:
+        """The unit of both sides."""
+        return UNITS[self.terms[0][1].name]
+
+
+_TOKEN = re.compile(r"\s*(?:(\d+\.?\d*(?:e-?\d+)?|\.\d+)|([A-Za-z_]\w*)|(>=|<=|[-+*><=.,()]))")
+
+
+def parse_claim(text: str) -> Comparison:
+    """Read one claim.
+
+    Examples
+    --------
+    >>> claim = parse_claim("cnn.test_accuracy - mlp.test_accuracy > 0.02")
+    >>> claim.arms, claim.constant
+    (('cnn', 'mlp'), -0.02)
+
+    Raises
+    ------
+    SpecError
+        If the text does not follow the grammar, names no known metric or mixes units.
+    """
+    return _Parser(text).claim()
+
+
+class _Parser:
+    """Recursive descent with one token of look-ahead."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.tokens = list(self._scan())
+        self.place = 0
+
+    def _scan(self) -> Iterator[tuple[str, int]]:
+        end = 0
+        text = self.text.rstrip()
+        while end < len(text):
+            match = _TOKEN.match(text, end)
+            if match is None:
+                raise self._error(f"cannot read {text[end:].strip()[:12]!r}", end)
+            yield match.group().strip(), match.end()
+            end = match.end()
+
+    def _error(self, what: str, end: int | None = None) -> SpecError:
+        at = end if end is not None else self.tokens[self.place - 1][1] if self.place else 0
+        return SpecError(f"claim {self.text!r}, character {at + 1}: {what}.")
+
+    def _peek(self) -> str:
+        return self.tokens[self.place][0] if self.place < len(self.tokens) else ""
+
+    def _next(self) -> str:
+        token = self._peek()
+        self.place += 1 if token else 0
+        return token
+
+    def _expect(self, token: str) -> None:
+        if self._peek() != token:
+            raise self._error(f"expected {token!r}, found {self._peek() or 'the end'!r}")
+        self._next()
+
+    def claim(self) -> Comparison:
+        terms, constant = self._sum()
+        relation = self._next()
+        if relation not in (">", "<", ">=", "<=", "="):
+            raise self._error(f"expected one of > < >= <= =, found {relation or 'the end'!r}")
+        right_terms, right_constant = self._sum()
+        terms += [(-factor, metric) for factor, metric in right_terms]
+        constant -= right_constant
+        margin = 0.0
+        if relation == "=":
+            if self._next() != "within":
+                raise self._error("an equality needs 'within' and a margin")
+            margin = self._number()
+        if self._peek():
+            raise self._error(f"expected the end, found {self._peek()!r}")
+        if relation in ("<", "<="):
+            terms = [(-factor, metric) for factor, metric in terms]
+            constant = -constant
+        self._check_units(terms)
+        return Comparison(tuple(terms), constant, "=" if relation == "=" else ">", margin)
+
+    def _check_units(self, terms: list[tuple[float, Metric]]) -> None:
+        units = {UNITS[metric.name] for _, metric in terms}
+        if not units:
+            raise self._error("names no arm's metric")
+        if len(units) > 1:
+            raise self._error(f"compares {' with '.join(sorted(units))}")
+
+    def _sum(self) -> tuple[list[tuple[float, Metric]], float]:
+        terms: list[tuple[float, Metric]] = []
+        constant = 0.0
+        sign = 1.0
+        if self._peek() == "-":
+            self._next()
+            sign = -1.0
+        while True:
+            factor, metric = self._term()
+            if metric is None:
+                constant += sign * factor
+            else:
+                terms.append((sign * factor, metric))
+            if self._peek() not in ("+", "-"):
+                return terms, constant
+            sign = 1.0 if self._next() == "+" else -1.0
+
+    def _term(self) -> tuple[float, Metric | None]:
+        if self._peek()[:1].isdigit() or self._peek()[:1] == ".":
+            factor = self._number()
+            if self._peek() != "*":
+                return factor, None
+            self._next()
+            return factor, self._metric()
+        metric = self._metric()
+        if self._peek() != "*":
+            return 1.0, metric
+        self._next()
+        return self._number(), metric
+
+    def _number(self) -> float:
+        token = self._next()
+        try:
+            return float(token)
+        except ValueError:
+            raise self._error(f"expected a number, found {token or 'the end'!r}") from None
+
+    def _metric(self) -> Metric:
+        arm = self._next()
+        if not arm.isidentifier():
+            raise self._error(f"expected a number or an arm, found {arm or 'the end'!r}")
+        self._expect(".")
+        name = self._next()
+        if name not in UNITS:
+            raise self._error(f"unknown metric {name!r}.{nearest(name, UNITS)}".rstrip("."))
+        if name != "epochs_to":
+            return Metric(arm, name)
+        self._expect("(")
+        of = self._next()
+        if of not in ("train_accuracy", "test_accuracy"):
+            raise self._error(f"epochs_to takes train_accuracy or test_accuracy, found {of!r}")
+        self._expect(",")
+        level = self._number()
+        self._expect(")")
+        return Metric(arm, name, of, level)

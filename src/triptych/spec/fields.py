@@ -1,0 +1,197 @@
+"""Checked values: frozen dataclasses that cannot hold what their fields do not allow.
+
+A spec is a frozen dataclass that inherits `Checked`. Each field's type, and the limits in its
+metadata, are checked when it is made, whether from Python or from a table of a study file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+
+from triptych.errors import SpecError
+
+T = TypeVar("T", bound="Checked")
+
+
+def between(low: float, high: float, *, open_low: bool = False) -> dict[str, Any]:
+    """Return field metadata: the number lies in ``[low, high]``, or ``(low, high]``."""
+    return {"low": low, "high": high, "open_low": open_low}
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """Return `` Did you mean 'x'?`` for the closest of `words`, or the list of them."""
+    known = sorted(words)
+    close = difflib.get_close_matches(word, known, n=1)
+    return f" Did you mean {close[0]!r}?" if close else f" Known: {', '.join(known)}."
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Checked:
+    """Base of every spec: checks all fields of the instance that is being made.
+
+    Raises
+    ------
+    SpecError
+        Naming the field, the rule and the value.
+    """
+
+    def __post_init__(self) -> None:
+        hints = _hints(type(self))
+        for field in dataclasses.fields(self):
+            value = _checked(field.name, getattr(self, field.name), hints[field.name])
+            _limit(field.name, value, field.metadata)
+            object.__setattr__(self, field.name, value)
+
+
+def _hints(cls: type[Checked]) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
+
+
+def structure(cls: type[T], table: object, path: str) -> T:
+    """Make a `cls` from a plain table, as read from TOML or JSON.
+
+    Parameters
+    ----------
+    cls : type
+        A subclass of `Checked`.
+    table : object
+        Should be a mapping from field names to values, nested for fields that are specs.
+    path : str
+        Where the table stands in its file (``"arm.mlp.train"``), for messages.
+
+    Raises
+    ------
+    SpecError
+        Naming the key path, the rule, what was found and the nearest valid name.
+    """
+    if not isinstance(table, Mapping):
+        raise SpecError(f"{path}: must be a table, got {table!r}.")
+    fields = {f.name: f for f in dataclasses.fields(cls)}
+    for key in table:
+        if key not in fields:
+            raise SpecError(f"{path}.{key}: unknown key.{nearest(str(key), fields)}")
+    values = {
+        key: _from_plain(value, _hints(cls)[key], f"{path}.{key}") for key, value in table.items()
+    }
+    required = [
+        name
+        for name, f in fields.items()
+        if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+    ]
+    for name in required:
+        if name not in values:
+            raise SpecError(f"{path}: the key '{name}' is missing.")
+    try:
+        return cls(**values)
+    except SpecError as error:
+        raise SpecError(f"{path}.{error}") from None
+
+
+def _from_plain(value: object, hint: Any, path: str) -> object:
+    """Turn nested tables into specs where the type asks for one; leave the rest to `Checked`."""
+    kinds = [k for k in _alternatives(hint) if isinstance(k, type) and issubclass(k, Checked)]
+    if not kinds or not isinstance(value, Mapping):
+        return list(value) if isinstance(value, list | tuple) else value
+    if len(kinds) == 1:
+        return structure(kinds[0], value, path)
+    tag = next(f.name for f in dataclasses.fields(kinds[0]) if _is_literal(kinds[0], f.name))
+    names = {name: kind for kind in kinds for name in get_args(_hints(kind)[tag])}
+    found = value.get(tag)
+    if found not in names:
+        raise SpecError(f"{path}.{tag}: unknown {tag} {found!r}.{nearest(str(found), names)}")
+    return structure(names[str(found)], value, path)
+
+
+def _is_literal(cls: type[Checked], name: str) -> bool:
+    origin: object = get_origin(_hints(cls)[name])
+    return origin is Literal
+
+
+def _alternatives(hint: Any) -> tuple[Any, ...]:
+    if get_origin(hint) in (Union, types.UnionType):
+        return get_args(hint)
+    return (hint,)
+
+
+def _checked(name: str, value: object, hint: Any) -> object:
+    """Return `value` as `hint` wants it (lists become tuples), or raise."""
+    options = _alternatives(hint)
+    for option in options:
+        fitted = _fit(value, option)
+        if fitted is not _MISFIT:
+            return fitted
+    literal = [word for o in options if get_origin(o) is Literal for word in get_args(o)]
+    if literal:
+        raise SpecError(f"{name}: unknown value {value!r}.{nearest(str(value), map(str, literal))}")
+    raise SpecError(f"{name}: must be {' or '.join(map(_wording, options))}, got {value!r}.")
+
+
+_MISFIT = object()
+
+
+def _fit(value: object, hint: Any) -> object:
+    origin = get_origin(hint)
+    if origin is Literal:
+        return value if value in get_args(hint) else _MISFIT
+    if origin is tuple:
+        return _fit_tuple(value, get_args(hint)[0])
+    if origin is dict:
+        fits = isinstance(value, dict) and all(
+            isinstance(v, get_args(hint)[1]) for v in value.values()
+        )
+        return value if fits else _MISFIT
+    if hint is None or hint is type(None):
+        return value if value is None else _MISFIT
+    if hint is float:
+        # A bool is an int to Python, but `lr = true` is a slip.
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return _MISFIT
+        # float() of an integer past the largest double would raise OverflowError.
+        return math.inf if isinstance(value, int) and value.bit_length() > 1000 else float(value)
+    if hint is int:
+        return value if isinstance(value, int) and not isinstance(value, bool) else _MISFIT
+    return value if isinstance(value, hint) else _MISFIT
+
+
+def _fit_tuple(value: object, hint: Any) -> object:
+    if not isinstance(value, list | tuple):
+        return _MISFIT
+    items = tuple(_fit(item, hint) for item in value)
+    return _MISFIT if any(item is _MISFIT for item in items) else items
+
+
+def _wording(hint: Any) -> str:
+    if get_origin(hint) is tuple:
+        return f"a list, each {_wording(get_args(hint)[0])}"
+    if get_origin(hint) is dict:
+        return f"a table, each {_wording(get_args(hint)[1])}"
+    words = {int: "an integer", float: "a number", str: "a text", bool: "true or false"}
+    return words.get(hint, "absent" if hint in (None, type(None)) else f"a {hint.__name__} table")
+
+
+def _limit(name: str, value: object, metadata: Mapping[str, Any]) -> None:
+    if "low" not in metadata or value is None:
+        return
+    low, high, open_low = metadata["low"], metadata["high"], metadata["open_low"]
+    for item in value if isinstance(value, tuple) else (value,):
+        # Written so that NaN, which compares false to everything, is refused.
+        if not (low <= item <= high) or (open_low and item == low):
+            raise SpecError(f"{name}: {item} not in {'(' if open_low else '['}{low}, {high}].")
+
+
+def plain(value: object) -> object:
+    """Return a spec as nested dicts and lists that TOML and JSON can hold; defaults included."""
+    if isinstance(value, Checked):
+        items = {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {key: item for key, item in items.items() if item is not None}
+    if isinstance(value, tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    return value

@@ -1,0 +1,217 @@
+"""Study files: TOML to `StudySpec` and back.
+
+A file gives every arm at its full settings; ``[scale.NAME]`` names a smaller scale, and
+``[arm.X.NAME]`` what that scale changes for arm X. What was changed is listed in
+`StudySpec.cuts`, by comparing the two, so that no table can leave it out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from triptych.errors import SpecError
+from triptych.spec.fields import nearest, plain, structure
+from triptych.spec.study import ArmSpec, ClaimSpec, Evidence, PartSpec, Reported, StudySpec
+
+MAX_BYTES = 1_000_000
+_KEYS = ("title", "question", "seeds", "cuts", "scale", "data", "part", "arm", "claim", "reported")
+
+_CLAIM_KEYS = ("says", "test", "part", "cause")
+
+Table = Mapping[str, Any]
+
+
+def read_study(path: Path, scale: str | None = None) -> StudySpec:
+    """Read and validate a study file, whole, at one scale.
+
+    Parameters
+    ----------
+    path : Path
+        A TOML file of at most 1 MB.
+    scale : str, optional
+        One of the file's scales; its first where absent.
+
+    Raises
+    ------
+    SpecError
+        Naming file, key path or line, rule, value and nearest valid name.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise SpecError(f"cannot read the study {path}: {error.strerror}.") from None
+    if len(raw) > MAX_BYTES:
+        raise SpecError(f"{path.name}: config too large, {len(raw):,} bytes; at most 1 MB.")
+    try:
+        return parse_study(raw.decode(), scale)
+    except UnicodeDecodeError as error:
+        raise SpecError(f"{path.name}: not UTF-8 at byte {error.start}.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SpecError(f"{path.name}: {error}.") from None
+    except RecursionError:
+        raise SpecError(f"{path.name}: config too deep.") from None
+    except SpecError as error:
+        raise SpecError(f"{path.name}: {error}") from None
+
+
+def parse_study(text: str, scale: str | None = None) -> StudySpec:
+    """Read and validate the text of a study file; see `read_study`.
+
+    Raises
+    ------
+    SpecError, tomllib.TOMLDecodeError
+    """
+    table = tomllib.loads(text)
+    for key in table:
+        if key not in _KEYS:
+            raise SpecError(f"{key}: unknown key.{nearest(key, _KEYS)}")
+    scales: Table = table.get("scale", {}) if isinstance(table.get("scale"), dict) else {}
+    chosen = _chosen_scale(scales, scale)
+    settings = dict(scales.get(chosen, {}))
+    base = {
+        name: _without(arm, scales) for name, arm in _table(table.get("arm", {}), "arm").items()
+    }
+    full = _arms(base, table.get("data"))
+    changes = {
+        name: arm[chosen]
+        for name, arm in table.get("arm", {}).items()
+        if chosen in scales and chosen in arm
+    }
+    arms = _arms(
+        {n: _merged(arm, changes.get(n, {})) for n, arm in base.items()}, table.get("data")
+    )
+    fields = {
+        "title": table.get("title", "Untitled study"),
+        "question": table.get("question", ""),
+        "scale": chosen or (table["scale"] if isinstance(table.get("scale"), str) else ""),
+        "seeds": settings.pop("seeds", table.get("seeds", 3)),
+    }
+    if settings:
+        raise SpecError(f"scale.{chosen}.{next(iter(settings))}: unknown key. Known: seeds.")
+    return StudySpec(
+        **fields,
+        arms=arms,
+        cuts=(*table.get("cuts", ()), *_cuts(full, arms)),
+        parts=tuple(structure(PartSpec, p, f"part {i}") for i, p in _numbered(table, "part")),
+        claims=tuple(_claim(c, f"claim {i}") for i, c in _numbered(table, "claim")),
+        reported=tuple(
+            structure(Reported, r, f"reported {i}") for i, r in _numbered(table, "reported")
+        ),
+    )
+
+
+def _chosen_scale(scales: Table, asked: str | None) -> str:
+    if asked is not None and asked not in scales:
+        raise SpecError(f"scale: this study has no scale {asked!r}.{nearest(asked, scales)}")
+    return asked or next(iter(scales), "")
+
+
+def _table(value: object, path: str) -> Table:
+    if not isinstance(value, dict):
+        raise SpecError(f"{path}: must be a table, got {value!r}.")
+    return value
+
+
+def _numbered(table: Table, key: str) -> list[tuple[int, object]]:
+    rows = table.get(key, [])
+    if not isinstance(rows, list):
+        raise SpecError(f"{key}: must be an array of tables, [[{key}]], got {rows!r}.")
+    return list(enumerate(rows, start=1))
+
+
+def _without(arm: object, scales: Table) -> dict[str, Any]:
+    return {k: v for k, v in _table(arm, "arm").items() if k not in scales}
+
+
+def _merged(base: Table, change: Table) -> dict[str, Any]:
+    """Lay `change` over `base`, table by table."""
+    out = dict(base)
+    for key, value in change.items():
+        both = isinstance(value, dict) and isinstance(out.get(key), dict)
+        out[key] = _merged(out[key], value) if both else value
+    return out
+
+
+def _arms(tables: Mapping[str, Table], data: object) -> dict[str, ArmSpec]:
+    shared = {} if data is None else {"data": data}
+    return {n: structure(ArmSpec, {**shared, **arm}, f"arm.{n}") for n, arm in tables.items()}
+
+
+def _claim(value: object, path: str) -> ClaimSpec:
+    table = dict(_table(value, path))
+    for key in table:
+        if key not in _CLAIM_KEYS:
+            raise SpecError(f"{path}.{key}: unknown key.{nearest(key, _CLAIM_KEYS)}")
+    tests = table.pop("test", [])
+    causes = table.pop("cause", [])
+    if not isinstance(causes, list):
+        raise SpecError(f"{path}.cause: must be an array of tables, [[claim.cause]].")
+    table["tests"] = [tests] if isinstance(tests, str) else tests
+    claim = structure(ClaimSpec, table, path)
+    found = tuple(structure(Evidence, c, f"{path}.cause {i}") for i, c in enumerate(causes, 1))
+    return replace(claim, causes=found)
+
+
+def _flat(value: object, path: str = "") -> dict[str, object]:
+    if not isinstance(value, dict):
+        return {path: value}
+    out: dict[str, object] = {}
+    for key, item in value.items():
+        out |= _flat(item, f"{path}.{key}" if path else key)
+    return out
+
+
+def _cuts(full: Mapping[str, ArmSpec], arms: Mapping[str, ArmSpec]) -> list[str]:
+    """Say what differs, arms with the same change in one line."""
+    changed: dict[str, list[str]] = {}
+    for name, arm in arms.items():
+        before, after = _flat(plain(full[name])), _flat(plain(arm))
+        parts = [
+            f"{key} {_short(before.get(key))} → {_short(after.get(key))}"
+            for key in dict.fromkeys([*before, *after])
+            if before.get(key) != after.get(key)
+        ]
+        if parts:
+            changed.setdefault(", ".join(parts), []).append(name)
+    return [f"{', '.join(names)}: {what}" for what, names in changed.items()]
+
+
+def _short(value: object) -> str:
+    if value is None:
+        return "all"
+    return "-".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def study_table(study: StudySpec) -> dict[str, Any]:
+    """Return a study as the plain table that a study file holds, at its one scale."""
+    whole = plain(study)
+    assert isinstance(whole, dict)
+    for old, new in (("arms", "arm"), ("parts", "part"), ("claims", "claim")):
+        whole[new] = whole.pop(old)
+    for claim in whole["claim"]:
+        claim["test"] = claim.pop("tests")
+        claim["cause"] = claim.pop("causes")
+    return whole
+
+
+def write_study(study: StudySpec) -> str:
+    """Return the text of a study file that reads back as `study`."""
+    return tomli_w.dumps(study_table(study))
+
+
+def spec_id(arm: ArmSpec) -> str:
+    """Return the identity of what `arm` computes: SHA-256, hexadecimal, 64 characters.
+
+    Labels do not count: renaming an arm does not change its runs.
+    """
+    settings = plain(replace(arm, label="", part=""))
+    text = json.dumps(settings, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,76 @@
+"""Which network: the three architectures, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from triptych.errors import SpecError
+from triptych.spec.fields import Checked, between
+
+
+@dataclass(frozen=True, kw_only=True)
+class MLPSpec(Checked):
+    """A multilayer perceptron: linear layers with ReLU between, logits out.
+
+    Attributes
+    ----------
+    hidden : tuple of int
+        Units of each hidden layer, at least one layer.
+    dropout : float
+        Probability that a hidden unit is zeroed in training, after each ReLU.
+    """
+
+    kind: Literal["mlp"] = "mlp"
+    hidden: tuple[int, ...] = field(default=(100,), metadata=between(1, 65_536))
+    dropout: float = field(default=0.0, metadata=between(0.0, 0.99))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CNNSpec(Checked):
+    """A VGG-style network: 3x3 convolution, BatchNorm, ReLU, with overlapping max pooling.
+
+    Attributes
+    ----------
+    channels : tuple of int
+        Output channels of each convolution; the default is the paper's.
+    pool_after : tuple of int
+        Which convolutions (counted from 1) a ``max_pool(3, stride 2, padding 1)`` follows.
+    """
+
+    kind: Literal["cnn"] = "cnn"
+    channels: tuple[int, ...] = field(
+        default=(64, 128, 256, 256, 512, 512, 512, 512), metadata=between(1, 4096)
+    )
+    pool_after: tuple[int, ...] = field(default=(1, 2, 4, 6, 8), metadata=between(1, 64))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.channels:
+            raise SpecError("channels: must name at least one convolution, got [].")
+        if any(place > len(self.channels) for place in self.pool_after):
+            raise SpecError(
+                f"pool_after: {max(self.pool_after)} is past the last of "
+                f"{len(self.channels)} convolutions."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RNNSpec(Checked):
+    """A vanilla (Elman) network: ``h = tanh(Wx x + Wh h)``, read out after the last step.
+
+    Attributes
+    ----------
+    hidden : int
+        Units of the hidden state.
+    output : {"logits", "softmax"}
+        What the network hands to the loss. The paper's code returns softmax probabilities, to
+        which the cross-entropy applies a second softmax; ``"softmax"`` is that faithful variant.
+    """
+
+    kind: Literal["rnn"] = "rnn"
+    hidden: int = field(default=128, metadata=between(1, 65_536))
+    output: Literal["logits", "softmax"] = "logits"
+
+
+NetworkSpec = MLPSpec | CNNSpec | RNNSpec

@@ -1,0 +1,97 @@
+"""Which data: the sources that are built in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from triptych.spec.fields import Checked, between
+
+SEED = between(0, 2**32 - 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToySpec(Checked):
+    """Two-feature sets of scikit-learn, with the paper's settings as defaults.
+
+    Attributes
+    ----------
+    source : {"moons", "circles", "classification"}
+        ``make_moons``, ``make_circles`` or ``make_classification``.
+    n_samples : int
+        Rows in all.
+    noise : float
+        Deviation of the noise added to moons and circles; not used by classification.
+    test_size : float
+        Share of the rows that is held out.
+    draw_seed : int, optional
+        ``random_state`` of the draw. The paper fixed it for classification only; where it is
+        absent each seed of a study draws its own rows.
+    split_seed : int
+        ``random_state`` of the split, 42 in the paper.
+    """
+
+    source: Literal["moons", "circles", "classification"]
+    n_samples: int = field(default=1000, metadata=between(10, 10_000_000))
+    noise: float = field(default=0.1, metadata=between(0.0, 100.0))
+    test_size: float = field(default=0.2, metadata=between(0.01, 0.99))
+    draw_seed: int | None = field(default=None, metadata=SEED)
+    split_seed: int = field(default=42, metadata=SEED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DigitsSpec(Checked):
+    """scikit-learn's 1797 handwritten digits, 8 x 8 pixels in 17 shades.
+
+    Attributes
+    ----------
+    test_size : float
+        Share of the pictures that is held out, stratified by class; each seed splits anew.
+    train_limit, test_limit : int, optional
+        Keep only so many pictures.
+    """
+
+    source: Literal["digits"] = "digits"
+    test_size: float = field(default=0.2, metadata=between(0.01, 0.99))
+    train_limit: int | None = field(default=None, metadata=between(1, 10_000_000))
+    test_limit: int | None = field(default=None, metadata=between(1, 10_000_000))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cifar10Spec(Checked):
+    """CIFAR-10 (Krizhevsky, 2009): 60,000 colour pictures, 32 x 32, ten classes.
+
+    Attributes
+    ----------
+    train_limit, test_limit : int, optional
+        Keep only so many pictures, a random subset for each seed.
+    """
+
+    source: Literal["cifar10"] = "cifar10"
+    train_limit: int | None = field(default=None, metadata=between(1, 50_000))
+    test_limit: int | None = field(default=None, metadata=between(1, 10_000))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PalindromeSpec(Checked):
+    """Decimal palindromes of one length; the last digit is to be predicted from the others.
+
+    Attributes
+    ----------
+    length : int
+        T, digits of the whole palindrome; the network sees T - 1 of them.
+    train_size, test_size : int
+        Strings drawn for each split, with replacement as in the paper.
+    split : {"held-out", "paper"}
+        ``"held-out"``: no string of the test split is in the training split, where that is
+        possible. ``"paper"``: both are drawn from all strings, so short ones recur.
+    """
+
+    source: Literal["palindromes"] = "palindromes"
+    length: int = field(default=5, metadata=between(2, 10_000_000))
+    train_size: int = field(default=80_000, metadata=between(1, 100_000_000))
+    test_size: int = field(default=20_000, metadata=between(1, 100_000_000))
+    split: Literal["held-out", "paper"] = "held-out"
+
+
+DataSpec = ToySpec | DigitsSpec | Cifar10Spec | PalindromeSpec

@@ -1,0 +1,205 @@
+"""What a study is: arms, claims, and what somebody reported."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+
+from triptych.errors import SpecError
+from triptych.spec.claims import Comparison, parse_claim
+from triptych.spec.fields import Checked, between, nearest
+from triptych.spec.networks import CNNSpec, MLPSpec, NetworkSpec, RNNSpec
+from triptych.spec.sources import DataSpec, PalindromeSpec, ToySpec
+from triptych.spec.training import TrainSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmSpec(Checked):
+    """One thing that is compared: a network, trained one way, on one data set, by one engine.
+
+    Attributes
+    ----------
+    part : str
+        Which part of the study it belongs to.
+    label : str
+        How tables and charts call it; its name where absent.
+    engine : {"auto", "numpy", "torch"}
+        What computes it; ``"auto"`` picks by size and says which.
+    """
+
+    data: DataSpec
+    network: NetworkSpec
+    train: TrainSpec
+    part: str = ""
+    label: str = ""
+    engine: Literal["auto", "numpy", "torch"] = "auto"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        sequences = isinstance(self.data, PalindromeSpec)
+        if sequences != isinstance(self.network, RNNSpec):
+            raise SpecError(
+                f"network: kind '{self.network.kind}' cannot read data source "
+                f"'{self.data.source}'. Sequences need kind 'rnn', and only they do."
+            )
+        if isinstance(self.network, CNNSpec) and isinstance(self.data, ToySpec):
+            raise SpecError(f"network: kind 'cnn' needs pictures, got '{self.data.source}'.")
+        if self.engine == "numpy" and not isinstance(self.network, MLPSpec):
+            raise SpecError(
+                f"engine: 'numpy' trains kind 'mlp' only, got '{self.network.kind}'. "
+                "Use engine = 'torch'."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence(Checked):
+    """A sentence and the comparison that tests it."""
+
+    says: str
+    test: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        parse_claim(self.test)
+
+    @property
+    def comparison(self) -> Comparison:
+        """The parsed test."""
+        return parse_claim(self.test)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClaimSpec(Checked):
+    """A sentence, the comparisons that must all hold for it, and measured causes.
+
+    Attributes
+    ----------
+    says : str
+        The claim, in words.
+    tests : tuple of str
+        Comparisons (see `triptych.spec.claims`); the claim holds if all of them do.
+    part : str
+        Which part of the study it belongs to.
+    causes : tuple of Evidence
+        What would explain the outcome; each is tested on the same runs.
+    """
+
+    says: str
+    tests: tuple[str, ...]
+    part: str = ""
+    causes: tuple[Evidence, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.tests:
+            raise SpecError(f"tests: the claim {self.says!r} needs at least one comparison.")
+        for test in self.tests:
+            parse_claim(test)
+
+    @property
+    def comparisons(self) -> tuple[Comparison, ...]:
+        """The parsed tests."""
+        return tuple(parse_claim(test) for test in self.tests)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reported(Checked):
+    """A published figure, to stand beside the measured one.
+
+    Attributes
+    ----------
+    arm, metric : str
+        What it is to be compared with.
+    value : float
+        As published.
+    approximate : bool
+        Whether the source says "about".
+    note : str
+        What a reader must know to compare.
+    """
+
+    arm: str
+    metric: Literal[
+        "train_accuracy", "test_accuracy", "train_loss", "test_loss", "test_loss_sum", "seconds"
+    ]
+    value: float = field(metadata=between(-1e300, 1e300))
+    approximate: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartSpec(Checked):
+    """A chapter of the study.
+
+    Attributes
+    ----------
+    name, title : str
+        Key and heading.
+    question : str
+        What this part asks, in a sentence or two.
+    chosen : str
+        Settings on which the source is silent, and what was chosen.
+    """
+
+    name: str
+    title: str
+    question: str = ""
+    chosen: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudySpec(Checked):
+    """Arms, seeds and claims: all that is needed to repeat a study.
+
+    Attributes
+    ----------
+    title, question : str
+        Heading, and what the study asks.
+    scale : str
+        Which scale's settings these are; empty where a study has only one.
+    seeds : int
+        Runs of every arm: seeds 0 to ``seeds - 1``.
+    arms : dict of str to ArmSpec
+    parts, claims, reported : tuple
+    cuts : tuple of str
+        What this scale left out, in words.
+    """
+
+    title: str
+    arms: dict[str, ArmSpec]
+    seeds: int = field(default=3, metadata=between(1, 100_000))
+    question: str = ""
+    scale: str = ""
+    parts: tuple[PartSpec, ...] = ()
+    claims: tuple[ClaimSpec, ...] = ()
+    reported: tuple[Reported, ...] = ()
+    cuts: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.arms:
+            raise SpecError("arm: a study needs at least one arm.")
+        for name in self.arms:
+            if not re.fullmatch(r"[A-Za-z_]\w{0,63}", name):
+                raise SpecError(
+                    f"arm.{name!r}: a name has letters, digits and '_' only, at most 64."
+                )
+        for claim in self.claims:
+            for comparison in (*claim.comparisons, *(c.comparison for c in claim.causes)):
+                self._check_arms(comparison.arms, f"claim {claim.says!r}")
+        for figure in self.reported:
+            self._check_arms((figure.arm,), "reported")
+        self._check_parts()
+
+    def _check_arms(self, names: tuple[str, ...], where: str) -> None:
+        for name in names:
+            if name not in self.arms:
+                raise SpecError(f"{where}: unknown arm '{name}'.{nearest(name, self.arms)}")
+
+    def _check_parts(self) -> None:
+        names = [part.name for part in self.parts]
+        used = [arm.part for arm in self.arms.values()] + [claim.part for claim in self.claims]
+        for name in used:
+            if name and name not in names:
+                raise SpecError(f"part: unknown part '{name}'.{nearest(name, names)}")

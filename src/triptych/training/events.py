@@ -1,0 +1,83 @@
+"""What the training loop tells; whoever watches decides what to do with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from triptych.contracts import Scores, Weights
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something a user should know before training starts."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far training is, told a few times a second.
+
+    Attributes
+    ----------
+    epoch, step, steps : int
+        Where it stands: epochs from 1, steps done and steps in all.
+    loss : float
+        Mean over the latest steps.
+    """
+
+    epoch: int
+    step: int
+    steps: int
+    loss: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores after an epoch.
+
+    Attributes
+    ----------
+    epoch, step : int
+    lr : float
+        Of the last step.
+    train, test : Scores
+        In eval mode.
+    validation : Scores or None
+        Where rows were set aside for early stopping.
+    seconds : float
+        Time spent in training steps so far; evaluations do not count.
+    """
+
+    epoch: int
+    step: int
+    lr: float
+    train: Scores
+    test: Scores
+    validation: Scores | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The end of a training.
+
+    Attributes
+    ----------
+    weights : Weights
+        The last, or with early stopping the best.
+    evaluation : Evaluation
+        The one these weights were judged by.
+    epochs : int
+        How many were trained.
+    seconds : float
+        Time spent in training steps.
+    """
+
+    weights: Weights
+    evaluation: Evaluation
+    epochs: int
+    seconds: float
+
+
+Event = Notice | Progress | Evaluation | Finished

@@ -1,0 +1,157 @@
+"""The page in a real browser: nothing leaves it, nothing overflows, everything can be read."""
+
+import shutil
+
+import pytest
+
+from triptych.report import render_html
+from triptych.verdicts import judge
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+
+# Contrast as WCAG 2.2 defines it, of a text's colour against what is painted behind it.
+CONTRASTS = """
+() => {
+  const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+  const rgb = colour => {
+    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data];
+  };
+  const light = c => c.slice(0, 3).map(v => v / 255)
+    .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = e => {
+    for (; e; e = e.parentElement) {
+      const c = rgb(getComputedStyle(e).backgroundColor);
+      if (c[3] === 255) return c;
+    }
+    return [255, 255, 255, 255];
+  };
+  const found = [];
+  const read = "h1, h2, p, a, th, td, .badge, code, svg text, summary";
+  for (const e of document.querySelectorAll(read)) {
+    const style = getComputedStyle(e);
+    const colour = e.closest("svg") ? style.fill : style.color;
+    const pair = [light(rgb(colour)), light(behind(e))].sort((a, b) => b - a);
+    found.push([e.textContent.slice(0, 30), (pair[0] + 0.05) / (pair[1] + 0.05)]);
+  }
+  return found;
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on PATH")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory, paper_record):
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    path.write_text(render_html(paper_record, judge(paper_record), "triptych run"), "utf-8")
+    return path.as_uri()
+
+
+@pytest.fixture
+def opened(browser, address):
+    contexts = []
+
+    def open_page(width=1440, scheme="light", *, script=True):
+        context = browser.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme=scheme,
+            java_script_enabled=script,
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.said, page.asked = [], []
+        page.on("console", lambda message: page.said.append(message.text))
+        page.on("pageerror", lambda error: page.said.append(str(error)))
+        page.on("request", lambda request: page.asked.append(request.url))
+        page.goto(address)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def test_nothing_is_logged_and_no_request_leaves_the_page(opened, address):
+    page = opened()
+    assert page.said == []
+    assert page.asked == [address]
+
+
+@pytest.mark.parametrize("width", [360, 768, 1440])
+def test_nothing_overflows(opened, width):
+    page = opened(width)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate("document.body.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+def test_every_chart_is_drawn_and_fits(opened, width):
+    boxes = opened(width).evaluate(
+        """() => [...document.querySelectorAll(".chart svg")].map(svg => {
+            const lines = [...svg.querySelectorAll("path")].map(p => p.getBoundingClientRect());
+            const box = svg.getBoundingClientRect();
+            return [box.width, box.height, Math.max(...lines.map(l => l.width))];
+        })"""
+    )
+    assert len(boxes) == 16
+    for box_width, height, line in boxes:
+        assert 250 < box_width <= width
+        assert height > 150
+        assert line > 0.6 * box_width
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_all_text_can_be_read_against_what_is_behind_it(opened, scheme):
+    contrasts = opened(scheme=scheme).evaluate(CONTRASTS)
+    assert len(contrasts) > 200
+    assert [pair for pair in contrasts if pair[1] < 4.5] == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_lines_take_the_colours_of_the_scheme(opened, scheme):
+    strokes = opened(scheme=scheme).evaluate(
+        """() => [...new Set([...document.querySelectorAll(".chart svg path")]
+            .map(p => getComputedStyle(p).stroke))]"""
+    )
+    blue = {"light": "rgb(11, 107, 203)", "dark": "rgb(98, 168, 255)"}[scheme]
+    assert blue in strokes
+
+
+def test_without_script_the_page_is_whole(opened):
+    page = opened(script=False)
+    assert page.locator(".claim").count() == 10
+    assert page.locator(".chart svg").count() == 16
+    page.locator("summary").first.click()
+    assert page.locator("details table").first.is_visible()
+
+
+def test_links_lead_to_what_they_name(opened):
+    page = opened()
+    page.locator(".glance a").nth(6).click()
+    page.wait_for_function("location.hash === '#claim-7'")
+    assert page.locator("#claim-7").evaluate("e => e.getBoundingClientRect().top") < 900
+
+
+def test_the_keyboard_reaches_what_scrolls(opened):
+    page = opened(360)
+    unreachable = page.evaluate(
+        """() => [...document.querySelectorAll(".scroll")]
+            .filter(e => e.tabIndex < 0 || !e.getAttribute("aria-label")).length"""
+    )
+    assert unreachable == 0

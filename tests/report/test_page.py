@@ -1,0 +1,184 @@
+"""The page says all that a reader must know, escaped, complete and without a network."""
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from conftest import made_up_record, made_up_run
+from triptych.records import DIVERGED, StudyRecord
+from triptych.report import render_html, study_tables
+from triptych.spec import ArmSpec, ClaimSpec, MLPSpec, StudySpec, ToySpec, TrainSpec
+from triptych.verdicts import judge
+
+VOID = {"meta", "br", "line", "rect", "path"}
+
+
+class Reader(HTMLParser):
+    """Collects text and checks that every tag is closed."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.text, self.tags, self.ids, self.links = [], [], [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.ids += [v for k, v in attrs if k == "id"]
+        self.links += [v for k, v in attrs if k in ("href", "src")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] != "style":
+            self.text.append(data)
+
+
+def read(html):
+    reader = Reader()
+    reader.feed(html)
+    reader.close()
+    assert reader.open == []
+    reader.words = " ".join(" ".join(reader.text).split())
+    return reader
+
+
+def page(record, command="triptych run it"):
+    return read(render_html(record, judge(record), command))
+
+
+@pytest.fixture(scope="module")
+def paper(paper_record):
+    return page(paper_record)
+
+
+def small_study(**fields):
+    arm = ArmSpec(data=ToySpec(source="moons"), network=MLPSpec(), train=TrainSpec())
+    return StudySpec(**{"title": "t", "arms": {"a": arm}, "seeds": 2, **fields})
+
+
+def test_every_claim_is_there_with_its_verdict_and_causes(paper, paper_record):
+    for verdict in judge(paper_record):
+        assert verdict.claim.says in paper.words
+        for cause, _ in verdict.causes:
+            assert cause.says in paper.words
+    assert "Of 10 claims" in paper.words
+
+
+def test_every_reported_figure_stands_there(paper, paper_record):
+    for figure in paper_record.study.reported:
+        shown = (f"{figure.value:g}", f"{figure.value:.3f}")
+        assert any(text in paper.words for text in shown), figure
+
+
+def test_what_was_cut_what_stands_in_and_how_to_repeat_it_are_there(paper, paper_record):
+    for text in (*paper_record.study.cuts, *paper_record.notes, "triptych run it", "made up"):
+        assert text in paper.words
+    assert "quick scale" in paper.words
+
+
+def test_the_page_asks_nothing_of_a_network(paper, paper_record):
+    assert "script" not in paper.tags
+    assert all(link.startswith("#") for link in paper.links)
+    assert {link[1:] for link in paper.links} <= set(paper.ids)
+    html = render_html(paper_record, judge(paper_record), "x")
+    assert not re.search(r"url\(|@import|<link|<img|<iframe", html)
+    assert len(html) < 1_000_000
+
+
+def test_ids_are_unique(paper):
+    assert len(paper.ids) == len(set(paper.ids))
+
+
+def test_every_group_of_arms_has_two_charts_and_a_table(paper_record):
+    html = render_html(paper_record, judge(paper_record), "x")
+    groups = len({(arm.part, arm.data) for arm in paper_record.study.arms.values()})
+    assert html.count('role="img"') == 2 * groups
+    assert html.count("The same as a table") == groups
+
+
+HOSTILE = "<img src=x onerror=alert(1)>\x1b[31m‮"
+
+
+def test_hostile_names_are_shown_not_obeyed():
+    arm = replace(small_study().arms["a"], label=HOSTILE)
+    study = small_study(
+        arms={"a": arm},
+        title=HOSTILE,
+        claims=(ClaimSpec(says=HOSTILE, tests=("a.test_accuracy > 0.1",)),),
+    )
+    runs = [made_up_run(study, "a", s, notes=(HOSTILE,), data=HOSTILE) for s in range(2)]
+    record = StudyRecord(study, tuple(runs), Path())
+    html = render_html(record, judge(record), HOSTILE)
+    assert "<img" not in html
+    assert "&lt;img" in html
+    out = StringIO()
+    console = Console(file=out, width=200)
+    for table in study_tables(record, judge(record)):
+        console.print(table)
+    for text in (html, out.getvalue()):
+        assert "\x1b" not in text
+        assert "‮" not in text
+        assert "␛[31m" in text
+
+
+def test_diverged_and_missing_runs_are_counted_and_shown():
+    study = small_study(seeds=4)
+    runs = [made_up_run(study, "a", s) for s in range(2)]
+    runs.append(made_up_run(study, "a", 2, status=DIVERGED, error="step 3: loss nan", scores={}))
+    found = page(StudyRecord(study, tuple(runs), Path()))
+    assert "1 diverged, 1 missing" in found.words
+    assert "step 3: loss nan" in found.words
+
+
+@pytest.mark.parametrize("claims", [(), (ClaimSpec(says="c", tests=("a.test_loss < 1",)),)])
+@pytest.mark.parametrize("seeds", [0, 1])
+def test_one_run_or_none_still_makes_a_page(claims, seeds):
+    study = small_study(claims=claims)
+    runs = tuple(
+        made_up_run(study, "a", s, scores={"test_loss": None}, curve=()) for s in range(seeds)
+    )
+    found = page(StudyRecord(study, runs, Path()))
+    assert "No finished evaluation yet" in found.words
+    assert ("undecided" in found.words) == bool(claims)
+
+
+def test_a_metric_that_is_missing_in_a_curve_does_not_stop_the_page():
+    study = small_study()
+    curve = ({"epoch": 1, "train_loss": None, "test_loss": 0.0, "test_accuracy": 0.5},)
+    runs = tuple(made_up_run(study, "a", s, curve=curve) for s in range(2))
+    assert 'role="img"' in render_html(StudyRecord(study, runs, Path()), (), "x")
+
+
+def test_a_piped_table_is_plain_text_with_every_claim(paper_record):
+    out = StringIO()
+    console = Console(file=out, width=100)
+    for table in study_tables(paper_record, judge(paper_record)):
+        console.print(table)
+    text = out.getvalue()
+    assert "\x1b" not in text
+    assert max(map(len, text.splitlines())) <= 100
+    words = " ".join(re.sub(r"[│┃]", " ", text).split())
+    for claim in paper_record.study.claims:
+        assert claim.says in words
+    assert "(438.4)" in words
+
+
+def test_a_page_of_many_long_curves_stays_small():
+    study = small_study(seeds=10)
+    row = made_up_run(study, "a", 0).curve[-1]
+    curve = tuple({**row, "epoch": e} for e in range(1, 2001))
+    runs = tuple(made_up_run(study, "a", s, curve=curve) for s in range(10))
+    assert len(render_html(StudyRecord(study, runs, Path()), (), "x")) < 500_000
+
+
+def test_the_made_up_record_is_whole():
+    study = small_study()
+    assert len(made_up_record(study).runs) == 2

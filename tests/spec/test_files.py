@@ -1,0 +1,130 @@
+"""Study files are validated whole, read back as they were written, and list their own cuts."""
+
+from dataclasses import replace
+
+import pytest
+
+from triptych.errors import SpecError
+from triptych.spec import parse_study, read_study, spec_id, write_study
+from triptych.studies import find_study, shipped
+
+TEXT = """
+title = "t"
+[scale.quick]
+seeds = 2
+[scale.full]
+seeds = 9
+[data]
+source = "moons"
+[arm.a]
+network = { kind = "mlp", hidden = [20] }
+train = { epochs = 1500, optimizer = { name = "sgd", lr = 0.01 } }
+quick = { train = { epochs = 60 } }
+[arm.b]
+network = { kind = "mlp" }
+train = { epochs = 5 }
+[[claim]]
+says = "a wins"
+test = "a.test_accuracy > b.test_accuracy"
+[[claim.cause]]
+says = "because"
+test = "a.train_loss < b.train_loss"
+"""
+
+
+def test_the_first_scale_is_the_default_and_changes_only_what_it_names():
+    quick, full = parse_study(TEXT), parse_study(TEXT, "full")
+    assert (quick.scale, quick.seeds, full.seeds) == ("quick", 2, 9)
+    assert quick.arms["a"].train == replace(full.arms["a"].train, epochs=60)
+    assert quick.arms["b"] == full.arms["b"]
+
+
+def test_what_a_scale_cuts_is_listed_without_being_told():
+    assert parse_study(TEXT).cuts == ("a: train.epochs 1500 → 60",)
+    assert parse_study(TEXT, "full").cuts == ()
+
+
+def test_a_study_reads_back_as_it_was_written():
+    study = parse_study(TEXT)
+    assert parse_study(write_study(study)) == study
+
+
+@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize("scale", ["quick", "full"])
+def test_a_shipped_study_is_valid_at_every_scale_and_reads_back(name, scale):
+    study = find_study(name, scale)
+    assert parse_study(write_study(study)) == study
+
+
+def test_the_paper_study_has_ten_claims_and_every_reported_figure():
+    study = find_study("paper", "full")
+    assert len(study.claims) == 10
+    figures = {figure.value for figure in study.reported}
+    assert figures >= {
+        1.0, 0.0128, 103.9, 8.19e-5, 438.4, 0.795, 91.03, 96.0, 0.82, 0.4534, 428.8,
+        0.94, 42.23, 95.4, 0.95, 0.173, 458.9, 0.88, 0.50, 0.84,
+    }  # fmt: skip
+
+
+def test_the_paper_study_at_full_scale_has_the_papers_settings():
+    arms = find_study("paper", "full").arms
+    moons = arms["moons_numpy"]
+    assert (moons.network.hidden, moons.train.epochs, moons.train.batch_size) == ((20,), 1500, 1)
+    assert (moons.train.optimizer.name, moons.train.optimizer.lr) == ("sgd", 0.01)
+    both = arms["mlp_dropout_steplr"]
+    assert (both.network.hidden, both.network.dropout) == ((100, 50), 0.5)
+    assert (both.train.schedule.step_epochs, both.train.schedule.gamma) == (10, 0.1)
+    cnn = arms["cnn"]
+    assert cnn.network.channels == (64, 128, 256, 256, 512, 512, 512, 512)
+    assert (cnn.train.epochs, cnn.train.batch_size, cnn.train.optimizer.lr) == (400, 32, 1e-4)
+    assert [arms[f"rnn{t}"].data.length for t in (5, 12, 19)] == [5, 12, 19]
+    assert arms["rnn5"].network.output == "softmax"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('title = "t"', 'tilte = "t"', "tilte: unknown key. Did you mean 'title'"),
+        ("a.test_accuracy >", "c.test_accuracy >", "unknown arm 'c'"),
+        ('"moons"', '"mons"', "arm.a.data.source: unknown source 'mons'. Did you mean 'moons'"),
+        ("seeds = 2", "seeds = 0", "seeds: 0 not in"),
+        ("seeds = 2", "sed = 2", r"scale.quick.sed: unknown key"),
+        ("seeds = 9", "seeds = 9\nseeds = 8", "Cannot overwrite a value .at line 7"),
+        ("[arm.b]", '[arm."b c"]', "letters, digits and '_' only"),
+        ("test = ", "tset = ", "claim 1.tset: unknown key. Did you mean 'test'"),
+    ],
+)
+def test_a_wrong_study_is_refused_with_file_path_rule_and_nearest_name(tmp_path, old, new, words):
+    path = tmp_path / "study.toml"
+    path.write_text(TEXT.replace(old, new, 1))
+    with pytest.raises(SpecError, match=words) as caught:
+        read_study(path)
+    assert str(caught.value).startswith("study.toml: ")
+
+
+@pytest.mark.parametrize("content", [b"a = " + b"[" * 100_000, b'title = "' + b"x" * 1_000_001])
+def test_a_too_deep_or_too_large_study_is_refused(tmp_path, content):
+    path = tmp_path / "study.toml"
+    path.write_bytes(content)
+    with pytest.raises(SpecError, match="too deep|too large"):
+        read_study(path)
+
+
+def test_bytes_that_are_not_text_are_refused(tmp_path):
+    path = tmp_path / "study.toml"
+    path.write_bytes(b"title = '\xff\xfe'")
+    with pytest.raises(SpecError, match="not UTF-8 at byte 9"):
+        read_study(path)
+
+
+def test_an_unknown_study_or_scale_gets_the_nearest_name():
+    with pytest.raises(SpecError, match="Did you mean 'paper'"):
+        find_study("papr")
+    with pytest.raises(SpecError, match="Did you mean 'full'"):
+        find_study("paper", "ful")
+
+
+def test_a_label_does_not_change_what_a_run_is_but_a_setting_does():
+    arm = parse_study(TEXT).arms["a"]
+    assert spec_id(replace(arm, label="other", part="")) == spec_id(arm)
+    assert spec_id(replace(arm, engine="numpy")) != spec_id(arm)
