@@ -1,6 +1,6 @@
 """Pictures of a page for README and docs, made in Chromium.
 
-    python benchmarks/screenshots.py triptych-runs/paper-quick/report.html docs/pictures
+python benchmarks/screenshots.py triptych-runs/paper-quick/report.html docs/pictures
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import argparse
 import os
 import signal
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -144,6 +145,10 @@ def _on_terminate(*_: object) -> None:
     raise Terminated
 
 
+def _show_warning(message: Warning | str, *_: object) -> None:
+    print(f"triptych: note: {message}", file=sys.stderr)
+
+
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code.
 
@@ -155,6 +160,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 def _guarded(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, _on_terminate)
+    warnings.showwarning = _show_warning  # type: ignore[assignment] # it takes more than it uses
     try:
         options = build_parser().parse_args(arguments)
         options.call(options)

@@ -33,10 +33,10 @@ def small_files_and_no_network(monkeypatch, tmp_path):
         raise OSError("no network")
 
     monkeypatch.setattr(pooch, "retrieve", refused)
-    for cached in (cifar10._read_all, cifar10._downloaded):
+    for cached in (cifar10._read_all, cifar10._downloaded, cifar10.cache_folder):
         cached.cache_clear()
     yield
-    for cached in (cifar10._read_all, cifar10._downloaded):
+    for cached in (cifar10._read_all, cifar10._downloaded, cifar10.cache_folder):
         cached.cache_clear()
 
 
@@ -231,4 +231,7 @@ def test_a_download_that_is_not_what_the_checksum_says_is_refused(tmp_path, monk
 def test_a_cache_that_cannot_be_used_is_replaced_by_a_temporary_folder(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / "file" / "cache")
-    assert cifar10.cache_folder().name.startswith("triptych-")
+    with pytest.warns(UserWarning, match="cannot be used; using"):
+        first = cifar10.cache_folder()
+    assert first.name.startswith("triptych-")
+    assert cifar10.cache_folder() == first  # without another warning

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import tarfile
 import tempfile
+import warnings
 from functools import cache
 from pathlib import Path
 
@@ -112,17 +113,21 @@ def _refuse_pickles(folder: Path) -> None:
             )
 
 
+@cache
 def cache_folder() -> Path:
-    """Return the user's cache; a temporary folder where there is no usable one."""
+    """Return the user's cache; a temporary folder, with one warning, where it cannot be used."""
     import pooch
 
     folder = Path(pooch.os_cache("triptych"))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        usable = os.access(folder, os.W_OK)
+        if os.access(folder, os.W_OK):
+            return folder
     except OSError:
-        usable = False
-    return folder if usable else Path(tempfile.gettempdir()) / f"triptych-{os.getuid()}"
+        pass
+    temporary = Path(tempfile.mkdtemp(prefix="triptych-"))
+    warnings.warn(f"the cache {folder} cannot be used; using {temporary}", stacklevel=2)
+    return temporary
 
 
 @cache

@@ -151,6 +151,8 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":  # elsewhere a folder cannot be opened, and needs no sync
+        return
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

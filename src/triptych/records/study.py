@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
 from collections.abc import Iterable, Iterator
@@ -10,14 +9,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from triptych.errors import RunError, SpecError
-from triptych.records.files import make_folder, write_atomic
+from triptych.records.files import dump_json, make_folder, read_json, write_atomic
 from triptych.records.runs import FINISHED, RunFolder, RunRecord
 from triptych.spec import StudySpec, parse_study, spec_id, write_study
 
 STUDY_FILE = "study.toml"
 REPORT_FILE = "report.html"
 LOCK_FILE = "lock"
+HOLDER_FILE = "lock.json"
 
 
 @dataclass(frozen=True)
@@ -93,16 +95,20 @@ class StudyFolder:
         RunError
             If another process holds it.
         """
-        with (self.path / LOCK_FILE).open("a+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                file.seek(0)
-                raise RunError(f"{str(self.path)!r} is in use by {file.read().strip()}.") from None
-            file.truncate(0)
-            file.write(f"pid {os.getpid()} on host {socket.gethostname()}\n")
-            file.flush()
+        held = FileLock(self.path / LOCK_FILE, timeout=0)
+        try:
+            held.acquire()
+        except Timeout:
+            holder = read_json(self.path / HOLDER_FILE)
+            raise RunError(
+                f"{str(self.path)!r} is in use by pid {holder['pid']} on host {holder['host']}."
+            ) from None
+        try:
+            here = {"pid": os.getpid(), "host": socket.gethostname()}
+            write_atomic(self.path / HOLDER_FILE, dump_json(here))
             yield
+        finally:
+            held.release()
 
     def run(self, arm: str, seed: int) -> RunFolder:
         """Return the folder of one run, made or not."""

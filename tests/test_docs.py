@@ -1,0 +1,69 @@
+"""What the documents show works, and versions agree everywhere."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import triptych
+from triptych.records import StudyFolder
+from triptych.runner import Setting, execute_study
+from triptych.spec import parse_study
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_study_in_the_readme_runs(tmp_path):
+    (text,) = blocks("toml")
+    study = parse_study(text.replace("seeds = 10", "seeds = 1"))
+    list(execute_study(study, StudyFolder(tmp_path), Setting()))
+    result = triptych.read_result(tmp_path)
+    assert len(result.record.runs) == 2
+
+
+def test_the_python_in_the_readme_names_what_there_is():
+    (code,) = blocks("python")
+    for name in re.findall(r"triptych\.(\w+)", code):
+        assert hasattr(triptych, name)
+
+
+def test_the_commands_in_the_readme_are_read_by_the_command_line():
+    from triptych.cli import build_parser
+
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    commands = [line.split("#")[0].split()[1:] for line in lines if line.startswith("triptych")]
+    assert len(commands) == 7
+    for command in commands:
+        build_parser().parse_args(command)
+
+
+def test_every_public_name_can_be_had():
+    for name in triptych.__all__:
+        assert getattr(triptych, name) is not None
+
+
+def test_linked_files_exist():
+    for page in (ROOT / "README.md", ROOT / "ARCHITECTURE.md", *(ROOT / "docs").glob("*.md")):
+        for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text("utf-8")):
+            assert (page.parent / target).exists(), (page.name, target)
+
+
+def test_versions_agree():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    citation = (ROOT / "CITATION.cff").read_text()
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    assert triptych.__version__ == project["version"]
+    assert f"version: {triptych.__version__}" in citation
+    assert f"## [{triptych.__version__}]" in changelog
+
+
+def test_every_dependency_is_pinned_for_development():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = project["dependencies"] + project["optional-dependencies"]["dev"]
+    names = {re.split(r"[<>=]", line)[0].lower().replace("_", "-") for line in wanted}
+    pins = (ROOT / "constraints.txt").read_text().lower().replace("_", "-")
+    assert {name for name in names if f"\n{name}==" not in pins} == set()
