@@ -83,10 +83,8 @@ def _run(options: argparse.Namespace) -> None:
     setting = Setting(options.data_dir, options.device)
     console = _console()
     scale = f", {study.scale} scale" if study.scale else ""
-    console.print(
-        f"{study.title}\n{len(study.arms)} arms, {study.seeds} seeds{scale}; kept in {folder.path}",
-        highlight=False,
-    )
+    size = f"arms: {len(study.arms)}, seeds: {study.seeds}{scale}"
+    console.print(f"{study.title}\n{size}; kept in {folder.path}", highlight=False)
     try:
         Watcher(study, console).watch(execute_study(study, folder, setting))
     except (KeyboardInterrupt, Terminated):

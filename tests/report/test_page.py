@@ -84,6 +84,15 @@ def test_what_was_cut_what_stands_in_and_how_to_repeat_it_are_there(paper, paper
     assert "quick scale" in paper.words
 
 
+def test_a_claim_that_was_measured_on_a_stand_in_says_so_beside_its_verdict(paper, paper_record):
+    # Made up, every run was on digits; only the arms meant for CIFAR-10 say that they were not.
+    html = render_html(paper_record, judge(paper_record), "x")
+    said = "measured on digits, not on cifar10"
+    assert html.count(said) == 2 * 5
+    real = [replace(r, data="cifar10", notes=()) for r in paper_record.runs]
+    assert said not in page(replace(paper_record, runs=tuple(real))).words
+
+
 def test_the_page_asks_nothing_of_a_network(paper, paper_record):
     assert "script" not in paper.tags
     assert all(link.startswith("#") for link in paper.links)

@@ -23,6 +23,7 @@ from triptych.report.wording import (
     measured,
     reading,
     sides,
+    stand_in,
     summary,
     visible,
 )
@@ -107,6 +108,7 @@ def render_html(record: StudyRecord, verdicts: Sequence[VerdictLike], command: s
         command=command,
         label=lambda arm: arm_label(record, arm),
         means=lambda comparison: means(record, comparison),
+        stand_in=lambda claim: stand_in(record, claim),
     )
     return html
 

@@ -17,6 +17,7 @@ from triptych.report.wording import (
     arm_label,
     measured,
     reading,
+    stand_in,
     summary,
     visible,
 )
@@ -39,19 +40,21 @@ def study_tables(record: StudyRecord, verdicts: Sequence[VerdictLike]) -> list[R
     """
     shown: list[RenderableType] = [_figures(record)]
     if verdicts:
-        shown.append(_claims(verdicts))
+        shown.append(_claims(record, verdicts))
     shown.append(_remarks(record))
     shown.append(Text(f"\n{summary(record, verdicts)}", style="bold"))
     return shown
 
 
-def _claims(verdicts: Sequence[VerdictLike]) -> Table:
+def _claims(record: StudyRecord, verdicts: Sequence[VerdictLike]) -> Table:
     table = Table(title="Claims", title_justify="left", show_lines=True, expand=True)
     table.add_column("#", justify="right")
     table.add_column("verdict", no_wrap=True)
     table.add_column("claim, what was measured, and why", ratio=1)
     for number, verdict in enumerate(verdicts, start=1):
         about: list[RenderableType] = [Text(visible(verdict.claim.says), style="bold")]
+        if instead := stand_in(record, verdict.claim):
+            about.append(Text(instead, style="yellow"))
         for comparison, outcome in zip(verdict.claim.comparisons, verdict.outcomes, strict=True):
             about.append(Text(reading(comparison, outcome)))
         for cause, outcome in verdict.causes:

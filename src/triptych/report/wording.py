@@ -185,6 +185,18 @@ def arm_label(record: StudyRecord, arm: str) -> str:
     return visible(record.study.arms[arm].label or arm)
 
 
+def stand_in(record: StudyRecord, claim: ClaimSpec) -> str:
+    """Return what a claim's runs were trained on where that is not what they were meant for."""
+    pairs = {
+        f"measured on {run.data}, not on {record.study.arms[arm].data.source}"
+        for comparison in claim.comparisons
+        for arm in comparison.arms
+        for run in record.of(arm)
+        if record.study.arms[arm].data.source == "cifar10" != run.data
+    }
+    return visible(", ".join(sorted(pairs)))
+
+
 def summary(record: StudyRecord, verdicts: Sequence[VerdictLike]) -> str:
     """Return the outcome of the whole study in one sentence."""
     counts = {v: sum(x.verdict == v for x in verdicts) for v in SYMBOLS}
