@@ -40,6 +40,12 @@ test = "ours.test_loss = theirs.test_loss within 1e-9"
 """
 
 
+def test_all_engines_give_the_same_study(tmp_path):
+    text = TEXT.replace('engine = "numpy"', 'engine = "compiled"')
+    run(parse_study(text), tmp_path)
+    assert read_result(tmp_path).verdicts[0].verdict == "holds"
+
+
 @pytest.fixture
 def study():
     return parse_study(TEXT)
@@ -155,7 +161,9 @@ def test_auto_picks_by_size_and_says_why(study):
     data = load(arm.data, 0)
     small = replace(arm, train=replace(arm.train, batch_size=1))
     large = replace(arm, network=MLPSpec(hidden=(500, 500)))
-    assert choose_engine(small, data)[0] == "numpy"
+    assert choose_engine(small, data)[0] == "compiled"
+    dropped = replace(small, network=MLPSpec(hidden=(5,), dropout=0.5))
+    assert choose_engine(dropped, data)[0] == "numpy"
     assert choose_engine(large, data)[0] == "torch"
     assert "chosen" in choose_engine(small, data)[1]
 

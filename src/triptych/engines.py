@@ -9,10 +9,10 @@ from triptych.errors import SpecError
 from triptych.models import MLPNumpy, cost_on, create_torch, initial_weights
 from triptych.records import environment
 from triptych.spec import ArmSpec, MLPSpec
-from triptych.training import NumpyLearner
+from triptych.training import CompiledLearner, NumpyLearner
 
 # Below this many multiply-adds a step, a call into PyTorch costs more than the arithmetic.
-_NUMPY_BELOW = 50_000
+_COMPILED_BELOW = 50_000
 
 
 def choose_engine(arm: ArmSpec, data: Dataset) -> tuple[str, str]:
@@ -20,9 +20,10 @@ def choose_engine(arm: ArmSpec, data: Dataset) -> tuple[str, str]:
     if arm.engine != "auto":
         return arm.engine, arm.engine
     batch = arm.train.batch_size or len(data.train)
-    small = batch * cost_on(arm.network, data).flops < 2 * _NUMPY_BELOW
+    small = batch * cost_on(arm.network, data).flops < 2 * _COMPILED_BELOW
     if isinstance(arm.network, MLPSpec) and small:
-        return "numpy", "numpy (chosen: calls would cost more than the arithmetic)"
+        engine = "numpy" if arm.network.dropout else "compiled"
+        return engine, f"{engine} (chosen: calls into torch would cost more than the arithmetic)"
     return "torch", "torch (chosen: large enough to pay for its calls)"
 
 
@@ -34,7 +35,7 @@ def choose_device(asked: str, engine: str) -> str:
     SpecError
         If a GPU was asked for and there is none.
     """
-    if engine == "numpy" or asked == "cpu":
+    if engine != "torch" or asked == "cpu":
         return "cpu"
     import torch
 
@@ -48,9 +49,15 @@ def create_learner(arm: ArmSpec, engine: str, data: Dataset, seed: int, device: 
     weights = initial_weights(arm.network, data, stream(seed, "weights"))
     weights = {name: w.astype(arm.train.dtype) for name, w in weights.items()}
     masks = stream(seed, "dropout")
-    if engine == "numpy":
+    if engine != "torch":
         assert isinstance(arm.network, MLPSpec)  # ArmSpec lets nothing else pass
         network = MLPNumpy(arm.network, weights)
+        if engine == "compiled":
+            # Here, because Numba takes half a second to load.
+            from triptych.models.mlp_compiled import MLPCompiled
+
+            kernel = MLPCompiled(network.weights, arm.train.optimizer, arm.train.clip_norm).fit
+            return CompiledLearner(network, kernel, data.train, arm.train, data.standardization)
         return NumpyLearner(network, data.train, arm.train, data.standardization, masks)
     from triptych.training.torch_learner import TorchLearner
 
@@ -60,7 +67,7 @@ def create_learner(arm: ArmSpec, engine: str, data: Dataset, seed: int, device: 
 
 def machine(engine: str, device: str) -> dict[str, str]:
     """Return the environment that `engine` computes in; see `triptych.records.environment`."""
-    if engine == "numpy":
+    if engine != "torch":
         return environment(os.cpu_count() or 1, "cpu")
     import torch
 

@@ -109,7 +109,7 @@ def test_every_chart_is_drawn_and_fits(opened, width):
             return [box.width, box.height, Math.max(...lines.map(l => l.width))];
         })"""
     )
-    assert len(boxes) == 16
+    assert len(boxes) == 22
     for box_width, height, line in boxes:
         assert 250 < box_width <= width
         assert height > 150
@@ -136,7 +136,7 @@ def test_lines_take_the_colours_of_the_scheme(opened, scheme):
 def test_without_script_the_page_is_whole(opened):
     page = opened(script=False)
     assert page.locator(".claim").count() == 10
-    assert page.locator(".chart svg").count() == 16
+    assert page.locator(".chart svg").count() == 22
     page.locator("summary").first.click()
     assert page.locator("details table").first.is_visible()
 

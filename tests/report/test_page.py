@@ -108,7 +108,7 @@ def test_ids_are_unique(paper):
 
 def test_every_group_of_arms_has_two_charts_and_a_table(paper_record):
     html = render_html(paper_record, judge(paper_record), "x")
-    groups = len({(arm.part, arm.data) for arm in paper_record.study.arms.values()})
+    groups = len({(a.part, a.data, a.train.epochs) for a in paper_record.study.arms.values()})
     assert html.count('role="img"') == 2 * groups
     assert html.count("The same as a table") == groups
 

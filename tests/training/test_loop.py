@@ -9,8 +9,10 @@ import torch
 from triptych.contracts import Dataset, Scores, Split, Standardization, stream
 from triptych.errors import NumericsError, SpecError
 from triptych.models import MLPNumpy, create_torch, initial_weights
+from triptych.models.mlp_compiled import MLPCompiled
 from triptych.spec import CNNSpec, MLPSpec, OptimizerSpec, RNNSpec, ScheduleSpec, TrainSpec
 from triptych.training import (
+    CompiledLearner,
     Evaluation,
     Finished,
     Notice,
@@ -21,6 +23,8 @@ from triptych.training import (
 )
 from triptych.training import loop as loop_module
 from triptych.training.torch_learner import TorchLearner
+
+ENGINES = ["numpy", "compiled", "torch"]
 
 
 def blobs(n=60, classes=3, seed=0):
@@ -47,8 +51,11 @@ def learner(engine, spec, data, network=None, seed=0):
     network = network or MLPSpec(hidden=(8,))
     weights = initial_weights(network, data, stream(seed, "weights"))
     weights = {k: w.astype(spec.dtype) for k, w in weights.items()}
-    if engine == "numpy":
+    if engine != "torch":
         model = MLPNumpy(network, weights)
+        if engine == "compiled":
+            kernel = MLPCompiled(model.weights, spec.optimizer, spec.clip_norm).fit
+            return CompiledLearner(model, kernel, data.train, spec, data.standardization)
         return NumpyLearner(model, data.train, spec, data.standardization, stream(seed, "dropout"))
     return TorchLearner(
         create_torch(network, weights, seed), data.train, spec, data.standardization
@@ -67,7 +74,7 @@ def evaluations(events):
     return [e for e in events if isinstance(e, Evaluation)]
 
 
-@pytest.mark.parametrize("engine", ["numpy", "torch"])
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("batch_size", [1, 7, 30, None])
 def test_training_learns_what_can_be_learnt_at_any_batch_size(engine, batch_size):
     spec = TrainSpec(
@@ -86,11 +93,41 @@ def test_the_engines_are_twins_for_a_thousand_steps(name, clip):
         optimizer=OptimizerSpec(name=name, lr=0.005, weight_decay=0.01),
         schedule=ScheduleSpec(name="cosine"),
     )  # fmt: skip
-    ours, theirs = run("numpy", spec)[-1], run("torch", spec)[-1]
+    ours = run("numpy", spec)[-1]
     assert ours.evaluation.step == 1020
-    for key, w in ours.weights.items():
-        np.testing.assert_allclose(w, theirs.weights[key], rtol=1e-10, atol=1e-10)
-    assert ours.evaluation.test.loss == pytest.approx(theirs.evaluation.test.loss, rel=1e-10)
+    for engine in ("compiled", "torch"):
+        theirs = run(engine, spec)[-1]
+        for key, w in ours.weights.items():
+            np.testing.assert_allclose(w, theirs.weights[key], rtol=1e-10, atol=1e-10)
+        assert ours.evaluation.test.loss == pytest.approx(theirs.evaluation.test.loss, rel=1e-10)
+
+
+@pytest.mark.parametrize("hidden", [(3,), (8,), (20,), (5, 4), (9, 8, 7)])
+@pytest.mark.parametrize("batch_size", [1, 7, None])
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_the_compiled_engine_is_the_numpy_engine_at_any_shape(hidden, batch_size, decay):
+    spec = TrainSpec(
+        epochs=10, batch_size=batch_size, dtype="float64",
+        optimizer=OptimizerSpec(lr=0.05, weight_decay=decay),
+    )  # fmt: skip
+    ours, theirs = (run(engine, spec, network=MLPSpec(hidden=hidden)) for engine in ENGINES[:2])
+    for key, w in ours[-1].weights.items():
+        np.testing.assert_allclose(w, theirs[-1].weights[key], rtol=1e-10, atol=1e-12)
+    for one, two in zip(evaluations(ours), evaluations(theirs), strict=True):
+        assert one.test.loss == pytest.approx(two.test.loss, rel=1e-10)
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam"])
+def test_the_compiled_engine_takes_float32_and_returns_each_steps_loss(name):
+    data = blobs()
+    spec = TrainSpec(batch_size=4, optimizer=OptimizerSpec(name=name))
+    found = {}
+    for engine in ENGINES:
+        one = learner(engine, spec, data)
+        found[engine] = one.fit(np.arange(30), 4, np.full(8, 0.05))
+        assert one.weights()["w1"].dtype == np.float32
+    np.testing.assert_allclose(found["compiled"], found["numpy"], rtol=1e-4)
+    np.testing.assert_allclose(found["torch"], found["numpy"], rtol=1e-4)
 
 
 @pytest.mark.parametrize("engine", ["numpy", "torch"])
@@ -102,11 +139,12 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(engine):
     assert not np.array_equal(first.weights["w1"], other.weights["w1"])
 
 
-@pytest.mark.parametrize("engine", ["numpy", "torch"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_cutting_an_epoch_into_chunks_changes_no_bit(engine, monkeypatch):
     spec = TrainSpec(epochs=4, batch_size=4, optimizer=OptimizerSpec(name="adam"))
     whole = run(engine, spec)[-1]
     monkeypatch.setattr(loop_module._Clock, "chunk", lambda self: 1)
+    monkeypatch.setattr(loop_module, "_SECONDS_BETWEEN_PROGRESS", 0.0)
     cut = run(engine, spec)
     assert sum(isinstance(e, Progress) for e in cut) == 4 * 8
     assert all(np.array_equal(whole.weights[k], cut[-1].weights[k]) for k in whole.weights)
@@ -146,7 +184,7 @@ def test_the_last_epoch_is_always_evaluated_and_others_every_n():
 def test_the_evaluated_loss_is_a_mean_whatever_the_number_of_rows():
     data = blobs()
     doubled = Split(np.tile(data.test.x, (2, 1)), np.tile(data.test.y, 2))
-    for engine in ("numpy", "torch"):
+    for engine in ENGINES:
         one = learner(engine, TrainSpec(), data)
         assert one.evaluate(doubled).loss == pytest.approx(one.evaluate(data.test).loss)
 
@@ -194,7 +232,7 @@ def test_a_share_that_leaves_one_side_empty_is_refused():
         split_rows(TrainSpec(patience=1, validation=0.01), 30, stream(0, "v"))
 
 
-@pytest.mark.parametrize("engine", ["numpy", "torch"])
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("culprit", ["loss", "gradient"])
 def test_what_is_not_finite_stops_before_the_weights_take_it_in(engine, culprit):
     data = blobs()

@@ -122,13 +122,14 @@ def _parts(record: StudyRecord) -> list[PartSpec]:
 
 def _part(record: StudyRecord, part: PartSpec) -> dict[str, Any]:
     arms = {name: arm for name, arm in record.study.arms.items() if arm.part == part.name}
-    groups: dict[DataSpec, list[str]] = {}
+    # Arms share a chart where they share data and length; a long one would squeeze a short one.
+    groups: dict[tuple[DataSpec, int], list[str]] = {}
     for name, arm in arms.items():
-        groups.setdefault(arm.data, []).append(name)
+        groups.setdefault((arm.data, arm.train.epochs), []).append(name)
     return {
         "spec": part,
         "arms": [_trained(record, name, arm) for name, arm in arms.items()],
-        "figures": [_figure(record, data, names) for data, names in groups.items()],
+        "figures": [_figure(record, *key, names) for key, names in groups.items()],
         "rows": [_row(record, name) for name in arms],
         "notes": _notes(record, tuple(arms)),
     }
@@ -171,7 +172,7 @@ def _trained(record: StudyRecord, name: str, arm: ArmSpec) -> dict[str, Any]:
     }
 
 
-def _figure(record: StudyRecord, data: DataSpec, names: list[str]) -> dict[str, Any]:
+def _figure(record: StudyRecord, data: DataSpec, epochs: int, names: list[str]) -> dict[str, Any]:
     series = [
         Series(arm_label(record, name), colour(k), record.of(name)) for k, name in enumerate(names)
     ]
@@ -180,6 +181,7 @@ def _figure(record: StudyRecord, data: DataSpec, names: list[str]) -> dict[str, 
     title = first.data if first else data.source
     if isinstance(data, PalindromeSpec):
         title = f"palindromes, T = {data.length}"
+    title += f", {epochs} epochs"
     charts = []
     for metric in ("loss", "accuracy") if drawn else ():
         who = ", ".join(one.label for one in drawn)

@@ -24,7 +24,7 @@ class ArmSpec(Checked):
         Which part of the study it belongs to.
     label : str
         How tables and charts call it; its name where absent.
-    engine : {"auto", "numpy", "torch"}
+    engine : {"auto", "numpy", "compiled", "torch"}
         What computes it; ``"auto"`` picks by size and says which.
     """
 
@@ -33,7 +33,7 @@ class ArmSpec(Checked):
     train: TrainSpec
     part: str = ""
     label: str = ""
-    engine: Literal["auto", "numpy", "torch"] = "auto"
+    engine: Literal["auto", "numpy", "compiled", "torch"] = "auto"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -45,10 +45,20 @@ class ArmSpec(Checked):
             )
         if isinstance(self.network, CNNSpec) and isinstance(self.data, ToySpec):
             raise SpecError(f"network: kind 'cnn' needs pictures, got '{self.data.source}'.")
-        if self.engine == "numpy" and not isinstance(self.network, MLPSpec):
+        self._check_engine()
+
+    def _check_engine(self) -> None:
+        if self.engine in ("auto", "torch"):
+            return
+        if not isinstance(self.network, MLPSpec):
             raise SpecError(
-                f"engine: 'numpy' trains kind 'mlp' only, got '{self.network.kind}'. "
+                f"engine: '{self.engine}' trains kind 'mlp' only, got '{self.network.kind}'. "
                 "Use engine = 'torch'."
+            )
+        if self.engine == "compiled" and self.network.dropout:
+            raise SpecError(
+                "engine: 'compiled' has no dropout, got network.dropout "
+                f"{self.network.dropout:g}. Use engine = 'numpy' or 'torch'."
             )
 
 

@@ -51,6 +51,7 @@ class _Clock:
     seconds: float = 0.0
     steps: int = 0
     recent: list[float] = field(default_factory=list)
+    told: float = 0.0
 
     def chunk(self) -> int:
         if not self.steps:
@@ -62,6 +63,14 @@ class _Clock:
         self.seconds += seconds
         self.steps += len(losses)
         self.recent = losses[-100:].tolist()
+
+    def is_due(self) -> bool:
+        """Whether it is time to tell how far training is; if so, the wait starts anew."""
+        now = time.perf_counter()
+        if now - self.told < _SECONDS_BETWEEN_PROGRESS:
+            return False
+        self.told = now
+        return True
 
 
 def train(
@@ -148,7 +157,7 @@ def _epoch(
     place: tuple[int, int, int],
     clock: _Clock,
 ) -> Iterator[Progress]:
-    """Take an epoch's steps, in chunks that each end in a `Progress`."""
+    """Take an epoch's steps in chunks, and tell how far it is when that is due."""
     epoch, epochs, last_finite = place
     done = 0
     while done < len(lrs):
@@ -165,8 +174,9 @@ def _epoch(
             ) from error
         clock.add(time.perf_counter() - started, losses)
         done = stop
-        step = (epoch - 1) * len(lrs) + done
-        yield Progress(epoch, step, epochs * len(lrs), float(np.mean(clock.recent)))
+        if clock.is_due():
+            step = (epoch - 1) * len(lrs) + done
+            yield Progress(epoch, step, epochs * len(lrs), float(np.mean(clock.recent)))
 
 
 def _evaluate(
