@@ -11,6 +11,11 @@ from triptych.records import environment
 from triptych.spec import ArmSpec, MLPSpec
 from triptych.training import CompiledLearner, NumpyLearner
 
+# OpenMP's threads wait for each other in a busy loop unless told otherwise before PyTorch loads it.
+# Beside any other busy program, steps as small as these then take up to nine times as long
+# (docs/log.md, "waiting threads"); sleeping costs next to nothing. A user's own choice stands.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 # Below this many multiply-adds a step, a call into PyTorch costs more than the arithmetic.
 _COMPILED_BELOW = 50_000
 

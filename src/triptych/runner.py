@@ -186,7 +186,8 @@ def execute_study(study: StudySpec, folder: StudyFolder, setting: Setting) -> It
     # What is wrong with the data or the device shows before anything is written.
     for data in {arm.data for arm in study.arms.values()}:
         load(data, 0, setting.data_dir)
-    choose_device(setting.device, "torch" if setting.device == "cuda" else "numpy")
+    if setting.device == "cuda":
+        choose_device("cuda", "torch")
     folder.start(study)
     jobs = [(arm, seed) for seed in range(study.seeds) for arm in study.arms]
     records = []
