@@ -36,11 +36,13 @@ def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     # Python's rule that a division by zero raises would put a test, and a scalar loop, around
     # every division; NumPy's gives an infinity, which the check of each step finds.
     options: dict[str, Any] = {"fastmath": _FAST, "error_model": "numpy"}
+    kernel: Callable[..., Any]
     try:
-        return njit(cache=True, **options)(function)
+        kernel = njit(cache=True, **options)(function)
     except RuntimeError:
         # Neither the package's folder nor the user's cache can be written: compile each time.
-        return njit(**options)(function)
+        kernel = njit(**options)(function)
+    return kernel
 
 
 @_compiled
