@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import triptych
+from triptych import engines
 from triptych.data import load
 from triptych.engines import choose_device, choose_engine
 from triptych.errors import NumericsError, RunError, SpecError
@@ -166,6 +167,21 @@ def test_auto_picks_by_size_and_says_why(study):
     assert choose_engine(dropped, data)[0] == "numpy"
     assert choose_engine(large, data)[0] == "torch"
     assert "chosen" in choose_engine(small, data)[1]
+
+
+def test_small_steps_are_not_shared_among_threads(monkeypatch, study):
+    import torch
+
+    asked = []
+    monkeypatch.setattr(torch, "set_num_threads", asked.append)
+    monkeypatch.setattr(engines, "_all_threads", lambda: 8)
+    arm = study.arms["theirs"]
+    data = load(arm.data, 0)
+    engines.use_threads(arm, data, "torch")
+    wide = replace(arm, network=MLPSpec(hidden=(5000, 5000)))
+    engines.use_threads(wide, data, "torch")
+    engines.use_threads(wide, data, "compiled")
+    assert asked == [1, 8]
 
 
 def test_a_gpu_that_is_not_there_is_an_error_with_the_way_out(monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 
 from triptych.contracts import Dataset, Learner, stream
 from triptych.errors import SpecError
@@ -18,6 +19,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # Below this many multiply-adds a step, a call into PyTorch costs more than the arithmetic.
 _COMPILED_BELOW = 50_000
+# From this many floating-point operations a step, threads share it.
+_SHARED_FROM = 1_000_000_000
 
 
 def choose_engine(arm: ArmSpec, data: Dataset) -> tuple[str, str]:
@@ -68,6 +71,29 @@ def create_learner(arm: ArmSpec, engine: str, data: Dataset, seed: int, device: 
 
     module = create_torch(arm.network, weights, int(masks.integers(2**63)), device)
     return TorchLearner(module, data.train, arm.train, data.standardization)
+
+
+@cache
+def _all_threads() -> int:
+    import torch
+
+    return torch.get_num_threads()
+
+
+def use_threads(arm: ArmSpec, data: Dataset, engine: str) -> None:
+    """Let PyTorch compute with one thread where a step is too small to share.
+
+    Two threads gain a tenth at best on such steps, and lose a multiple of it as soon as anything
+    else wants a core (docs/log.md, "waiting threads").
+    """
+    if engine != "torch":
+        return
+    import torch
+
+    rows = min(arm.train.batch_size or len(data.train), len(data.train))
+    small = 3 * rows * cost_on(arm.network, data).flops < _SHARED_FROM
+    every = _all_threads()
+    torch.set_num_threads(1 if small else every)
 
 
 def machine(engine: str, device: str) -> dict[str, str]:

@@ -11,7 +11,13 @@ from pathlib import Path
 
 from triptych.contracts import stream
 from triptych.data import load
-from triptych.engines import choose_device, choose_engine, create_learner, machine
+from triptych.engines import (
+    choose_device,
+    choose_engine,
+    create_learner,
+    machine,
+    use_threads,
+)
 from triptych.errors import NumericsError, RunError
 from triptych.models import cost_on
 from triptych.records import (
@@ -94,6 +100,7 @@ def execute_run(
     data = load(arm.data, seed, setting.data_dir)
     engine, wording = choose_engine(arm, data)
     device = choose_device(setting.device, engine)
+    use_threads(arm, data, engine)
     where = machine(engine, device)
     key = run_key(arm, seed, data.fingerprint, where)
     if folder.is_finished() and (old := folder.read()).key == key:

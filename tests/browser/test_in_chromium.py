@@ -141,6 +141,40 @@ def test_without_script_the_page_is_whole(opened):
     assert page.locator("details table").first.is_visible()
 
 
+def test_the_labels_of_charts_can_be_read_on_a_phone(opened):
+    heights = opened(360).evaluate(
+        """() => [...document.querySelectorAll(".chart svg text")]
+            .map(t => t.getBoundingClientRect().height)"""
+    )
+    assert len(heights) > 100
+    assert min(heights) > 9
+
+
+def test_charts_of_a_pair_stand_side_by_side_at_one_height(opened):
+    boxes = opened(1440).evaluate(
+        """() => [...document.querySelectorAll(".charts")].map(pair =>
+            [...pair.querySelectorAll("svg")].map(s => s.getBoundingClientRect().toJSON()))"""
+    )
+    assert boxes
+    for left, right in boxes:
+        assert left["top"] == right["top"]
+        assert left["height"] == pytest.approx(right["height"], rel=0.02)
+
+
+def test_paper_is_white_also_where_the_screen_is_dark(opened):
+    page = opened(scheme="dark")
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+
+
+def test_a_scrolled_table_still_names_its_arms(opened):
+    page = opened(360)
+    box = page.locator(".scroll:has(.figures)").first
+    box.evaluate("e => { e.scrollLeft = 200; }")
+    left = "e => e.querySelector('th[scope=row]').getBoundingClientRect().left"
+    assert box.evaluate(left) >= 0
+
+
 def test_links_lead_to_what_they_name(opened):
     page = opened()
     page.locator(".glance a").nth(6).click()

@@ -3,8 +3,9 @@
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 from rich.console import Console
@@ -12,7 +13,8 @@ from rich.console import Console
 from conftest import made_up_record, made_up_run
 from triptych.records import DIVERGED, StudyRecord
 from triptych.report import render_html, study_tables
-from triptych.spec import ArmSpec, ClaimSpec, MLPSpec, StudySpec, ToySpec, TrainSpec
+from triptych.report.charts import COLOURS
+from triptych.spec import ArmSpec, ClaimSpec, MLPSpec, Reported, StudySpec, ToySpec, TrainSpec
 from triptych.verdicts import judge
 
 VOID = {"meta", "br", "line", "rect", "path"}
@@ -102,6 +104,19 @@ def test_the_page_asks_nothing_of_a_network(paper, paper_record):
     assert len(html) < 1_000_000
 
 
+def test_the_page_lets_in_nothing_but_its_own_style(paper_record):
+    html = render_html(paper_record, judge(paper_record), "x")
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', html)[1]
+    assert "default-src 'none'" in policy
+    assert "script" not in policy
+
+
+def test_the_summary_says_what_it_took_and_where(paper):
+    assert re.search(
+        r"Of 10 claims, \d+ holds?, .* \d+ min \d+ s of training on made up", paper.words
+    )
+
+
 def test_ids_are_unique(paper):
     assert len(paper.ids) == len(set(paper.ids))
 
@@ -113,7 +128,31 @@ def test_every_group_of_arms_has_two_charts_and_a_table(paper_record):
     assert html.count("The same as a table") == groups
 
 
-HOSTILE = "<img src=x onerror=alert(1)>\x1b[31m‮"
+@pytest.mark.parametrize("metric", get_args(get_type_hints(Reported)["metric"]))
+def test_a_reported_figure_of_any_metric_is_shown(metric):
+    figure = Reported(arm="a", metric=metric, value=0.4321, note="as printed on page 7")
+    found = page(made_up_record(small_study(reported=(figure,))))
+    assert re.search(r"0\.432", found.words)
+    assert "as printed on page 7" in found.words
+
+
+def test_two_figures_for_one_cell_are_both_shown():
+    values = [Reported(arm="a", metric="test_accuracy", value=v) for v in (0.8, 0.84)]
+    found = page(made_up_record(small_study(reported=tuple(values))))
+    assert "0.800; 0.840" in found.words
+
+
+def test_arms_beyond_the_colours_get_charts_of_their_own():
+    arm = small_study().arms["a"]
+    study = small_study(arms={f"a{k}": arm for k in range(COLOURS + 1)}, seeds=1)
+    record = made_up_record(study)
+    html = render_html(record, (), "x")
+    assert html.count('role="img"') == 4
+    for name in study.arms:
+        assert name in page(record).words
+
+
+HOSTILE = "<img src=x onerror=alert(1)>\x1b[31m\ud800\u2028‮"
 
 
 def test_hostile_names_are_shown_not_obeyed():
@@ -133,6 +172,8 @@ def test_hostile_names_are_shown_not_obeyed():
     for table in study_tables(record, judge(record)):
         console.print(table)
     for text in (html, out.getvalue()):
+        text.encode()  # half a character would not be writable
+        assert "\u2028" not in text
         assert "\x1b" not in text
         assert "‮" not in text
         assert "␛[31m" in text
@@ -144,6 +185,7 @@ def test_diverged_and_missing_runs_are_counted_and_shown():
     runs.append(made_up_run(study, "a", 2, status=DIVERGED, error="step 3: loss nan", scores={}))
     found = page(StudyRecord(study, tuple(runs), Path()))
     assert "1 diverged, 1 missing" in found.words
+    assert "a 1 diverged 1 missing 2" in found.words  # the row: arm, and the seeds that count
     assert "step 3: loss nan" in found.words
 
 
@@ -178,6 +220,19 @@ def test_a_piped_table_is_plain_text_with_every_claim(paper_record):
     for claim in paper_record.study.claims:
         assert claim.says in words
     assert "(438.4)" in words
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1"])
+def test_a_pipe_that_knows_few_letters_gets_those(paper_record, encoding):
+    raw = BytesIO()
+    console = Console(file=TextIOWrapper(raw, encoding=encoding, newline=""), width=100)
+    for table in study_tables(paper_record, judge(paper_record)):
+        console.print(table)
+    console.file.flush()
+    text = raw.getvalue().decode(encoding)
+    for verdict in judge(paper_record):
+        assert verdict.verdict in text
+    assert {"+ holds", "x fails"} & set(re.findall(r"[+x] \w+", text))
 
 
 def test_a_page_of_many_long_curves_stays_small():

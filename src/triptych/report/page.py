@@ -3,66 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from markupsafe import Markup
 
-from triptych.records import RunRecord, StudyRecord
-from triptych.report.charts import Series, colour, curve_svg
+from triptych.records import FINISHED, RunRecord, StudyRecord
+from triptych.report.charts import COLOURS, Series, colour, curve_svg
+from triptych.report.figures import columns, figures_row, heading, reported_notes, trained
+from triptych.report.readings import means, reading, strip
 from triptych.report.wording import (
     SYMBOLS,
-    OutcomeLike,
     VerdictLike,
     accuracy,
     arm_label,
+    duration,
     figure,
-    means,
-    measured,
-    reading,
-    sides,
     stand_in,
     summary,
     visible,
 )
-from triptych.spec import (
-    ArmSpec,
-    CNNSpec,
-    Comparison,
-    DataSpec,
-    MLPSpec,
-    PalindromeSpec,
-    PartSpec,
-    RNNSpec,
-)
+from triptych.spec import DataSpec, PalindromeSpec, PartSpec
 
-COLUMNS = ("test_accuracy", "train_accuracy", "test_loss", "seconds")
-
-
-@dataclass(frozen=True)
-class Strip:
-    """An interval beside its threshold, drawn in a box 100 wide: all in its units."""
-
-    low: float
-    high: float
-    dot: float
-    threshold: float
-    margin: float
-
-
-def strip(comparison: Comparison, outcome: OutcomeLike) -> Strip | None:
-    """Return where to draw an outcome's interval; None where it has none."""
-    value, low, high, threshold, relation = sides(comparison, outcome)
-    if not low <= value <= high:
-        return None
-    margin = comparison.margin if relation == "=" else 0.0
-    left, right = min(low, threshold - margin), max(high, threshold + margin)
-    room = (right - left) or 1.0
-    left, room = left - 0.12 * room, 1.24 * room
-    place = [round(100 * (x - left) / room, 2) for x in (low, high, value, threshold)]
-    return Strip(place[0], place[1], place[2], place[3], round(100 * margin / room, 2))
+_TABLE_ROWS = 8
 
 
 @cache
@@ -104,7 +68,9 @@ def render_html(record: StudyRecord, verdicts: Sequence[VerdictLike], command: s
         parts=[_part(record, part) for part in _parts(record)],
         machine=_machine(record),
         data=_data(record),
-        diverged=[run for run in record.runs if run.status != "finished"],
+        diverged=[run for run in record.runs if run.status != FINISHED],
+        columns=[heading(column) for column in columns(record)],
+        duration=duration(record.seconds),
         command=command,
         label=lambda arm: arm_label(record, arm),
         means=lambda comparison: means(record, comparison),
@@ -128,47 +94,15 @@ def _part(record: StudyRecord, part: PartSpec) -> dict[str, Any]:
         groups.setdefault((arm.data, arm.train.epochs), []).append(name)
     return {
         "spec": part,
-        "arms": [_trained(record, name, arm) for name, arm in arms.items()],
-        "figures": [_figure(record, *key, names) for key, names in groups.items()],
-        "rows": [_row(record, name) for name in arms],
-        "notes": _notes(record, tuple(arms)),
-    }
-
-
-def _network(arm: ArmSpec) -> str:
-    match arm.network:
-        case MLPSpec(hidden=hidden, dropout=dropout):
-            text = f"MLP, hidden {'-'.join(map(str, hidden))}"
-            return f"{text}, dropout {dropout:g}" if dropout else text
-        case CNNSpec(channels=channels):
-            return f"CNN, channels {'-'.join(map(str, channels))}"
-        case RNNSpec(hidden=hidden, output=output):
-            return f"RNN, hidden {hidden}, {output}"
-
-
-def _recipe(arm: ArmSpec) -> str:
-    train, optimizer = arm.train, arm.train.optimizer
-    rows = f"{train.batch_size} rows a step" if train.batch_size else "full batch"
-    text = f"{optimizer.name} at {optimizer.lr:g}, {rows}, {train.epochs} epochs"
-    if train.schedule.name == "step":
-        text += f", times {train.schedule.gamma:g} every {train.schedule.step_epochs} epochs"
-    elif train.schedule.name != "constant":
-        text += f", {train.schedule.name}"
-    return text + (f", clipped at {train.clip_norm:g}" if train.clip_norm else "")
-
-
-def _trained(record: StudyRecord, name: str, arm: ArmSpec) -> dict[str, Any]:
-    runs = record.of(name)
-    first = runs[0] if runs else None
-    return {
-        "label": arm_label(record, name),
-        "network": _network(arm),
-        "parameters": f"{first.parameters:,}" if first else "–",
-        "flops": f"{first.flops:,}" if first else "–",
-        "recipe": _recipe(arm),
-        "engine": first.engine if first else arm.engine,
-        "rows": f"{first.train_rows:,} / {first.test_rows:,}" if first else "–",
-        "data": first.data if first else arm.data.source,
+        "arms": [trained(record, name, arm) for name, arm in arms.items()],
+        "figures": [
+            # No two arms of a chart have one colour.
+            _figure(record, *key, names[start : start + COLOURS])
+            for key, names in groups.items()
+            for start in range(0, len(names), COLOURS)
+        ],
+        "rows": [figures_row(record, name) for name in arms],
+        "notes": reported_notes(record, tuple(arms)),
     }
 
 
@@ -182,71 +116,34 @@ def _figure(record: StudyRecord, data: DataSpec, epochs: int, names: list[str]) 
     if isinstance(data, PalindromeSpec):
         title = f"palindromes, T = {data.length}"
     title += f", {epochs} epochs"
-    charts = []
-    for metric in ("loss", "accuracy") if drawn else ():
-        who = ", ".join(one.label for one in drawn)
-        drawing = curve_svg(drawn, metric, f"{metric} by epoch on {title}: {who}")
-        charts.append(Markup(drawing))
+    who = ", ".join(one.label for one in drawn)
+    charts = {
+        metric: Markup(curve_svg(drawn, metric, f"{metric} by epoch on {title}: {who}"))
+        for metric in (("loss", "accuracy") if drawn else ())
+    }
     return {"title": title, "series": series, "charts": charts, "table": _curve_table(drawn)}
 
 
 def _curve_table(series: list[Series]) -> list[dict[str, Any]]:
-    """Return the figures of a chart as rows: the first seed's evaluations, at most eight."""
+    """Return the figures of a chart as rows: the first seed's evaluations, at most nine an arm."""
     rows = []
     for one in series:
         run = next(run for run in one.runs if run.curve)
-        step = max(1, len(run.curve) // 8)
+        step = max(1, len(run.curve) // _TABLE_ROWS)
         for k in sorted({*range(step - 1, len(run.curve), step), len(run.curve) - 1}):
-            row = run.curve[k]
-            scores = {
-                f"{split}_{metric}": (figure if metric == "loss" else accuracy)(
-                    float("nan") if (v := row.get(f"{split}_{metric}")) is None else v
-                )
-                for split in ("train", "test")
-                for metric in ("loss", "accuracy")
-            }
-            rows.append({"label": one.label, "seed": run.seed, "epoch": row["epoch"], **scores})
+            scores = _scores(run.curve[k])
+            epoch = run.curve[k]["epoch"]
+            rows.append({"label": one.label, "seed": run.seed, "epoch": epoch, **scores})
     return rows
 
 
-def _row(record: StudyRecord, name: str) -> dict[str, Any]:
-    """Return an arm's reported and measured figures, by column."""
-    runs = record.finished(name)
-    cells = {}
-    for column in COLUMNS:
-        mean, spread = measured(runs, column)
-        cells[column] = {
-            "reported": reported_text(record, name, column),
-            "mean": mean,
-            "range": spread,
-        }
-    lost = len(record.of(name)) - len(runs)
-    return {"label": arm_label(record, name), "cells": cells, "runs": len(runs), "diverged": lost}
-
-
-def reported_text(record: StudyRecord, name: str, column: str) -> str:
-    """Return the published figure of an arm for one column; ``–`` where there is none."""
-    for value in record.study.reported:
-        if value.arm != name or not value.metric.startswith(column):
-            continue
-        about = "about " if value.approximate else ""
-        if value.metric == "test_loss_sum":
-            rows = next((run.test_rows for run in record.of(name)), 0)
-            mean = f", a mean of {figure(value.value / rows)}" if rows else ""
-            return f"{about}{value.value:g} as a sum{mean}"
-        text = f"{value.value:.3f}" if column.endswith("accuracy") else f"{value.value:g}"
-        return about + text
-    return "–"
-
-
-def _notes(record: StudyRecord, names: tuple[str, ...]) -> list[str]:
-    """Return the remarks on reported figures, each once, with what it is about."""
-    notes: dict[str, list[str]] = {}
-    for value in record.study.reported:
-        if value.arm in names and value.note:
-            about = f"{arm_label(record, value.arm)}, {value.metric.replace('_', ' ')}"
-            notes.setdefault(value.note, []).append(about)
-    return [f"{'; '.join(about)}: {note}." for note, about in notes.items()]
+def _scores(row: dict[str, Any]) -> dict[str, str]:
+    scores = {}
+    for name in ("train_loss", "test_loss", "train_accuracy", "test_accuracy"):
+        value = row.get(name)
+        show = figure if name.endswith("loss") else accuracy
+        scores[name] = "–" if value is None else show(value)
+    return scores
 
 
 def _machine(record: StudyRecord) -> list[tuple[str, str]]:

@@ -4,25 +4,68 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from triptych.records import StudyRecord
-from triptych.report.page import COLUMNS, reported_text
+from triptych.report.figures import columns, heading, reported_text
+from triptych.report.readings import reading
 from triptych.report.wording import (
     SYMBOLS,
     VerdictLike,
     arm_label,
     measured,
-    reading,
     stand_in,
     summary,
     visible,
 )
 
 _STYLES = {"holds": "bold green", "fails": "bold red", "undecided": "bold yellow"}
+
+
+# One letter for one, so that columns stay in place.
+_PLAIN = str.maketrans({"✓": "+", "✗": "x", "−": "-", "–": "-", "·": ";", "→": ">"})
+
+
+class _Writable:
+    """Shows something with letters that the console's encoding has.
+
+    A pipe on Windows, or under ``PYTHONIOENCODING=ascii``, has no check mark, and to write one
+    would end the command after all its runs were made.
+    """
+
+    def __init__(self, shown: RenderableType) -> None:
+        self._shown = shown
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for segment in console.render(self._shown, options):
+            yield (
+                segment
+                if segment.control
+                else Segment(_written(segment.text, options.encoding), segment.style)
+            )
+
+
+def _written(text: str, encoding: str) -> str:
+    """Return `text` as `encoding` can write it.
+
+    Examples
+    --------
+    >>> _written("✓ 1 →", "utf-8"), _written("✓ −1 é", "latin-1"), _written("ü", "ascii")
+    ('✓ 1 →', '+ -1 é', '?')
+    """
+    found = []
+    for letter in text:
+        try:
+            letter.encode(encoding)
+            found.append(letter)
+        except UnicodeEncodeError:
+            plain = letter.translate(_PLAIN)
+            found.append(plain if plain.isascii() else "?")
+    return "".join(found)
 
 
 def study_tables(record: StudyRecord, verdicts: Sequence[VerdictLike]) -> list[RenderableType]:
@@ -43,7 +86,7 @@ def study_tables(record: StudyRecord, verdicts: Sequence[VerdictLike]) -> list[R
         shown.append(_claims(record, verdicts))
     shown.append(_remarks(record))
     shown.append(Text(f"\n{summary(record, verdicts)}", style="bold"))
-    return shown
+    return [_Writable(one) for one in shown]
 
 
 def _claims(record: StudyRecord, verdicts: Sequence[VerdictLike]) -> Table:
@@ -56,6 +99,7 @@ def _claims(record: StudyRecord, verdicts: Sequence[VerdictLike]) -> Table:
         if instead := stand_in(record, verdict.claim):
             about.append(Text(instead, style="yellow"))
         for comparison, outcome in zip(verdict.claim.comparisons, verdict.outcomes, strict=True):
+            about.append(Text(visible(outcome.test), style="dim"))
             about.append(Text(reading(comparison, outcome)))
         for cause, outcome in verdict.causes:
             text = Text("why: ").append(visible(cause.says))
@@ -73,15 +117,16 @@ def _badge(verdict: str) -> str:
 def _figures(record: StudyRecord) -> Table:
     table = Table(title="Measured (and reported)", title_justify="left", expand=True)
     table.add_column("arm", ratio=2)
-    for column in COLUMNS:
-        table.add_column(column.replace("_", " "), justify="right", ratio=1)
+    shown = columns(record)
+    for column in shown:
+        table.add_column(heading(column), justify="right", ratio=1)
     part = None
     for name, arm in record.study.arms.items():
         if part not in (None, arm.part):
             table.add_section()
         part = arm.part
         runs = record.finished(name)
-        cells = [_cell(measured(runs, c)[0], reported_text(record, name, c)) for c in COLUMNS]
+        cells = [_cell(measured(runs, c)[0], reported_text(record, name, c)) for c in shown]
         lost = len(record.of(name)) - len(runs)
         label = arm_label(record, name) + (f" ({lost} diverged)" if lost else "")
         table.add_row(Text(label), *cells)

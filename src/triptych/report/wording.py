@@ -8,8 +8,8 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Protocol
 
-from triptych.records import RunRecord, StudyRecord
-from triptych.spec import ClaimSpec, Comparison, Evidence, Metric
+from triptych.records import FINISHED, RunRecord, StudyRecord
+from triptych.spec import ClaimSpec, Evidence, Metric
 
 SYMBOLS = {"holds": "✓", "fails": "✗", "undecided": "?"}
 
@@ -62,7 +62,9 @@ def visible(text: str) -> str:
 
 
 def _visible(letter: str) -> str:
-    if letter == "\n" or unicodedata.category(letter) not in ("Cc", "Cf"):
+    # Cc, Cf: control and format (direction, zero width); Zl, Zp: line breaks; Cs: half a character,
+    # which no file can be written with.
+    if letter == "\n" or unicodedata.category(letter) not in ("Cc", "Cf", "Cs", "Zl", "Zp"):
         return letter
     return chr(0x2400 + ord(letter)) if ord(letter) < 32 else "�"
 
@@ -109,42 +111,69 @@ def figure(value: float) -> str:
 UNIT_NAMES = {"share": "points", "loss": "", "seconds": "s", "epochs": "epochs"}
 
 
-def sides(comparison: Comparison, outcome: OutcomeLike) -> tuple[float, float, float, float, str]:
-    """Return measured value, low, high, threshold and relation, turned as the claim reads.
+def given(value: float, unit: str, *, absolute: bool) -> str:
+    """Return a number that somebody wrote into a claim, no more precise than it was written.
 
-    The outcome's effect is the left side minus the right; here the constant goes back to the
-    right, and a ``<`` points the way it was written.
+    Examples
+    --------
+    >>> given(0.02, "share", absolute=False), given(0.99, "share", absolute=True)
+    ('2 points', '0.99')
+    >>> given(60, "epochs", absolute=True), given(-0.0, "share", absolute=False)
+    ('60 epochs', '0')
     """
-    constant = comparison.constant
-    values = [x - constant for x in (outcome.effect, outcome.low, outcome.high)]
-    if comparison.relation == ">" and "<" in outcome.test:
-        return -values[0], -values[2], -values[1], constant, "<"
-    return values[0], values[1], values[2], -constant, comparison.relation
+    if abs(value) < 1e-12:
+        return "0"
+    if unit == "share" and absolute:
+        return f"{value:g}"
+    text = f"{100 * value if unit == 'share' else value:g}".replace("-", "−", 1)
+    name = UNIT_NAMES[unit]
+    return f"{text} {name.removesuffix('s') if text == '1' and len(name) > 1 else name}".rstrip()
 
 
-def reading(comparison: Comparison, outcome: OutcomeLike) -> str:
-    """Return one sentence: what was measured, on how many seeds, and what was needed."""
-    value, low, high, threshold, relation = sides(comparison, outcome)
-    unit = UNIT_NAMES[outcome.unit]
-    unit = f" {unit}" if unit else ""
-    if relation == "=":
-        need = f"needed within ±{signed(comparison.margin, outcome.unit).lstrip('+')}{unit}"
-        if threshold:
-            need += f" of {signed(threshold, outcome.unit)}{unit}"
-    else:
-        bound = signed(threshold, outcome.unit).lstrip("+")
-        need = f"needed {'more' if relation == '>' else 'less'} than {bound}{unit}"
-    if outcome.seeds == 0:
-        return f"Not measured: {outcome.reason}; {need}."
-    seeds = f"{outcome.seeds} seed{'s' if outcome.seeds != 1 else ''}"
-    interval = ""
-    if not math.isnan(low):
-        interval = f" [{signed(low, outcome.unit)}, {signed(high, outcome.unit)}]"
-    reason = f" ({outcome.reason})" if outcome.reason else ""
-    start = (
-        "Left side minus right side:" if not threshold and len(comparison.terms) > 1 else "Measured"
+def metric_name(name: str) -> str:
+    """Return a metric in words.
+
+    Examples
+    --------
+    >>> metric_name("train_accuracy"), metric_name("test_loss_sum"), metric_name("seconds")
+    ('training accuracy', 'test loss, summed', 'training time')
+    """
+    if name == "seconds":
+        return "training time"
+    words = name.replace("_sum", ", summed").replace("_", " ")
+    return words.replace("train ", "training ", 1)
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a count with its noun.
+
+    Examples
+    --------
+    >>> plural(1, "seed"), plural(3, "seed")
+    ('1 seed', '3 seeds')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in units that can be pictured.
+
+    Examples
+    --------
+    >>> duration(0.4), duration(83), duration(283), duration(7_300)
+    ('0.400 s', '83 s', '4 min 43 s', '2 h 2 min')
+    """
+    if seconds < 10:
+        return f"{figure(seconds)} s"
+    whole = round(seconds)
+    if whole < 100:
+        return f"{whole} s"
+    minutes = round(seconds / 60)
+    return (
+        f"{whole // 60} min {whole % 60} s"
+        if whole < 3600
+        else f"{minutes // 60} h {minutes % 60} min"
     )
-    return f"{start} {signed(value, outcome.unit)}{interval}{unit} on {seeds}, {need}{reason}."
 
 
 def measured(runs: Sequence[RunRecord], metric: str) -> tuple[str, str]:
@@ -156,17 +185,6 @@ def measured(runs: Sequence[RunRecord], metric: str) -> tuple[str, str]:
     show = accuracy if metric.endswith("accuracy") else figure
     low, high = show(min(values)), show(max(values))
     return show(statistics.fmean(values)), "" if low == high else f"{low}–{high}"
-
-
-def means(record: StudyRecord, comparison: Comparison) -> str:
-    """Return the mean of every metric of a comparison over the seeds that finished."""
-    metrics = dict.fromkeys(metric for _, metric in comparison.terms)
-    shown = [
-        f"{metric} {measured(record.finished(metric.arm), metric.name)[0]}"
-        for metric in metrics
-        if metric.name != "epochs_to"
-    ]
-    return ", ".join(shown)
 
 
 def accuracy(value: float) -> str:
@@ -198,17 +216,29 @@ def stand_in(record: StudyRecord, claim: ClaimSpec) -> str:
 
 
 def summary(record: StudyRecord, verdicts: Sequence[VerdictLike]) -> str:
-    """Return the outcome of the whole study in one sentence."""
-    counts = {v: sum(x.verdict == v for x in verdicts) for v in SYMBOLS}
-    seeds = f"{record.study.seeds} seed{'s' if record.study.seeds != 1 else ''}"
-    runs = f"{len(record.runs)} runs on {seeds}"
-    diverged = sum(run.status != "finished" for run in record.runs)
+    """Return the outcome of the whole study, and what it took, in two sentences."""
+    runs = f"{plural(len(record.runs), 'run')} on {plural(record.study.seeds, 'seed')}"
+    diverged = sum(run.status != FINISHED for run in record.runs)
     missing = len(record.study.arms) * record.study.seeds - len(record.runs)
     trouble = [f"{diverged} diverged"] * bool(diverged) + [f"{missing} missing"] * bool(missing)
     runs += f" ({', '.join(trouble)})" if trouble else ""
+    if record.runs:
+        runs += f", {duration(record.seconds)} of training{_machine(record)}"
     if not verdicts:
         return f"{runs}; no claims."
+    counts = {v: sum(x.verdict == v for x in verdicts) for v in SYMBOLS}
+    holds, fails, open_ = (counts[v] for v in ("holds", "fails", "undecided"))
     return (
-        f"Of {len(verdicts)} claims {counts['holds']} hold, {counts['fails']} fail and "
-        f"{counts['undecided']} are undecided; {runs}."
+        f"Of {plural(len(verdicts), 'claim')}, {holds} {'holds' if holds == 1 else 'hold'}, "
+        f"{fails} {'fails' if fails == 1 else 'fail'} and {open_} {'is' if open_ == 1 else 'are'} "
+        f"undecided. {runs}."
     )
+
+
+def _machine(record: StudyRecord) -> str:
+    """Return on which processors and devices the runs were made, as the end of a sentence."""
+    wheres = [run.environment for run in record.runs]
+    processors = dict.fromkeys(w["processor"] for w in wheres if w.get("processor"))
+    devices = dict.fromkeys(w["device"] for w in wheres if w.get("device", "cpu") != "cpu")
+    found = visible(" and ".join((*processors, *devices)))
+    return f" on {found}" if found else ""

@@ -1,0 +1,109 @@
+"""An arm's figures: what was reported beside what was measured, and what was trained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from triptych.records import StudyRecord
+from triptych.report.wording import accuracy, arm_label, figure, measured, metric_name
+from triptych.spec import ArmSpec, CNNSpec, MLPSpec, Reported, RNNSpec
+
+_COLUMNS = ("test_accuracy", "train_accuracy", "test_loss", "seconds")
+
+
+def columns(record: StudyRecord) -> tuple[str, ...]:
+    """Return the metrics that a study's tables show: four, and any other that was reported."""
+    reported = (value.metric.removesuffix("_sum") for value in record.study.reported)
+    return tuple(dict.fromkeys((*_COLUMNS, *reported)))
+
+
+def heading(column: str) -> str:
+    """Return how tables head a metric, with its unit."""
+    return "training time, s" if column == "seconds" else metric_name(column)
+
+
+def figures_row(record: StudyRecord, name: str) -> dict[str, Any]:
+    """Return an arm's reported and measured figures, by column."""
+    runs = record.finished(name)
+    cells = {}
+    for column in columns(record):
+        mean, spread = measured(runs, column)
+        reported = reported_text(record, name, column)
+        cells[column] = {"reported": reported, "mean": mean, "range": spread}
+    return {
+        "label": arm_label(record, name),
+        "cells": cells,
+        "runs": len(runs),
+        "diverged": len(record.of(name)) - len(runs),
+        "missing": record.study.seeds - len(record.of(name)),
+    }
+
+
+def reported_text(record: StudyRecord, name: str, column: str) -> str:
+    """Return what was published of an arm for one column; ``–`` where nothing was."""
+    found = [
+        _reported(record, value)
+        for value in record.study.reported
+        if value.arm == name and value.metric.removesuffix("_sum") == column
+    ]
+    return "; ".join(found) or "–"
+
+
+def _reported(record: StudyRecord, value: Reported) -> str:
+    about = "about " if value.approximate else ""
+    if value.metric == "test_loss_sum":
+        rows = next((run.test_rows for run in record.of(value.arm)), 0)
+        mean = f", a mean of {figure(value.value / rows)}" if rows else ""
+        return f"{about}{value.value:g} as a sum{mean}"
+    if value.metric.endswith("accuracy"):
+        return about + accuracy(value.value)
+    return f"{about}{value.value:g}"
+
+
+def reported_notes(record: StudyRecord, names: tuple[str, ...]) -> list[str]:
+    """Return the remarks on reported figures, each once, with what it is about."""
+    notes: dict[str, list[str]] = {}
+    for value in record.study.reported:
+        if value.arm in names and value.note:
+            about = f"{arm_label(record, value.arm)}, {metric_name(value.metric)}"
+            notes.setdefault(value.note, []).append(about)
+    return [f"{note} ({'; '.join(about)})" for note, about in notes.items()]
+
+
+def trained(record: StudyRecord, name: str, arm: ArmSpec) -> dict[str, Any]:
+    """Return what an arm was: data, network, recipe, engine."""
+    runs = record.of(name)
+    first = runs[0] if runs else None
+    return {
+        "label": arm_label(record, name),
+        "network": _network(arm),
+        "parameters": f"{first.parameters:,}" if first else "–",
+        "flops": f"{first.flops:,}" if first else "–",
+        "recipe": _recipe(arm),
+        "engine": first.engine if first else arm.engine,
+        "rows": f"{first.train_rows:,} / {first.test_rows:,}" if first else "not run",
+        "data": first.data if first else arm.data.source,
+    }
+
+
+def _network(arm: ArmSpec) -> str:
+    match arm.network:
+        case MLPSpec(hidden=hidden, dropout=dropout):
+            text = f"MLP, hidden {'-'.join(map(str, hidden))}"
+            return f"{text}, dropout {dropout:g}" if dropout else text
+        case CNNSpec(channels=channels):
+            return f"CNN, channels {'-'.join(map(str, channels))}"
+        case RNNSpec(hidden=hidden, output=output):
+            return f"RNN, hidden {hidden}, {output}"
+
+
+def _recipe(arm: ArmSpec) -> str:
+    train, optimizer = arm.train, arm.train.optimizer
+    size = train.batch_size
+    rows = f"{size} row{'s' if size > 1 else ''} a step" if size else "full batch"
+    text = f"{optimizer.name} at {optimizer.lr:g}, {rows}, {train.epochs} epochs"
+    if train.schedule.name == "step":
+        text += f", times {train.schedule.gamma:g} every {train.schedule.step_epochs} epochs"
+    elif train.schedule.name != "constant":
+        text += f", {train.schedule.name}"
+    return text + (f", clipped at {train.clip_norm:g}" if train.clip_norm else "")
