@@ -125,6 +125,11 @@ def curve_svg(series: Sequence[Series], metric: str, description: str) -> str:
     return _responsive(svg, description)
 
 
+def shows_covered(svg: str) -> bool:
+    """Whether a drawing has a broad line, behind another arm's that it agrees with."""
+    return f'stroke-width="{_COVERED}"' in svg
+
+
 def _spec(series: Sequence[Series], metric: str) -> dict[str, Any]:
     seeds: list[dict[str, Any]] = []
     means: list[dict[str, Line]] = []

@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from triptych.records import FINISHED, RunRecord, StudyRecord
-from triptych.report.charts import COLOURS, Series, colour, curve_svg
+from triptych.report.charts import COLOURS, Series, colour, curve_svg, shows_covered
 from triptych.report.figures import columns, figures_row, heading, reported_notes, trained
 from triptych.report.readings import means, reading, strip
 from triptych.report.wording import (
@@ -121,7 +121,13 @@ def _figure(record: StudyRecord, data: DataSpec, epochs: int, names: list[str]) 
         metric: Markup(curve_svg(drawn, metric, f"{metric} by epoch on {title}: {who}"))
         for metric in (("loss", "accuracy") if drawn else ())
     }
-    return {"title": title, "series": series, "charts": charts, "table": _curve_table(drawn)}
+    return {
+        "title": title,
+        "series": series,
+        "charts": charts,
+        "covered": any(shows_covered(chart) for chart in charts.values()),
+        "table": _curve_table(drawn),
+    }
 
 
 def _curve_table(series: list[Series]) -> list[dict[str, Any]]:

@@ -104,9 +104,9 @@ def _need(comparison: Comparison, outcome: OutcomeLike, found: Sides) -> str:
 
 
 def means(record: StudyRecord, comparison: Comparison) -> str:
-    """Return the mean of every figure of a comparison over the seeds that finished."""
+    """Return the mean of every figure that a comparison puts together; empty for a single one."""
     metrics = [m for m in dict.fromkeys(m for _, m in comparison.terms) if m.name != "epochs_to"]
-    if not metrics:
+    if not metrics or is_absolute(comparison):
         return ""
     same = len({m.name for m in metrics}) == 1
     pairs = []
