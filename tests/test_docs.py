@@ -4,7 +4,10 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
+
 import triptych
+from triptych.cli import main
 from triptych.records import StudyFolder
 from triptych.runner import Setting, execute_study
 from triptych.spec import parse_study
@@ -26,9 +29,25 @@ def test_the_study_in_the_readme_runs(tmp_path):
 
 
 def test_the_python_in_the_readme_names_what_there_is():
-    (code,) = blocks("python")
+    code = blocks("python")[0]
     for name in re.findall(r"triptych\.(\w+)", code):
         assert hasattr(triptych, name)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_the_estimator_in_the_readme_scores_well(capsys):
+    exec(blocks("python")[1].replace("random_state=0", "random_state=0, max_iter=20"), {})
+    assert float(capsys.readouterr().out) > 0.9
+
+
+def test_the_backward_pass_in_the_readme_departs_as_it_says(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("my_backward.py").write_text(blocks("python")[2])
+    _, command, says = re.search(r"```\n(\$ )(triptych twin.*)\n(.*)\n```", README).groups()
+    with pytest.raises(SystemExit) as ended:
+        main(command.split()[1:])
+    assert ended.value.code == 1
+    assert capsys.readouterr().out.strip() == says
 
 
 def test_the_commands_in_the_readme_are_read_by_the_command_line():
@@ -36,7 +55,7 @@ def test_the_commands_in_the_readme_are_read_by_the_command_line():
 
     lines = [line for block in blocks("sh") for line in block.splitlines()]
     commands = [line.split("#")[0].split()[1:] for line in lines if line.startswith("triptych")]
-    assert len(commands) == 7
+    assert len(commands) == 10
     for command in commands:
         build_parser().parse_args(command)
 

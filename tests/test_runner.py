@@ -1,14 +1,14 @@
 """Runs are kept, repeated to the bit, continued and, where they diverge, counted."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import triptych
-from triptych import engines
 from triptych.data import load
-from triptych.engines import choose_device, choose_engine
+from triptych.engines import choose_device, choose_engine, estimate, use_threads
 from triptych.errors import NumericsError, RunError, SpecError
 from triptych.records import StudyFolder
 from triptych.runner import (
@@ -16,6 +16,7 @@ from triptych.runner import (
     RunStarted,
     RunTold,
     Setting,
+    execute_runs,
     execute_study,
     read_result,
 )
@@ -80,13 +81,34 @@ def without_times(files):
 
 def test_a_study_runs_seed_by_seed_and_ends_with_the_verdict(study, tmp_path):
     events = run(study, tmp_path)
-    order = [(e.arm, e.seed) for e in events if isinstance(e, RunStarted)]
-    assert order == [("ours", 0), ("theirs", 0), ("ours", 1), ("theirs", 1)]
+    order = [(e.arm, e.seeds) for e in events if isinstance(e, RunStarted)]
+    assert order == [("ours", (0,)), ("theirs", (0,)), ("ours", (1,)), ("theirs", (1,))]
     assert any(isinstance(e, RunTold) for e in events)
     result = read_result(tmp_path)
     assert [v.verdict for v in result.verdicts] == ["holds"]
     assert str(result) == "    holds  They are the same."
     assert "They are the same." in result.to_html()
+
+
+def test_seeds_of_a_compiled_arm_are_trained_together_and_equal_each_alone(study, tmp_path):
+    arm = replace(study.arms["ours"], engine="compiled")
+    arm = replace(arm, train=replace(arm.train, batch_size=1))
+    study = replace(study, arms={"ours": arm, "theirs": study.arms["theirs"]}, seeds=3, claims=())
+    events = run(study, tmp_path / "together")
+    started = [(e.arm, e.seeds) for e in events if isinstance(e, RunStarted)]
+    assert started == [("ours", (0, 1, 2)), *(("theirs", (seed,)) for seed in range(3))]
+    record = ended(events)[0].record
+    assert "3 seeds were trained at the same time" in record.notes[-1]
+    for seed in range(3):
+        folder = StudyFolder(tmp_path / "alone")
+        folder.start(study)
+        list(execute_runs("ours", arm, [seed], folder, Setting()))
+        ours, alone = (
+            StudyFolder(tmp_path / name).run("ours", seed) for name in ("together", "alone")
+        )
+        assert ours.read().scores == alone.read().scores
+        assert all(np.array_equal(w, alone.weights()[n]) for n, w in ours.weights().items())
+    assert all(e.kept for e in ended(run(study, tmp_path / "together")))
 
 
 def test_the_same_study_gives_the_same_bits(study, tmp_path):
@@ -160,13 +182,16 @@ def test_a_folder_without_a_run_is_refused(study, tmp_path):
 def test_auto_picks_by_size_and_says_why(study):
     arm = replace(study.arms["ours"], engine="auto")
     data = load(arm.data, 0)
-    small = replace(arm, train=replace(arm.train, batch_size=1))
-    large = replace(arm, network=MLPSpec(hidden=(500, 500)))
-    assert choose_engine(small, data)[0] == "compiled"
-    dropped = replace(small, network=MLPSpec(hidden=(5,), dropout=0.5))
-    assert choose_engine(dropped, data)[0] == "numpy"
-    assert choose_engine(large, data)[0] == "torch"
-    assert "chosen" in choose_engine(small, data)[1]
+    long = replace(arm, train=replace(arm.train, batch_size=1, epochs=1000))
+    large = replace(arm, network=MLPSpec(hidden=(4000, 4000)), train=long.train)
+    # A few steps are over before another engine has loaded.
+    assert choose_engine(arm, data)[0] == "numpy"
+    assert choose_engine(long, data)[0] == "compiled"
+    assert re.fullmatch(
+        r"compiled \(chosen: about .* s; numpy .* s, torch .* s\)", choose_engine(long, data)[1]
+    )
+    guesses = estimate((2, 4000, 4000, 2), 1, 48_000)
+    assert choose_engine(large, data)[0] == min(guesses, key=guesses.get)
 
 
 def test_small_steps_are_not_shared_among_threads(monkeypatch, study):
@@ -174,13 +199,13 @@ def test_small_steps_are_not_shared_among_threads(monkeypatch, study):
 
     asked = []
     monkeypatch.setattr(torch, "set_num_threads", asked.append)
-    monkeypatch.setattr(engines, "_all_threads", lambda: 8)
+    monkeypatch.setattr("triptych.engines.threads._all_threads", lambda: 8)
     arm = study.arms["theirs"]
     data = load(arm.data, 0)
-    engines.use_threads(arm, data, "torch")
+    use_threads(arm, data, "torch")
     wide = replace(arm, network=MLPSpec(hidden=(5000, 5000)))
-    engines.use_threads(wide, data, "torch")
-    engines.use_threads(wide, data, "compiled")
+    use_threads(wide, data, "torch")
+    use_threads(wide, data, "compiled")
     assert asked == [1, 8]
 
 

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from triptych.api import run
+    from triptych.estimators import MLPClassifier, MLPRegressor
     from triptych.runner import Setting, StudyResult, read_result
     from triptych.spec import StudySpec, parse_study, read_study
     from triptych.studies import find_study
 
 _HOMES = {
+    "MLPClassifier": "estimators",
+    "MLPRegressor": "estimators",
     "Setting": "runner",
     "StudyResult": "runner",
     "StudySpec": "spec",
@@ -27,6 +30,8 @@ _HOMES = {
 }
 
 __all__ = [
+    "MLPClassifier",
+    "MLPRegressor",
     "Setting",
     "StudyResult",
     "StudySpec",

@@ -6,7 +6,6 @@ T time, V vocabulary, C classes or channels.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -22,43 +21,31 @@ IntArray = NDArray[np.integer[Any]]
 Weights = dict[str, Array]
 
 
-def stream(seed: int, name: str) -> np.random.Generator:
-    """Return the random stream called `name` of a study's `seed`.
-
-    Every use of chance (the draw, the split, the weights, the order, dropout) has a stream of its
-    own, so that arms that differ in one of them stay paired in the others.
-
-    Parameters
-    ----------
-    seed : int
-        The study's seed, at least 0.
-    name : str
-        What the stream is for; part of the key.
-    """
-    return np.random.default_rng([seed, zlib.crc32(name.encode())])
-
-
 @dataclass(frozen=True)
 class Split:
-    """Rows and their labels.
+    """Rows and what is to be learnt of them.
 
     Attributes
     ----------
     x : Array, shape (N, ...)
         Features: float (N, I); uint8 pictures (N, C, H, W); uint8 symbols (N, T).
-    y : IntArray, shape (N,)
-        Class indices, int64.
+    y : Array
+        Class indices, int64 (N,); or targets, float (N, O).
+    weight : FloatArray, shape (N,), optional
+        How much each row counts; all alike where absent.
     """
 
     x: Array
-    y: IntArray
+    y: Array
+    weight: FloatArray | None = None
 
     def __len__(self) -> int:
         return len(self.y)
 
     def take(self, rows: IntArray) -> Split:
         """Return the given rows, in that order."""
-        return Split(self.x[rows], self.y[rows])
+        weight = None if self.weight is None else self.weight[rows]
+        return Split(self.x[rows], self.y[rows], weight)
 
 
 @dataclass(frozen=True)
@@ -116,7 +103,11 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Scores:
-    """Loss (always a mean over samples) and accuracy (0 to 1) on one split, in eval mode."""
+    """Loss (always a mean over samples) and accuracy (0 to 1) on one split, in eval mode.
+
+    The loss is the data's alone, without any penalty. The accuracy is NaN for targets that are not
+    classes.
+    """
 
     loss: float
     accuracy: float
@@ -146,17 +137,30 @@ class Learner(Protocol):
     min_batch: int
     """Smallest batch it can take a step on: 2 with batch normalisation, else 1."""
 
-    def fit(self, order: IntArray, batch_size: int, lrs: FloatArray) -> FloatArray:
-        """Take one step per batch of consecutive rows of `order`; return the mean loss of each.
+    penalties: FloatArray
+    """How much of each loss of the last `fit` was the L2 penalty, shape (S,)."""
+
+    def fit(
+        self, order: IntArray, batch_size: int, lrs: FloatArray, epoch: int | None = None
+    ) -> FloatArray:
+        """Take one step per batch of consecutive rows of `order`; return the loss of each.
 
         Parameters
         ----------
         order : IntArray, shape (n,)
             Rows of the training split, in the order they are to be seen.
         batch_size : int
-            Rows a step; the last step takes what is left.
+            Rows a step; the last step of an epoch takes what is left.
         lrs : FloatArray, shape (S,)
-            The learning rate of each step, ``S = ceil(n / batch_size)``.
+            The learning rate of each step.
+        epoch : int, optional
+            Places of `order` that make an epoch, across whose end no batch reaches; absent: all of
+            them.
+
+        Returns
+        -------
+        FloatArray, shape (S,)
+            The mean loss over each batch, penalties included: what the step goes down.
 
         Raises
         ------
@@ -165,8 +169,16 @@ class Learner(Protocol):
         """
         ...
 
+    def outputs(self, x: Array) -> FloatArray:
+        """Return what the network hands to its loss for each row, in eval mode, shape (N, O)."""
+        ...
+
     def evaluate(self, split: Split) -> Scores:
         """Return mean loss and accuracy on `split`, in eval mode."""
+        ...
+
+    def rebind(self, split: Split) -> None:
+        """Learn from other rows from now on, with the same network and optimiser."""
         ...
 
     def weights(self) -> Weights:
@@ -175,6 +187,14 @@ class Learner(Protocol):
 
     def load(self, weights: Mapping[str, Array]) -> None:
         """Put back what `weights` returned."""
+        ...
+
+    def moments(self) -> Weights:
+        """Return a copy of the optimiser's state: ``steps``, ``first/NAME``, ``second/NAME``."""
+        ...
+
+    def load_moments(self, moments: Mapping[str, Array]) -> None:
+        """Put back what `moments` returned."""
         ...
 
 
@@ -187,12 +207,19 @@ class NumpyNetwork(Protocol):
 
     weights: Weights
 
-    def logits(self, x: FloatArray) -> FloatArray:
-        """Return the output in eval mode, shape (B, C)."""
+    def outputs(self, x: FloatArray) -> FloatArray:
+        """Return the output in eval mode, shape (B, O)."""
+        ...
+
+    def loss(self, outputs: FloatArray, y: Array, weight: FloatArray | None = None) -> float:
+        """Return the mean loss of outputs (B, O)."""
         ...
 
     def loss_and_grads(
-        self, x: FloatArray, y: IntArray, rng: np.random.Generator | None = None
+        self, x: FloatArray, y: Array, weight: FloatArray | None = None, step: int = 0
     ) -> tuple[float, Weights]:
-        """Return the mean loss in train mode and its gradient for every weight, by name."""
+        """Return the mean loss in train mode and its gradient for every weight, by name.
+
+        `step` counts those taken before; what is dropped depends on it.
+        """
         ...

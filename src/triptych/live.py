@@ -74,14 +74,23 @@ class Forecast:
         if not kept:
             self.measured[arm] = seconds
 
-    def seconds_left(self, share: float, elapsed: float) -> float:
-        """Return the seconds left when the present run is done to `share` after `elapsed`."""
-        present = self.left[0] if self.left else None
-        rest = sum(self._expected(arm) for arm in self.left[1:])
-        if present is None:
-            return 0.0
-        whole = elapsed / share if share > 0.02 else self._expected(present)
-        return rest + max(0.0, whole - elapsed)
+    def seconds_left(self, arm: str, runs: int, share: float, elapsed: float) -> float:
+        """Return the seconds left while some runs of `arm` are trained together.
+
+        Parameters
+        ----------
+        arm : str
+        runs : int
+            How many of them there are.
+        share : float
+            How much of them is done, 0 to 1.
+        elapsed : float
+            Seconds spent on each of them so far.
+        """
+        expected = self._expected(arm)
+        rest = sum(self._expected(name) for name in self.left) - runs * expected
+        whole = elapsed / share if share > 0.02 else expected
+        return max(0.0, rest) + runs * max(0.0, whole - elapsed)
 
     def _expected(self, arm: str) -> float:
         if arm in self.measured:
@@ -153,13 +162,14 @@ class Watcher:
             case RunTold(event=Notice() as notice):
                 self.console.print(f"note: {notice.text}", style="yellow", highlight=False)
             case RunEnded():
-                elapsed = time.perf_counter() - self.run_started
+                assert self.present is not None
+                elapsed = (time.perf_counter() - self.run_started) / len(self.present.seeds)
                 self.forecast.ended(event.record.arm, elapsed, kept=event.kept)
                 self.console.print(self._ended(event.record, elapsed, kept=event.kept))
 
     def _ended(self, record: RunRecord, elapsed: float, *, kept: bool) -> Text:
-        assert self.present is not None
-        place = f"[{self.present.number:>{len(str(self.present.total))}}/{self.present.total}]"
+        total = len(self.study.arms) * self.study.seeds
+        place = f"[{total - len(self.forecast.left):>{len(str(total))}}/{total}]"
         text = Text(f"{place} {label(self.study, record.arm)}, seed {record.seed}: ")
         if record.status == DIVERGED:
             return text.append(f"diverged, {record.error}", style="bold red")
@@ -181,15 +191,18 @@ class Watcher:
         scores = self.evaluation
         accuracy = f"test accuracy {scores.test.accuracy:.3f}" if scores else ""
         epoch = f"epoch {progress.epoch}/{arm.train.epochs}" if progress else ""
-        name = f"{label(self.study, self.present.arm)}, seed {self.present.seed}"
+        seeds = self.present.seeds
+        which = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
+        name = f"{label(self.study, self.present.arm)}, {which}"
         row.add_row(Text(name, style="bold"), ProgressBar(1.0, share, width=24), epoch)
         row.add_row("", loss, accuracy)
-        done = self.present.number - 1
-        left = self.forecast.seconds_left(share, elapsed)
+        total = len(self.study.arms) * self.study.seeds
+        done = total - len(self.forecast.left)
+        left = self.forecast.seconds_left(self.present.arm, len(seeds), share, elapsed / len(seeds))
         whole = Table.grid(padding=(0, 2))
         whole.add_row(
-            f"run {self.present.number} of {self.present.total}",
-            ProgressBar(self.present.total, done + share, width=24),
+            f"run {done + 1} of {total}",
+            ProgressBar(total, done + share * len(seeds), width=24),
             f"{clock(time.perf_counter() - self.started)} so far, about {clock(left)} left",
         )
         return Group(row, whole)

@@ -5,7 +5,7 @@ import pytest
 from sklearn.datasets import make_circles, make_classification, make_moons
 from sklearn.model_selection import train_test_split
 
-from triptych.contracts import stream
+from triptych.chance import stream
 from triptych.data import load
 from triptych.data.digits import channel_standardization
 from triptych.spec import DigitsSpec, ToySpec

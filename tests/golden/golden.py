@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from triptych.contracts import stream
+from triptych.chance import stream
 from triptych.data import load
 from triptych.engines import create_learner
 from triptych.spec import (

@@ -50,8 +50,10 @@ def test_a_study_reads_back_as_it_was_written():
 
 
 @pytest.mark.parametrize("name", shipped())
-@pytest.mark.parametrize("scale", ["quick", "full"])
+@pytest.mark.parametrize("scale", [None, "full"])
 def test_a_shipped_study_is_valid_at_every_scale_and_reads_back(name, scale):
+    if scale and not find_study(name).scale:
+        pytest.skip("it has one scale only")
     study = find_study(name, scale)
     assert parse_study(write_study(study)) == study
 

@@ -104,7 +104,6 @@ def test_early_stopping_needs_rows_to_judge_by():
         (ToySpec(source="moons"), RNNSpec(), "auto", "cannot read data source 'moons'"),
         (ToySpec(source="moons"), CNNSpec(), "auto", "needs pictures"),
         (PalindromeSpec(), RNNSpec(), "numpy", "trains kind 'mlp' only"),
-        (ToySpec(source="moons"), MLPSpec(dropout=0.5), "compiled", "'compiled' has no dropout"),
     ],
 )
 def test_an_arm_whose_parts_do_not_fit_is_refused(data, network, engine, words):

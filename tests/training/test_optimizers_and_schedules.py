@@ -7,13 +7,13 @@ import torch
 from triptych.spec import OptimizerSpec, ScheduleSpec
 from triptych.training import factors
 from triptych.training.optimizers import NumpyOptimizer
-from triptych.training.torch_learner import create_optimizer
+from triptych.training.torch_optimizer import TorchOptimizer
 
 NAMES = ["sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop"]
 
 
 def reference(spec, parameter):
-    """Return torch's optimiser, made from the documentation rather than by `create_optimizer`."""
+    """Return torch's optimiser, made from the documentation rather than by `TorchOptimizer`."""
     lr, decay = spec.lr, spec.weight_decay
     if spec.name == "rmsprop":
         return torch.optim.RMSprop([parameter], lr, spec.alpha, spec.eps, decay)
@@ -34,15 +34,16 @@ def test_thirty_steps_are_those_of_torch(name, decay):
     ours = {"w": start.copy()}
     numpy_optimizer = NumpyOptimizer(spec, ours)
     theirs = [torch.nn.Parameter(torch.from_numpy(start.copy())) for _ in range(2)]
-    optimizers = [reference(spec, theirs[0]), create_optimizer(spec, theirs[1])]
+    optimizer, wrapped = reference(spec, theirs[0]), TorchOptimizer(spec, theirs[1])
     for step in range(30):
         lr = 0.05 / (1 + step)
         gradient = rng.normal(size=(4, 3))
         numpy_optimizer.step({"w": gradient}, lr)
-        for parameter, optimizer in zip(theirs, optimizers, strict=True):
+        for parameter in theirs:
             parameter.grad = torch.from_numpy(gradient.copy())
-            optimizer.param_groups[0]["lr"] = lr
-            optimizer.step()
+        optimizer.param_groups[0]["lr"] = lr
+        optimizer.step()
+        wrapped.step(lr)
     for parameter in theirs:
         np.testing.assert_allclose(ours["w"], parameter.detach().numpy(), rtol=1e-12, atol=1e-14)
 

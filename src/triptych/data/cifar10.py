@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from triptych.contracts import Array, Dataset, IntArray, Split, stream
+from triptych.chance import stream
+from triptych.contracts import Array, Dataset, IntArray, Split
 from triptych.data.digits import channel_standardization, load_digits_pictures
 from triptych.data.fingerprints import fingerprint
 from triptych.errors import DataError, UnsafeFileError

@@ -6,7 +6,8 @@ from functools import cache
 
 import numpy as np
 
-from triptych.contracts import Array, Dataset, IntArray, Split, Standardization, stream
+from triptych.chance import stream
+from triptych.contracts import Array, Dataset, IntArray, Split, Standardization
 from triptych.data.fingerprints import fingerprint
 from triptych.spec import DigitsSpec
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from triptych.contracts import Array, Dataset, IntArray, Split, stream
+from triptych.chance import stream
+from triptych.contracts import Array, Dataset, IntArray, Split
 from triptych.data.fingerprints import fingerprint
 from triptych.spec import PalindromeSpec
 

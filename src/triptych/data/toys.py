@@ -6,7 +6,8 @@ from typing import assert_never
 
 import numpy as np
 
-from triptych.contracts import Dataset, Split, stream
+from triptych.chance import stream
+from triptych.contracts import Dataset, Split
 from triptych.data.fingerprints import fingerprint
 from triptych.spec import ToySpec
 

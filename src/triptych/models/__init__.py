@@ -38,7 +38,7 @@ def initial_weights(spec: NetworkSpec, data: Dataset, rng: np.random.Generator) 
 
 
 def create_torch(
-    spec: NetworkSpec, weights: Weights, dropout_seed: int, device: str = "cpu"
+    spec: NetworkSpec, weights: Weights, dropout_seed: int = 0, device: str = "cpu"
 ) -> torch.nn.Module:
     """Return the PyTorch network of `spec` with a copy of `weights`, in their dtype.
 
@@ -48,12 +48,10 @@ def create_torch(
     weights : Weights
         As `initial_weights` gives them, cast to the dtype to train in.
     dropout_seed : int
-        Seeds the generator of the dropout masks.
+        Keys the dropout masks, see `triptych.chance.dropout_mask`.
     device : str
         A torch device.
     """
-    import torch
-
     from triptych.models.cnn_torch import CNNTorch
     from triptych.models.mlp_torch import MLPTorch
     from triptych.models.rnn_torch import RNNTorch
@@ -61,8 +59,7 @@ def create_torch(
     network: torch.nn.Module
     match spec:
         case MLPSpec():
-            generator = torch.Generator(device).manual_seed(dropout_seed)
-            network = MLPTorch(spec, weights, generator)
+            network = MLPTorch(spec, weights, dropout_seed)
         case CNNSpec():
             network = CNNTorch(spec, weights)
         case RNNSpec():

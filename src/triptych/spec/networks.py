@@ -11,18 +11,21 @@ from triptych.spec.fields import Checked, between
 
 @dataclass(frozen=True, kw_only=True)
 class MLPSpec(Checked):
-    """A multilayer perceptron: linear layers with ReLU between, logits out.
+    """A multilayer perceptron: linear layers with an activation between, logits out.
 
     Attributes
     ----------
     hidden : tuple of int
-        Units of each hidden layer, at least one layer.
+        Units of each hidden layer; none makes it a linear model.
+    activation : {"relu", "tanh", "logistic", "identity", "gelu"}
+        Of every hidden layer; GELU is the exact one (Hendrycks and Gimpel, 2016), with erf.
     dropout : float
-        Probability that a hidden unit is zeroed in training, after each ReLU.
+        Probability that a hidden unit is zeroed in training, after each activation.
     """
 
     kind: Literal["mlp"] = "mlp"
     hidden: tuple[int, ...] = field(default=(100,), metadata=between(1, 65_536))
+    activation: Literal["relu", "tanh", "logistic", "identity", "gelu"] = "relu"
     dropout: float = field(default=0.0, metadata=between(0.0, 0.99))
 
 

@@ -45,6 +45,10 @@ class ArmSpec(Checked):
             )
         if isinstance(self.network, CNNSpec) and isinstance(self.data, ToySpec):
             raise SpecError(f"network: kind 'cnn' needs pictures, got '{self.data.source}'.")
+        if not isinstance(self.network, MLPSpec) and self.train.loss != "softmax":
+            raise SpecError(
+                f"train.loss: '{self.train.loss}' needs kind 'mlp', got '{self.network.kind}'."
+            )
         self._check_engine()
 
     def _check_engine(self) -> None:
@@ -54,11 +58,6 @@ class ArmSpec(Checked):
             raise SpecError(
                 f"engine: '{self.engine}' trains kind 'mlp' only, got '{self.network.kind}'. "
                 "Use engine = 'torch'."
-            )
-        if self.engine == "compiled" and self.network.dropout:
-            raise SpecError(
-                "engine: 'compiled' has no dropout, got network.dropout "
-                f"{self.network.dropout:g}. Use engine = 'numpy' or 'torch'."
             )
 
 

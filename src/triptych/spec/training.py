@@ -27,6 +27,9 @@ class OptimizerSpec(Checked):
         Decay of RMSprop's mean square.
     eps : float
         Added to the denominator of Adam, AdamW and RMSprop.
+    epsilon_hat : bool
+        Whether Adam and AdamW add `eps` before the bias correction (Kingma and Ba, 2015, end of
+        section 2), as scikit-learn and Keras do, and not after it as PyTorch does.
     weight_decay : float
         L2 penalty added to the gradient; decoupled from it for AdamW.
     """
@@ -37,7 +40,8 @@ class OptimizerSpec(Checked):
     beta1: float = field(default=0.9, metadata=between(0.0, 0.99999999))
     beta2: float = field(default=0.999, metadata=between(0.0, 0.99999999))
     alpha: float = field(default=0.99, metadata=between(0.0, 0.99999999))
-    eps: float = field(default=1e-8, metadata=between(0.0, 1.0, open_low=True))
+    eps: float = field(default=1e-8, metadata=between(0.0, 1e9, open_low=True))
+    epsilon_hat: bool = False
     weight_decay: float = field(default=0.0, metadata=between(0.0, 10.0))
 
 
@@ -78,6 +82,14 @@ class TrainSpec(Checked):
         weights are kept. Needs `validation`.
     validation : float
         Share of the training rows set aside for `patience`, never seen by a step.
+    loss : {"softmax", "sigmoid", "squared", "poisson"}
+        Cross-entropy of classes; cross-entropy of each output's 0 or 1; half the squared error;
+        the Poisson deviance of ``exp(output)``, halved. All but the first sum over outputs, and
+        take classes as one 0 or 1 for each. All are means over the batch.
+    l2 : float
+        Adds ``l2 / 2`` times the sum of squared weights, not biases, to the loss.
+    l2_scale : {"loss", "rows"}
+        Whether that is all, or divided by the rows of the batch, as scikit-learn's `alpha` is.
     dtype : {"float32", "float64"}
         Of weights and inputs.
     """
@@ -88,6 +100,9 @@ class TrainSpec(Checked):
     clip_norm: float | None = field(default=None, metadata=between(0.0, 1e9, open_low=True))
     patience: int | None = field(default=None, metadata=between(1, 1_000_000))
     validation: float = field(default=0.0, metadata=between(0.0, 0.9))
+    loss: Literal["softmax", "sigmoid", "squared", "poisson"] = "softmax"
+    l2: float = field(default=0.0, metadata=between(0.0, 1e9))
+    l2_scale: Literal["loss", "rows"] = "loss"
     dtype: Literal["float32", "float64"] = "float32"
     optimizer: OptimizerSpec = field(default_factory=OptimizerSpec)
     schedule: ScheduleSpec = field(default_factory=ScheduleSpec)

@@ -3,22 +3,29 @@
 `triptych.training.torch_learner` is imported only where a torch network is trained.
 """
 
-from triptych.training.compiled_learner import CompiledLearner
-from triptych.training.events import Evaluation, Event, Finished, Notice, Progress
-from triptych.training.loop import Rows, split_rows, train
+from triptych.training.compiled_learner import CompiledLearner, CompiledTogether, Kernels
+from triptych.training.events import Diverged, Evaluation, Event, Finished, Notice, Progress
+from triptych.training.jobs import Job, Rows, split_rows
+from triptych.training.loop import Orders, train, train_together
 from triptych.training.numpy_learner import NumpyLearner
 from triptych.training.schedules import factors
 
 __all__ = [
     "CompiledLearner",
+    "CompiledTogether",
+    "Diverged",
     "Evaluation",
     "Event",
     "Finished",
+    "Job",
+    "Kernels",
     "Notice",
     "NumpyLearner",
+    "Orders",
     "Progress",
     "Rows",
     "factors",
     "split_rows",
     "train",
+    "train_together",
 ]

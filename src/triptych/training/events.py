@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from triptych.contracts import Scores, Weights
+from triptych.errors import NumericsError
 
 
 @dataclass(frozen=True)
@@ -80,4 +81,11 @@ class Finished:
     seconds: float
 
 
-Event = Notice | Progress | Evaluation | Finished
+@dataclass(frozen=True)
+class Diverged:
+    """Training ended at a loss or gradient that was not finite; `error` says where."""
+
+    error: NumericsError
+
+
+Event = Notice | Progress | Evaluation | Finished | Diverged

@@ -1,143 +1,197 @@
-"""The only training loop: a generator of events, for every network and engine."""
+"""The only training loop: a generator of events, for every network and engine.
+
+It trains one learner, or several that take their steps together (`Together`); either way each of
+them sees the same rows in the same order and ends with the same bits.
+"""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from triptych.contracts import Dataset, FloatArray, IntArray, Learner, NonFiniteStep, Split
+from triptych.contracts import FloatArray, IntArray, Learner, NonFiniteStep
 from triptych.errors import NumericsError, SpecError
 from triptych.spec import TrainSpec
-from triptych.training.events import Evaluation, Event, Finished, Notice, Progress
+from triptych.training.events import Diverged, Event, Notice, Progress
+from triptych.training.jobs import Job
 from triptych.training.schedules import factors
 
 # Often enough for a live view, rarely enough to cost nothing.
 _SECONDS_BETWEEN_PROGRESS = 0.2
+# Places of an order that are drawn ahead: 64 MB of indices.
+_PLACES_AHEAD = 8_000_000
+
+Orders = Callable[[Sequence[int], int, int, int], IntArray]
+"""Takes K seeds, first epoch, epochs, rows; returns their orders (K, epochs * rows)."""
+
+Outcome = tuple[FloatArray, NonFiniteStep | None]
+Together = Callable[[Sequence[Learner], IntArray, int, FloatArray, int | None], list[Outcome]]
+"""Lets K learners take the steps of orders (K, n) at the same time; else as `Learner.fit`."""
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Which training rows are learnt from, and which are set aside for early stopping."""
+def train(job: Job, spec: TrainSpec, orders: Orders) -> Iterator[Event]:
+    """Train one learner and tell what happens.
 
-    fit: IntArray
-    validation: IntArray
+    Parameters
+    ----------
+    job : Job
+    spec : TrainSpec
+    orders : Orders
+        Draws the order of each epoch.
 
-
-def split_rows(spec: TrainSpec, n: int, rng: np.random.Generator) -> Rows:
-    """Set ``spec.validation`` of `n` rows aside, drawn from `rng`.
-
-    Raises
+    Yields
     ------
-    SpecError
-        If nothing would be left on either side.
+    Event
+        `Notice` first, if any; then `Progress` and `Evaluation`; `Finished` or `Diverged` last.
     """
-    if spec.patience is None:
-        return Rows(np.arange(n), np.arange(0))
-    held = round(n * spec.validation)
-    if not 0 < held < n:
-        raise SpecError(f"train.validation: {spec.validation} of {n} rows leaves one side empty.")
-    order = rng.permutation(n)
-    return Rows(np.sort(order[held:]), np.sort(order[:held]))
+    for _, event in train_together([job], spec, orders, _alone):
+        yield event
 
 
-@dataclass
-class _Clock:
-    """How long the steps took, and how many fit between two progress events."""
+def _alone(
+    learners: Sequence[Learner], orders: IntArray, size: int, lrs: FloatArray, epoch: int | None
+) -> list[Outcome]:
+    try:
+        return [(learners[0].fit(orders[0], size, lrs, epoch), None)]
+    except NonFiniteStep as error:
+        return [(np.empty(0), error)]
 
-    seconds: float = 0.0
-    steps: int = 0
-    recent: list[float] = field(default_factory=list)
-    told: float = 0.0
 
-    def chunk(self) -> int:
-        if not self.steps:
-            return 1
-        # Cutting an epoch into chunks changes no arithmetic, so time may decide where.
-        return max(1, int(_SECONDS_BETWEEN_PROGRESS * self.steps / max(self.seconds, 1e-9)))
+def train_together(
+    jobs: Sequence[Job], spec: TrainSpec, orders: Orders, together: Together
+) -> Iterator[tuple[int, Event]]:
+    """Train several learners of one shape at the same time; else as `train`.
 
-    def add(self, seconds: float, losses: FloatArray) -> None:
-        self.seconds += seconds
-        self.steps += len(losses)
-        self.recent = losses[-100:].tolist()
+    Parameters
+    ----------
+    jobs : sequence of Job
+        All with the same number of rows.
+    spec : TrainSpec
+    orders : Orders
+    together : Together
+        Takes the steps of all of them in one call.
 
-    def is_due(self) -> bool:
+    Yields
+    ------
+    (int, Event)
+        Which job, and what `train` would tell of it. `Progress` is told of the first only. The
+        seconds of each are its share of the time that all took.
+    """
+    loop = _Loop(jobs, spec, orders, together)
+    if loop.kept < len(jobs[0].rows.fit):
+        text = "the last batch of 1 row is left out of each epoch: BatchNorm needs 2"
+        yield from ((k, Notice(text)) for k in range(len(jobs)))
+    done = 0
+    while done < spec.epochs and loop.active():
+        last = min(spec.epochs, done + spec.eval_every - done % spec.eval_every)
+        yield from loop.epochs(done + 1, last)
+        done = last
+        for k in loop.active():
+            yield k, jobs[k].evaluate(done, done * loop.steps, loop.lr)
+            jobs[k].keep_best(spec.patience)
+            if jobs[k].ended or done == spec.epochs:
+                jobs[k].ended = True
+                yield k, jobs[k].finish()
+
+
+class _Loop:
+    """Takes the steps of all jobs that have not ended, in pieces of about a fifth of a second."""
+
+    def __init__(
+        self, jobs: Sequence[Job], spec: TrainSpec, orders: Orders, together: Together
+    ) -> None:
+        self.jobs, self.spec, self.orders, self.together = jobs, spec, orders, together
+        first = jobs[0]
+        self.rows = len(first.rows.fit)
+        self.size, self.kept = _batches(spec, self.rows, first.learner.min_batch)
+        self.steps = math.ceil(self.kept / self.size)
+        self.lr = spec.optimizer.lr
+        self.pace = 0.0  # steps a second
+        self.told = 0.0
+
+    def active(self) -> list[int]:
+        """Return the jobs that have not ended."""
+        return [k for k, job in enumerate(self.jobs) if not job.ended]
+
+    def epochs(self, first: int, last: int) -> Iterator[tuple[int, Progress | Diverged]]:
+        """Take the steps of epochs `first` to `last`."""
+        epoch = first
+        while epoch <= last and (active := self.active()):
+            # Cutting training into pieces changes no arithmetic, so time may decide where.
+            ahead = min(self._budget() // self.steps, _PLACES_AHEAD // (self.rows * len(active)))
+            count = max(1, min(last - epoch + 1, ahead))
+            seeds = [self.jobs[k].order_seed for k in active]
+            order = self.orders(seeds, epoch, count, self.rows)
+            if self.jobs[0].validation is not None:  # else the rows are those drawn
+                order = np.stack([self.jobs[k].rows.fit[order[i]] for i, k in enumerate(active)])
+            if self.kept < self.rows:
+                order = order.reshape(-1, count, self.rows)[:, :, : self.kept]
+                order = order.reshape(len(active), -1)
+            yield from self._pieces(order, epoch, count)
+            epoch += count
+
+    def _budget(self) -> int:
+        return max(1, int(_SECONDS_BETWEEN_PROGRESS * self.pace))
+
+    def _pieces(
+        self, order: IntArray, epoch: int, count: int
+    ) -> Iterator[tuple[int, Progress | Diverged]]:
+        """Take the steps of `count` epochs, or those of a long one piece by piece."""
+        lrs = self.spec.optimizer.lr * np.concatenate([
+            factors(self.spec.schedule, e, self.steps, self.spec.epochs)
+            for e in range(epoch, epoch + count)
+        ])  # fmt: skip
+        active = self.active()
+        done, before = 0, (epoch - 1) * self.steps
+        while done < len(lrs) and active:
+            stop = min(len(lrs), done + self._budget()) if count == 1 else len(lrs)
+            places = slice(done * self.size, stop * self.size if count == 1 else None)
+            found = self._fit(active, order[:, places], lrs[done:stop])
+            finite = [i for i, (_, error) in enumerate(found) if error is None]
+            for k, (_, error) in zip(active, found, strict=True):
+                if error is not None:
+                    yield k, self._diverged(k, error, before + done, lrs[done:stop])
+            order, active = order[finite], [active[i] for i in finite]
+            done = stop
+            if active and self._is_due():
+                now, whole = before + done, self.spec.epochs * self.steps
+                recent = float(np.mean(found[finite[0]][0][-100:]))
+                yield active[0], Progress(math.ceil(now / self.steps), now, whole, recent)
+        self.lr = float(lrs[-1])
+
+    def _fit(self, active: list[int], orders: IntArray, lrs: FloatArray) -> list[Outcome]:
+        """Let all jobs take the same steps, and share out the seconds."""
+        learners = [self.jobs[k].learner for k in active]
+        started = time.perf_counter()
+        found = self.together(learners, orders, self.size, lrs, self.kept)
+        seconds = time.perf_counter() - started
+        for k in active:
+            self.jobs[k].seconds += seconds / len(active)
+        self.pace = len(lrs) / max(seconds, 1e-9)
+        return found
+
+    def _diverged(self, k: int, error: NonFiniteStep, before: int, lrs: FloatArray) -> Diverged:
+        job = self.jobs[k]
+        job.ended = True
+        finite = job.last.step if job.last else 0
+        return Diverged(
+            NumericsError(
+                f"step {before + error.offset + 1}: loss {error.loss:.4g} "
+                f"(lr {lrs[error.offset]:g}, grad norm {error.grad_norm:.3g}); last finite "
+                f"evaluation at step {finite}. Try a smaller lr, or clip_norm."
+            )
+        )
+
+    def _is_due(self) -> bool:
         """Whether it is time to tell how far training is; if so, the wait starts anew."""
         now = time.perf_counter()
         if now - self.told < _SECONDS_BETWEEN_PROGRESS:
             return False
         self.told = now
         return True
-
-
-def train(
-    learner: Learner, spec: TrainSpec, data: Dataset, rows: Rows, rng: np.random.Generator
-) -> Iterator[Event]:
-    """Train `learner` and tell what happens.
-
-    Parameters
-    ----------
-    learner : Learner
-        Bound to ``data.train``.
-    spec : TrainSpec
-    data : Dataset
-        Its splits are what evaluations judge by.
-    rows : Rows
-        From `split_rows`.
-    rng : numpy.random.Generator
-        Draws the order of each epoch, one permutation an epoch.
-
-    Yields
-    ------
-    Event
-        `Notice` first, if any; then `Progress` and `Evaluation`; `Finished` last.
-
-    Raises
-    ------
-    NumericsError
-        If a loss or gradient is not finite, before the weights take it in.
-    """
-    size, kept = _batches(spec, len(rows.fit), learner.min_batch)
-    if kept < len(rows.fit):
-        yield Notice("the last batch of 1 row is left out of each epoch: BatchNorm needs 2")
-    steps = math.ceil(kept / size)
-    judged = (data.train.take(rows.fit) if len(rows.validation) else data.train, data.test)
-    validation = data.train.take(rows.validation) if len(rows.validation) else None
-    clock = _Clock()
-    best: Finished | None = None
-    waited = 0
-    last_finite = 0
-    for epoch in range(1, spec.epochs + 1):
-        order = rng.permutation(rows.fit)[:kept]
-        lrs = spec.optimizer.lr * factors(spec.schedule, epoch, steps, spec.epochs)
-        yield from _epoch(learner, order, size, lrs, (epoch, spec.epochs, last_finite), clock)
-        if epoch % spec.eval_every and epoch != spec.epochs:
-            continue
-        evaluation = _evaluate(learner, judged, validation, (epoch, clock), float(lrs[-1]))
-        yield evaluation
-        last_finite = evaluation.step
-        if evaluation.validation is None:
-            continue
-        if best is None or evaluation.validation.loss < _validation_loss(best):
-            best = Finished(learner.weights(), evaluation, epoch, clock.seconds)
-            waited = 0
-            continue
-        waited += 1
-        if spec.patience is not None and waited >= spec.patience:
-            break
-    if best is None:
-        yield Finished(learner.weights(), evaluation, epoch, clock.seconds)
-        return
-    learner.load(best.weights)
-    yield Finished(best.weights, best.evaluation, epoch, clock.seconds)
-
-
-def _validation_loss(finished: Finished) -> float:
-    scores = finished.evaluation.validation
-    return math.inf if scores is None or math.isnan(scores.loss) else scores.loss
 
 
 def _batches(spec: TrainSpec, n: int, min_batch: int) -> tuple[int, int]:
@@ -147,52 +201,3 @@ def _batches(spec: TrainSpec, n: int, min_batch: int) -> tuple[int, int]:
         raise SpecError(f"train.batch_size: BatchNorm needs at least {min_batch} rows, got {size}.")
     alone = 0 < n % size < min_batch
     return size, n - n % size if alone else n
-
-
-def _epoch(
-    learner: Learner,
-    order: IntArray,
-    size: int,
-    lrs: FloatArray,
-    place: tuple[int, int, int],
-    clock: _Clock,
-) -> Iterator[Progress]:
-    """Take an epoch's steps in chunks, and tell how far it is when that is due."""
-    epoch, epochs, last_finite = place
-    done = 0
-    while done < len(lrs):
-        stop = min(len(lrs), done + clock.chunk())
-        started = time.perf_counter()
-        try:
-            losses = learner.fit(order[done * size : stop * size], size, lrs[done:stop])
-        except NonFiniteStep as error:
-            step = (epoch - 1) * len(lrs) + done + error.offset + 1
-            raise NumericsError(
-                f"step {step}: loss {error.loss:.4g} (lr {lrs[done + error.offset]:g}, grad norm "
-                f"{error.grad_norm:.3g}); last finite evaluation at step {last_finite}. "
-                "Try a smaller lr, or clip_norm."
-            ) from error
-        clock.add(time.perf_counter() - started, losses)
-        done = stop
-        if clock.is_due():
-            step = (epoch - 1) * len(lrs) + done
-            yield Progress(epoch, step, epochs * len(lrs), float(np.mean(clock.recent)))
-
-
-def _evaluate(
-    learner: Learner,
-    judged: tuple[Split, Split],
-    validation: Split | None,
-    place: tuple[int, _Clock],
-    lr: float,
-) -> Evaluation:
-    epoch, clock = place
-    return Evaluation(
-        epoch=epoch,
-        step=clock.steps,
-        lr=lr,
-        train=learner.evaluate(judged[0]),
-        test=learner.evaluate(judged[1]),
-        validation=None if validation is None else learner.evaluate(validation),
-        seconds=clock.seconds,
-    )

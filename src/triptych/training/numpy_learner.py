@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
+from scipy import sparse
 
 from triptych.contracts import (
     Array,
@@ -19,7 +20,11 @@ from triptych.contracts import (
     Weights,
 )
 from triptych.spec import TrainSpec
+from triptych.training.batches import accuracy, batches, targets
 from triptych.training.optimizers import NumpyOptimizer
+
+# Rows that one forward pass of an evaluation takes, so that its memory stays small.
+_EVAL_ROWS = 4096
 
 
 class NumpyLearner:
@@ -30,12 +35,10 @@ class NumpyLearner:
     network : NumpyNetwork
         Its weights are changed in place.
     train : Split
-        The rows that `fit` may be asked for.
+        The rows that `fit` may be asked for; features may be a SciPy CSR array.
     spec : TrainSpec
     standardization : Standardization, optional
         Turns raw features into inputs.
-    rng : numpy.random.Generator
-        Draws dropout masks.
     """
 
     min_batch = 1
@@ -45,34 +48,55 @@ class NumpyLearner:
         network: NumpyNetwork,
         train: Split,
         spec: TrainSpec,
-        standardization: Standardization | None,
-        rng: np.random.Generator,
+        standardization: Standardization | None = None,
     ) -> None:
         self.network = network
         self.spec = spec
         self.standardization = standardization
-        self.rng = rng
-        self.x_NI = self._inputs(train.x)
-        self.y_N = train.y
+        self.penalties: FloatArray = np.zeros(0)
         self.optimizer = NumpyOptimizer(spec.optimizer, network.weights)
+        self.rebind(train)
+
+    @property
+    def _outputs(self) -> int:
+        return int(list(self.network.weights.values())[-1].shape[-1])
+
+    def rebind(self, split: Split) -> None:
+        """Learn from other rows; see `triptych.contracts.Learner.rebind`."""
+        self.x_NI = self._inputs(split.x)
+        self.y_N = targets(split.y, self.spec.loss, self._outputs, self.spec.dtype)
+        self.weight_N = split.weight
 
     def _inputs(self, x: Array) -> FloatArray:
+        if sparse.issparse(x):
+            rows: FloatArray = x.astype(self.spec.dtype)
+            return rows
         if self.standardization is not None:
             x = self.standardization(x, self.spec.dtype)
         return x.reshape(len(x), -1).astype(self.spec.dtype, copy=False)
 
-    def fit(self, order: IntArray, batch_size: int, lrs: FloatArray) -> FloatArray:
+    def fit(
+        self, order: IntArray, batch_size: int, lrs: FloatArray, epoch: int | None = None
+    ) -> FloatArray:
         """Take one step per batch; see `triptych.contracts.Learner.fit`."""
         losses = np.empty(len(lrs))
+        self.penalties = np.zeros(len(lrs))
+        places = batches(len(order), batch_size, epoch)
         # What overflows is found by the check of each step, which says more than a warning.
         with np.errstate(over="ignore", invalid="ignore"):
-            for step, lr in enumerate(lrs):
-                rows = order[step * batch_size : (step + 1) * batch_size]
-                losses[step] = self._step(step, rows, float(lr))
+            for step, (place, lr) in enumerate(zip(places, lrs, strict=True)):
+                losses[step] = self._step(step, order[place], float(lr))
         return losses
 
     def _step(self, step: int, rows_B: IntArray, lr: float) -> float:
-        loss, grads = self.network.loss_and_grads(self.x_NI[rows_B], self.y_N[rows_B], self.rng)
+        weight_B = None if self.weight_N is None else self.weight_N[rows_B]
+        loss, grads = self.network.loss_and_grads(
+            self.x_NI[rows_B], self.y_N[rows_B], weight_B, self.optimizer.steps
+        )
+        if self.spec.l2:
+            rows = len(rows_B) if weight_B is None else float(weight_B.sum())
+            self.penalties[step] = self._add_penalty(grads, rows)
+            loss += float(self.penalties[step])
         norm = math.sqrt(sum(float(np.vdot(g, g)) for g in grads.values()))
         if not math.isfinite(loss) or not math.isfinite(norm):
             raise NonFiniteStep(step, loss, norm)
@@ -82,13 +106,33 @@ class NumpyLearner:
         self.optimizer.step(grads, lr)
         return loss
 
+    def _add_penalty(self, grads: Weights, rows: float) -> float:
+        """Add the slope of the L2 penalty to `grads`, and return the penalty."""
+        by_rows = self.spec.l2_scale == "rows"
+        l2 = self.spec.l2 / rows if by_rows and rows else self.spec.l2 * (not by_rows)
+        penalty = 0.0
+        for name, w in self.network.weights.items():
+            if w.ndim > 1:  # not a bias
+                grads[name] = grads[name] + l2 * w
+                penalty += 0.5 * l2 * float(np.vdot(w, w))
+        return penalty
+
+    def outputs(self, x: Array) -> FloatArray:
+        """Return the outputs in eval mode; see `triptych.contracts.Learner.outputs`."""
+        inputs = self._inputs(x)
+        rows = inputs.shape[0]
+        parts = [
+            self.network.outputs(inputs[start : start + _EVAL_ROWS])
+            for start in range(0, rows, _EVAL_ROWS)
+        ]
+        return np.concatenate(parts) if parts else np.empty((0, self._outputs), self.spec.dtype)
+
     def evaluate(self, split: Split) -> Scores:
         """Return mean loss and accuracy; see `triptych.contracts.Learner.evaluate`."""
-        z_NC = self.network.logits(self._inputs(split.x)).astype(np.float64)
-        z_NC -= z_NC.max(axis=1, keepdims=True)
-        log_sum_N = np.log(np.exp(z_NC).sum(axis=1))
-        loss = float((log_sum_N - z_NC[np.arange(len(split)), split.y]).mean())
-        return Scores(loss, float((z_NC.argmax(axis=1) == split.y).mean()))
+        out_NO = self.outputs(split.x).astype(np.float64)
+        y = targets(split.y, self.spec.loss, self._outputs, "float64")
+        loss = self.network.loss(out_NO, y, split.weight)
+        return Scores(loss, accuracy(out_NO, split.y))
 
     def weights(self) -> Weights:
         """Return a copy of every weight, by name."""
@@ -98,3 +142,11 @@ class NumpyLearner:
         """Put back what `weights` returned."""
         for name, w in self.network.weights.items():
             w[...] = weights[name]
+
+    def moments(self) -> Weights:
+        """Return the optimiser's state; see `triptych.contracts.Learner.moments`."""
+        return self.optimizer.state()
+
+    def load_moments(self, moments: Mapping[str, Array]) -> None:
+        """Put back what `moments` returned."""
+        self.optimizer.load(moments)

@@ -21,6 +21,13 @@ class NumpyOptimizer:
         Its `lr` is not used: each step is told its own.
     weights : Weights
         The arrays to change.
+
+    Attributes
+    ----------
+    steps : int
+        Taken so far.
+    first, second : Weights
+        The moments, named like the weights; a momentum's velocity is a first moment.
     """
 
     def __init__(self, spec: OptimizerSpec, weights: Weights) -> None:
@@ -60,7 +67,28 @@ class NumpyOptimizer:
                 first += (1 - spec.beta1) * (g - first)
                 second *= spec.beta2
                 second += (1 - spec.beta2) * g * g
-                corrected = np.sqrt(second) / math.sqrt(1 - spec.beta2**self.steps)
-                w -= lr / (1 - spec.beta1**self.steps) * first / (corrected + spec.eps)
+                root = 1 / math.sqrt(1 - spec.beta2**self.steps)
+                eps = adam_epsilon(spec, self.steps)
+                pace = lr / (1 - spec.beta1**self.steps)
+                w -= pace * first / (np.sqrt(second) * root + eps)
             case _:
                 assert_never(spec.name)
+
+    def state(self) -> Weights:
+        """Return a copy of ``steps``, and of ``first/NAME`` and ``second/NAME`` of each weight."""
+        state: Weights = {"steps": np.array(self.steps)}
+        for kind, moments in (("first", self.first), ("second", self.second)):
+            state |= {f"{kind}/{name}": m.copy() for name, m in moments.items()}
+        return state
+
+    def load(self, state: Mapping[str, Array]) -> None:
+        """Put back what `state` returned."""
+        self.steps = int(state["steps"])
+        for kind, moments in (("first", self.first), ("second", self.second)):
+            for name, m in moments.items():
+                m[...] = state[f"{kind}/{name}"]
+
+
+def adam_epsilon(spec: OptimizerSpec, step: int) -> float:
+    """Return what Adam adds to the corrected root of the second moment at `step`, from 1."""
+    return spec.eps / math.sqrt(1 - spec.beta2**step) if spec.epsilon_hat else spec.eps

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import torch
@@ -27,7 +27,9 @@ from triptych.contracts import (
     Weights,
 )
 from triptych.errors import RunError
-from triptych.spec import OptimizerSpec, TrainSpec
+from triptych.spec import TrainSpec
+from triptych.training.batches import accuracy, batches, targets
+from triptych.training.torch_optimizer import TorchOptimizer
 
 # A CNN's widest activations at 32 x 32 are 64 channels: 250 pictures hold 66 MB a layer.
 _EVAL_VALUES = 250 * 3 * 32 * 32
@@ -59,30 +61,15 @@ class FlatParameters:
             p.grad = self.grads[start:end].view_as(p)
             start = end
 
-
-def create_optimizer(spec: OptimizerSpec, parameter: nn.Parameter) -> torch.optim.Optimizer:
-    """Return the PyTorch optimiser of `spec` over one flat parameter."""
-    lr, decay = spec.lr, spec.weight_decay
-    match spec.name:
-        case "sgd":
-            return torch.optim.SGD([parameter], lr, weight_decay=decay, foreach=False)
-        case "momentum" | "nesterov":
-            return torch.optim.SGD(
-                [parameter],
-                lr,
-                momentum=spec.momentum,
-                nesterov=spec.name == "nesterov",
-                weight_decay=decay,
-                foreach=False,
-            )
-        case "adam" | "adamw":
-            kind = torch.optim.Adam if spec.name == "adam" else torch.optim.AdamW
-            betas = (spec.beta1, spec.beta2)
-            return kind([parameter], lr, betas, spec.eps, decay, fused=True)
-        case "rmsprop":
-            return torch.optim.RMSprop(
-                [parameter], lr, spec.alpha, spec.eps, weight_decay=decay, foreach=False
-            )
+    def named(self, flat: Tensor, network: nn.Module) -> Weights:
+        """Return copies of the parts of a flat tensor (P,), by their parameter's name."""
+        parts: Weights = {}
+        start = 0
+        for name, p in network.named_parameters():
+            part = flat[start : start + p.numel()].view_as(p)
+            parts[name] = part.detach().cpu().numpy().copy()
+            start += p.numel()
+        return parts
 
 
 class TorchLearner:
@@ -104,7 +91,7 @@ class TorchLearner:
         network: nn.Module,
         train: Split,
         spec: TrainSpec,
-        standardization: Standardization | None,
+        standardization: Standardization | None = None,
     ) -> None:
         self.spec = spec
         self.dtype = torch.float64 if spec.dtype == "float64" else torch.float32
@@ -115,13 +102,29 @@ class TorchLearner:
         self.layout = torch.channels_last if has_convolution else torch.contiguous_format
         self.network = network
         self.flat = FlatParameters(network)
-        self.optimizer = create_optimizer(spec.optimizer, self.flat.values)
+        self.optimizer = TorchOptimizer(spec.optimizer, self.flat.values)
+        # What the L2 penalty counts: matrices and kernels, not biases.
+        self.matrices = [p for p in network.parameters() if p.dim() > 1]
+        # Networks that drop units draw them by the step.
+        self.set_step: Callable[[int], None] | None = getattr(network, "set_step", None)
         self.shift: Tensor | None = None
         if standardization is not None:
             self.shift = torch.tensor(standardization.mean, dtype=self.dtype, device=self.device)
             self.scale = torch.tensor(standardization.std, dtype=self.dtype, device=self.device)
-        self.x_N = self._tensor(train.x)
-        self.y_N = self._tensor(train.y)
+        self.penalties: FloatArray = np.zeros(0)
+        self.rebind(train)
+
+    @property
+    def _outputs(self) -> int:
+        return list(self.network.parameters())[-1].shape[-1]
+
+    def rebind(self, split: Split) -> None:
+        """Learn from other rows; see `triptych.contracts.Learner.rebind`."""
+        self.x_N = self._tensor(split.x)
+        self.y_N = self._tensor(targets(split.y, self.spec.loss, self._outputs, self.spec.dtype))
+        self.weight_N = None
+        if split.weight is not None:
+            self.weight_N = self._tensor(split.weight).to(self.dtype)
 
     def _tensor(self, array: Array) -> Tensor:
         # PyTorch warns of read-only arrays, which it cannot mark as such. Nothing here writes to
@@ -137,16 +140,18 @@ class TorchLearner:
         # Symbols stay integers; the network turns them into one-hot vectors.
         return x.to(self.dtype) if x.is_floating_point() else x
 
-    def fit(self, order: IntArray, batch_size: int, lrs: FloatArray) -> FloatArray:
+    def fit(
+        self, order: IntArray, batch_size: int, lrs: FloatArray, epoch: int | None = None
+    ) -> FloatArray:
         """Take one step per batch; see `triptych.contracts.Learner.fit`."""
         self.network.train()
         rows = torch.from_numpy(np.ascontiguousarray(order)).to(self.device)
         losses = np.empty(len(lrs))
+        self.penalties = np.zeros(len(lrs))
+        places = batches(len(order), batch_size, epoch)
         try:
-            for step, (batch, lr) in enumerate(
-                zip(torch.split(rows, batch_size), lrs, strict=True)
-            ):
-                losses[step] = self._step(step, batch, float(lr))
+            for step, (place, lr) in enumerate(zip(places, lrs, strict=True)):
+                losses[step] = self._step(step, rows[place], float(lr))
         except (torch.OutOfMemoryError, MemoryError) as error:
             raise RunError(
                 f"out of memory at batch size {batch_size}; "
@@ -158,37 +163,62 @@ class TorchLearner:
         flat = self.flat
         x = self._inputs(self.x_N.index_select(0, rows_B))
         y_B = self.y_N.index_select(0, rows_B)
+        weight_B = None if self.weight_N is None else self.weight_N.index_select(0, rows_B)
+        if self.set_step is not None:
+            self.set_step(self.optimizer.steps)
         flat.grads.zero_()
-        loss = F.cross_entropy(self.network(x), y_B)
+        loss = mean_loss(self.spec.loss, self.network(x), y_B, weight_B)
         loss.backward()  # type: ignore[no-untyped-call]
-        norm = float(torch.linalg.vector_norm(flat.grads))
         value = float(loss.detach())
+        if self.spec.l2:
+            self.penalties[step] = self._add_penalty(weight_B, len(rows_B))
+            value += float(self.penalties[step])
+        norm = float(torch.linalg.vector_norm(flat.grads))
         if not math.isfinite(value) or not math.isfinite(norm):
             raise NonFiniteStep(step, value, norm)
         if self.spec.clip_norm is not None and norm > self.spec.clip_norm:
             flat.grads.mul_(self.spec.clip_norm / (norm + 1e-6))  # as clip_grad_norm_
-        self.optimizer.param_groups[0]["lr"] = lr
-        self.optimizer.step()
+        self.optimizer.step(lr)
         return value
 
-    def _eval_batches(self, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
-        values = max(1, math.prod(split.x.shape[1:]))
+    def _add_penalty(self, weight_B: Tensor | None, rows: int) -> float:
+        """Add the slope of the L2 penalty to the gradients, and return the penalty."""
+        l2 = self.spec.l2
+        if self.spec.l2_scale == "rows":
+            total = rows if weight_B is None else float(weight_B.sum())
+            l2 = l2 / total if total else 0.0
+        penalty = 0.0
+        with torch.no_grad():
+            for w in self.matrices:
+                assert w.grad is not None  # a view of the flat gradients
+                w.grad.add_(w, alpha=l2)
+                penalty += 0.5 * l2 * float(torch.sum(w * w))
+        return penalty
+
+    def _eval_batches(self, x: Array) -> Iterator[Tensor]:
+        values = max(1, math.prod(x.shape[1:]))
         size = max(1, min(4096, _EVAL_VALUES // values))
-        for start in range(0, len(split), size):
-            end = start + size
-            yield self._inputs(self._tensor(split.x[start:end])), self._tensor(split.y[start:end])
+        for start in range(0, len(x), size):
+            yield self._inputs(self._tensor(x[start : start + size]))
+
+    def _outputs_of(self, x: Array) -> Tensor:
+        self.network.eval()
+        with torch.inference_mode():
+            parts = [self.network(batch) for batch in self._eval_batches(x)]
+        empty = torch.empty((0, self._outputs), dtype=self.dtype, device=self.device)
+        return torch.cat(parts) if parts else empty
+
+    def outputs(self, x: Array) -> FloatArray:
+        """Return the outputs in eval mode; see `triptych.contracts.Learner.outputs`."""
+        return self._outputs_of(x).cpu().numpy()
 
     def evaluate(self, split: Split) -> Scores:
         """Return mean loss and accuracy; see `triptych.contracts.Learner.evaluate`."""
-        self.network.eval()
-        loss = 0.0
-        right = 0
-        with torch.inference_mode():
-            for x, y in self._eval_batches(split):
-                out = self.network(x)
-                loss += float(F.cross_entropy(out, y, reduction="sum"))
-                right += int((out.argmax(dim=1) == y).sum())
-        return Scores(loss / len(split), right / len(split))
+        out = self._outputs_of(split.x)
+        y = self._tensor(targets(split.y, self.spec.loss, self._outputs, "float64"))
+        weight = None if split.weight is None else self._tensor(split.weight).double()
+        loss = float(mean_loss(self.spec.loss, out.double(), y, weight))
+        return Scores(loss, accuracy(out.cpu().numpy(), split.y))
 
     def weights(self) -> Weights:
         """Return a copy of every weight and buffer, by name."""
@@ -199,3 +229,48 @@ class TorchLearner:
         """Put back what `weights` returned; shapes and names must agree."""
         state = {name: torch.from_numpy(np.array(value)) for name, value in weights.items()}
         self.network.load_state_dict(state)
+
+    def moments(self) -> Weights:
+        """Return the optimiser's state; see `triptych.contracts.Learner.moments`."""
+        state: Weights = {"steps": np.array(self.optimizer.steps)}
+        for kind, flat in self.optimizer.moments().items():
+            parts = self.flat.named(flat, self.network)
+            state |= {f"{kind}/{name}": part for name, part in parts.items()}
+        return state
+
+    def load_moments(self, moments: Mapping[str, Array]) -> None:
+        """Put back what `moments` returned."""
+        names = [name for name, _ in self.network.named_parameters()]
+        flat = {
+            kind: torch.cat([torch.from_numpy(moments[f"{kind}/{n}"]).flatten() for n in names])
+            for kind in ("first", "second")
+        }
+        self.optimizer.load(int(moments["steps"]), flat)
+
+
+def mean_loss(name: str, outputs: Tensor, y: Tensor, weight_B: Tensor | None = None) -> Tensor:
+    """Return the loss called `name`, as `triptych.models.losses_numpy` defines it.
+
+    Parameters
+    ----------
+    name : str
+    outputs : Tensor, shape (B, O)
+    y : Tensor
+        Classes (B,) for ``"softmax"``, else targets (B, O).
+    weight_B : Tensor, shape (B,), optional
+    """
+    if name == "softmax" and weight_B is None:
+        return F.cross_entropy(outputs, y)  # the whole in one kernel
+    if name == "softmax":
+        each_B = F.cross_entropy(outputs, y, reduction="none")
+    elif name == "sigmoid":
+        each_B = F.binary_cross_entropy_with_logits(outputs, y, reduction="none").sum(1)
+    elif name == "squared":
+        each_B = 0.5 * (outputs - y).square().sum(1)
+    else:
+        # A Poisson deviance, halved; its first term has no slope.
+        each_B = (torch.xlogy(y, y) - y * outputs - y + outputs.exp()).sum(1)
+    if weight_B is None:
+        return each_B.mean()
+    total = weight_B.sum()
+    return (each_B * weight_B).sum() / torch.where(total == 0, 1, total)

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from triptych import __version__
+from triptych.cli.console import create_console
+from triptych.cli.twin import add_twin_mlp
 from triptych.errors import SpecError, TriptychError
 
 if TYPE_CHECKING:
@@ -56,6 +58,12 @@ def build_parser() -> argparse.ArgumentParser:
     report.add_argument("run", metavar="RUN", type=Path, help="folder of a study")
     report.set_defaults(call=_report)
 
+    twin = commands.add_parser(
+        "twin", help="train the engines side by side, or your own layer beside ours"
+    )
+    networks = twin.add_subparsers(dest="network", required=True, metavar="NETWORK")
+    add_twin_mlp(networks, common)
+
     data = commands.add_parser("data", parents=[common], help="fetch a data set into the cache")
     data.add_argument("name", metavar="NAME", choices=("cifar10",), help="cifar10")
     data.add_argument("--data-dir", type=Path, help="where to put it, instead of the cache")
@@ -81,7 +89,7 @@ def _run(options: argparse.Namespace) -> None:
     study = _study(options)
     folder = StudyFolder(options.out or default_folder(options.study, study))
     setting = Setting(options.data_dir, options.device)
-    console = _console()
+    console = create_console()
     scale = f", {study.scale} scale" if study.scale else ""
     size = f"arms: {len(study.arms)}, seeds: {study.seeds}{scale}"
     console.print(f"{study.title}\n{size}; kept in {folder.path}", highlight=False)
@@ -106,7 +114,7 @@ def _study(options: argparse.Namespace) -> StudySpec:
 def _report(options: argparse.Namespace) -> None:
     from triptych.runner import read_result
 
-    _show(read_result(options.run), _console())
+    _show(read_result(options.run), create_console())
 
 
 def _show(result: StudyResult, console: Console) -> None:
@@ -125,18 +133,6 @@ def _data(options: argparse.Namespace) -> None:
     print(f"CIFAR-10 is in {fetch_cifar10(options.data_dir)}")
 
 
-def _console() -> Console:
-    from rich.console import Console
-
-    class Piped(Console):
-        def on_broken_pipe(self) -> None:
-            # rich would leave with code 1; a reader that has what it wanted is no error.
-            raise BrokenPipeError
-
-    # A pipe has no width of its own; 100 columns keep a table's rows whole.
-    return Console() if sys.stdout.isatty() else Piped(width=100)
-
-
 def _on_terminate(*_: object) -> None:
     # A second signal ends at once.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -150,8 +146,8 @@ def _show_warning(message: Warning | str, *_: object) -> None:
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code.
 
-    Exit codes: 0 done, 2 wrong option or study, 3 data, 4 run folder or disk, 5 unsafe file,
-    6 diverged, 130 interrupted, 143 terminated.
+    Exit codes: 0 done, 1 twins depart, 2 wrong option or study, 3 data, 4 run folder or disk,
+    5 unsafe file, 6 diverged, 130 interrupted, 143 terminated.
     """
     sys.exit(_guarded(sys.argv[1:] if arguments is None else arguments))
 
@@ -161,7 +157,7 @@ def _guarded(arguments: list[str]) -> int:
     warnings.showwarning = _show_warning  # type: ignore[assignment] # it takes more than it uses
     try:
         options = build_parser().parse_args(arguments)
-        options.call(options)
+        code = options.call(options)
         sys.stdout.flush()
     except TriptychError as error:
         if "--debug" in arguments:
@@ -176,4 +172,4 @@ def _guarded(arguments: list[str]) -> int:
         # The reader, such as `head`, has what it wanted.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    return 0
+    return code or 0

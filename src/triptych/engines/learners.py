@@ -1,0 +1,100 @@
+"""From a network's spec and an engine's name to a learner."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from triptych import chance
+from triptych.chance import stream, stream_seed
+from triptych.contracts import Dataset, IntArray, Learner, Split, Standardization, Weights
+from triptych.models import MLPNumpy, create_torch, initial_weights
+from triptych.spec import ArmSpec, MLPSpec, TrainSpec
+from triptych.training import CompiledLearner, Kernels, NumpyLearner, Orders
+
+
+def create_learner(arm: ArmSpec, engine: str, data: Dataset, seed: int, device: str) -> Learner:
+    """Return the network of `arm` with its optimiser, bound to the training rows of `data`."""
+    weights = initial_weights(arm.network, data, stream(seed, "weights"))
+    if isinstance(arm.network, MLPSpec):
+        return create_mlp(
+            arm.network, arm.train, engine, weights, data.train, seed=seed, device=device,
+            standardization=data.standardization,
+        )  # fmt: skip
+    weights = {name: w.astype(arm.train.dtype) for name, w in weights.items()}
+    from triptych.training.torch_learner import TorchLearner
+
+    module = create_torch(arm.network, weights, device=device)
+    return TorchLearner(module, data.train, arm.train, data.standardization)
+
+
+def create_mlp(  # noqa: PLR0913 (each is a choice of its own)
+    network: MLPSpec,
+    train: TrainSpec,
+    engine: str,
+    weights: Weights,
+    split: Split,
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+    standardization: Standardization | None = None,
+) -> Learner:
+    """Return an MLP with its optimiser, bound to the rows of `split`.
+
+    Parameters
+    ----------
+    network : MLPSpec
+    train : TrainSpec
+    engine : {"numpy", "compiled", "torch"}
+    weights : Weights
+        ``w1 (I, H), b1 (H,), w2, ...``; copied, and cast to ``train.dtype``.
+    split : Split
+        Rows (N, I), or with more axes that are flattened.
+    seed : int
+        Of the dropout masks.
+    device : str
+        Of the torch engine.
+    standardization : Standardization, optional
+        Turns raw features into inputs.
+    """
+    weights = {name: np.array(w, dtype=train.dtype, order="C") for name, w in weights.items()}
+    masks = stream_seed(seed, "dropout")
+    if engine == "torch":
+        from triptych.training.torch_learner import TorchLearner
+
+        module = create_torch(network, weights, masks, device)
+        return TorchLearner(module, split, train, standardization)
+    numpy_network = MLPNumpy(network, weights, train.loss, masks)
+    if engine == "numpy":
+        return NumpyLearner(numpy_network, split, train, standardization)
+    # Here, because Numba takes half a second to load.
+    from triptych.models.compiled import Plan, fit_lanes
+
+    matrices = list(weights.values())[::2]
+    plan = Plan(
+        sizes=(matrices[0].shape[0], *(w.shape[1] for w in matrices)),
+        activation=network.activation,
+        loss=train.loss,
+        optimizer=train.optimizer,
+        dtype=train.dtype,
+        dropout=network.dropout,
+        l2=train.l2,
+        l2_scale=train.l2_scale,
+        clip_norm=train.clip_norm,
+    )
+    kernels = Kernels(plan, fit_lanes)
+    return CompiledLearner(numpy_network, kernels, split, train, standardization, masks)
+
+
+def create_orders(engine: str) -> Orders:
+    """Return what draws orders: `triptych.chance.orders`, compiled where that pays."""
+    if engine == "compiled":
+        from triptych.models.compiled import orders_many
+
+        return orders_many
+
+    def draw(seeds: Sequence[int], first_epoch: int, epochs: int, count: int) -> IntArray:
+        return np.stack([chance.orders(seed, first_epoch, epochs, count) for seed in seeds])
+
+    return draw

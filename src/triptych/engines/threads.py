@@ -1,0 +1,52 @@
+"""What computes: threads, devices, and how records name them."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+
+from triptych.contracts import Dataset
+from triptych.models import cost_on
+from triptych.records import environment
+from triptych.spec import ArmSpec
+
+# OpenMP's threads wait for each other in a busy loop unless told otherwise before PyTorch loads it.
+# Beside any other busy program, steps as small as these then take up to nine times as long
+# (docs/log.md, "waiting threads"); sleeping costs next to nothing. A user's own choice stands.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# From this many floating-point operations a step, threads share it.
+_SHARED_FROM = 1_000_000_000
+
+
+@cache
+def _all_threads() -> int:
+    import torch
+
+    return torch.get_num_threads()
+
+
+def use_threads(arm: ArmSpec, data: Dataset, engine: str) -> None:
+    """Let PyTorch compute with one thread where a step is too small to share.
+
+    Two threads gain a tenth at best on such steps, and lose a multiple of it as soon as anything
+    else wants a core (docs/log.md, "waiting threads").
+    """
+    if engine != "torch":
+        return
+    import torch
+
+    rows = min(arm.train.batch_size or len(data.train), len(data.train))
+    small = 3 * rows * cost_on(arm.network, data).flops < _SHARED_FROM
+    every = _all_threads()
+    torch.set_num_threads(1 if small else every)
+
+
+def machine(engine: str, device: str) -> dict[str, str]:
+    """Return the environment that `engine` computes in; see `triptych.records.environment`."""
+    if engine != "torch":
+        return environment(os.cpu_count() or 1, "cpu")
+    import torch
+
+    name = torch.cuda.get_device_name() if device == "cuda" else "cpu"
+    return environment(torch.get_num_threads(), name)

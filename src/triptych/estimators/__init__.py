@@ -1,0 +1,6 @@
+"""scikit-learn's interface: the same parameter names, attributes and results, on every engine."""
+
+from triptych.estimators.classifier import MLPClassifier
+from triptych.estimators.regressor import MLPRegressor
+
+__all__ = ["MLPClassifier", "MLPRegressor"]

@@ -1,0 +1,296 @@
+"""Classification."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.metrics import accuracy_score
+from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils import compute_sample_weight
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import (
+    _check_partial_fit_first_call,
+    type_of_target,
+    unique_labels,
+)
+from sklearn.utils.validation import check_is_fitted
+
+from triptych.contracts import Array, FloatArray
+from triptych.estimators.base import BaseMLP
+from triptych.estimators.parameters import CONSTRAINTS, check_classes
+
+
+class MLPClassifier(ClassifierMixin, BaseMLP):
+    """A multilayer perceptron that tells classes, with scikit-learn's interface.
+
+    Same parameter names, defaults, attributes and results as
+    ``sklearn.neural_network.MLPClassifier``: from one `random_state` the weights agree to rounding,
+    on every engine. Two or more classes, or several labels at once.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : array-like of int, default=(100,)
+        Units of each hidden layer.
+    activation : {"relu", "tanh", "logistic", "identity", "gelu"}, default="relu"
+        Of the hidden layers. ``"gelu"`` is new.
+    solver : {"adam", "sgd", "lbfgs", "adamw", "rmsprop"}, default="adam"
+        ``"adamw"`` and ``"rmsprop"`` are new, with PyTorch's definitions and defaults.
+    alpha : float, default=0.0001
+        Weight of the L2 penalty, divided by the rows of the batch; of ``"adamw"``, its decay.
+    batch_size : int or "auto", default="auto"
+        ``"auto"``: 200, or all rows where there are fewer.
+    learning_rate : {"constant", "invscaling", "adaptive"}, default="constant"
+        Schedule of ``solver="sgd"``.
+    learning_rate_init : float, default=0.001
+    power_t : float, default=0.5
+        Exponent of ``"invscaling"``.
+    max_iter : int, default=200
+        Epochs at most; of ``"lbfgs"``, iterations.
+    shuffle : bool, default=True
+        Whether each epoch has an order of its own.
+    random_state : int, RandomState or None, default=None
+        Draws first weights, validation rows, orders and dropout.
+    tol : float, default=1e-4
+        Least improvement that counts.
+    verbose : bool, default=False
+        Whether to print the loss of each epoch.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the present weights.
+    momentum : float, default=0.9
+        Of ``solver="sgd"``.
+    nesterovs_momentum : bool, default=True
+    early_stopping : bool, default=False
+        Whether to set rows aside and stop when the score on them gets no better; the best weights
+        are kept.
+    validation_fraction : float, default=0.1
+        Share of the rows that is set aside.
+    beta_1, beta_2, epsilon : float, default=0.9, 0.999, 1e-8
+        Of Adam. `epsilon` is added before the bias correction, as scikit-learn does.
+    n_iter_no_change : int, default=10
+        Epochs without improvement after which training stops.
+    max_fun : int, default=15000
+        Evaluations of the loss at most, of ``"lbfgs"``.
+    dropout : float, default=0.0
+        Probability that a hidden unit is zeroed in training. New.
+    class_weight : dict, "balanced" or None, default=None
+        How much each class counts, times the row's own weight. ``"balanced"``: by how rare it is.
+        New.
+    engine : {"auto", "numpy", "compiled", "torch"}, default="auto"
+        What computes it; ``"auto"`` takes the one that would take the least time. New.
+    device : {"auto", "cpu", "cuda"}, default="auto"
+        Of the torch engine. New.
+    keep_best : bool, default=False
+        Whether to end with the weights of the epoch with the least training loss. New.
+    progress : bool, default=False
+        Whether to show a bar on the standard error. New.
+
+    Attributes
+    ----------
+    classes_ : ndarray
+        The classes, or the labels.
+    coefs_, intercepts_ : list of ndarray
+        Weights (I, O) and biases (O,) of each layer.
+    loss_ : float
+        Of the last epoch, penalty included.
+    loss_curve_ : list of float
+        Of each epoch.
+    best_loss_ : float or None
+    validation_scores_ : list of float or None
+    best_validation_score_ : float or None
+    n_iter_ : int
+        Epochs taken.
+    t_ : int
+        Rows seen.
+    n_features_in_, n_layers_, n_outputs_ : int
+    out_activation_ : str
+    engine_ : str
+        Which engine computed it, and why.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_moons
+    >>> x, y = make_moons(noise=0.1, random_state=0)
+    >>> model = MLPClassifier((20,), solver="lbfgs", random_state=0)
+    >>> bool(model.fit(x, y).score(x, y) > 0.98)
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **CONSTRAINTS,
+        "class_weight": [StrOptions({"balanced"}), dict, list, None],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: str = "relu",
+        *,
+        solver: str = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | str = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        dropout: float = 0.0,
+        class_weight: Any = None,
+        engine: str = "auto",
+        device: str = "auto",
+        keep_best: bool = False,
+        progress: bool = False,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.dropout = dropout
+        self.class_weight = class_weight
+        self.engine = engine
+        self.device = device
+        self.keep_best = keep_best
+        self.progress = progress
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPClassifier:
+        """Learn from rows and their classes.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix, shape (n_samples, n_features)
+        y : array-like, shape (n_samples,) or (n_samples, n_labels)
+        sample_weight : array-like, shape (n_samples,), optional
+            How much each row counts; a row of weight 2 is as good as two.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        NumericsError
+            If training leaves the finite numbers; it names the step.
+        """
+        self._fit(X, y, sample_weight)
+        return self
+
+    @available_if(lambda estimator: estimator._check_solver())
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        classes: Any = None,
+    ) -> MLPClassifier:
+        """Take one epoch over the given rows, going on from the present weights.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix, shape (n_samples, n_features)
+        y : array-like, shape (n_samples,) or (n_samples, n_labels)
+        sample_weight : array-like, shape (n_samples,), optional
+        classes : array-like, shape (n_classes,), optional
+            All classes there will be; the first call needs them.
+
+        Returns
+        -------
+        self
+        """
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight 'balanced' is not supported for partial_fit: it needs to know how "
+                "often each class will occur. Give the weights as a dict."
+            )
+        if _check_partial_fit_first_call(self, classes):
+            self._label_binarizer = LabelBinarizer()
+            multilabel = type_of_target(y).startswith("multilabel")
+            self._label_binarizer.fit(y if multilabel else classes)
+        self._fit(X, y, sample_weight, incremental=True)
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """Return the class of each row, shape (n_samples,) or (n_samples, n_labels)."""
+        check_is_fitted(self)
+        return self._predict(self._checked(X))
+
+    def predict_proba(self, X: Any) -> FloatArray:
+        """Return the probability of each class, shape (n_samples, n_classes)."""
+        check_is_fitted(self)
+        out = self._forward(self._checked(X))
+        return np.hstack([1 - out, out]) if self.n_outputs_ == 1 else out
+
+    def predict_log_proba(self, X: Any) -> FloatArray:
+        """Return the logarithm of `predict_proba`."""
+        with np.errstate(divide="ignore"):
+            log: FloatArray = np.log(self.predict_proba(X))
+        return log
+
+    def _predict(self, x: Any) -> Array:
+        out = self._forward(x)
+        labels: Array = self._label_binarizer.inverse_transform(
+            out.ravel() if self.n_outputs_ == 1 else out
+        )
+        return labels
+
+    def _score(self, x: Array, y: Array, sample_weight: FloatArray | None) -> float:
+        return float(accuracy_score(y, self._predict(x), sample_weight=sample_weight))
+
+    def _loss_name(self) -> str:
+        return "softmax" if self._label_binarizer.y_type_ == "multiclass" else "sigmoid"
+
+    def _class_weights(self, y: Array) -> FloatArray | None:
+        if self.class_weight is None:
+            return None
+        labels = self._label_binarizer.inverse_transform(y)
+        weights: FloatArray = compute_sample_weight(self.class_weight, labels)
+        return weights
+
+    def _validate_input(self, x: Any, y: Any, *, incremental: bool, reset: bool) -> Any:
+        x, y = self._checked_pair(x, y, reset=reset, y_numeric=False)
+        if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
+            self._label_binarizer = LabelBinarizer().fit(y)
+            self.classes_ = self._label_binarizer.classes_
+        else:
+            check_classes(self, unique_labels(y))
+        return x, self._label_binarizer.transform(y).astype(bool)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

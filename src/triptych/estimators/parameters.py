@@ -1,0 +1,127 @@
+"""The parameters that both estimators have: their limits, and what they ask of the engines."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+
+from triptych.contracts import Array
+from triptych.spec import MLPSpec, OptimizerSpec, TrainSpec
+
+STOCHASTIC = ("sgd", "adam", "adamw", "rmsprop")
+
+# Those of scikit-learn's own estimators, and below them what is new.
+CONSTRAINTS: dict[str, list[Any]] = {
+    "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+    "activation": [StrOptions({"identity", "logistic", "tanh", "relu", "gelu"})],
+    "solver": [StrOptions({"lbfgs", *STOCHASTIC})],
+    "alpha": [Interval(Real, 0, None, closed="left")],
+    "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+    "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
+    "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+    "power_t": [Interval(Real, 0, None, closed="left")],
+    "max_iter": [Interval(Integral, 1, None, closed="left")],
+    "shuffle": ["boolean"],
+    "random_state": ["random_state"],
+    "tol": [Interval(Real, 0, None, closed="left")],
+    "verbose": ["verbose"],
+    "warm_start": ["boolean"],
+    "momentum": [Interval(Real, 0, 1, closed="both")],
+    "nesterovs_momentum": ["boolean"],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+    "beta_1": [Interval(Real, 0, 1, closed="left")],
+    "beta_2": [Interval(Real, 0, 1, closed="left")],
+    "epsilon": [Interval(Real, 0, None, closed="neither")],
+    "n_iter_no_change": [
+        Interval(Integral, 1, None, closed="left"),
+        Options(Real, {np.inf}),
+    ],
+    "max_fun": [Interval(Integral, 1, None, closed="left")],
+    "dropout": [Interval(Real, 0, 1, closed="left")],
+    "engine": [StrOptions({"auto", "numpy", "compiled", "torch"})],
+    "device": [StrOptions({"auto", "cpu", "cuda"})],
+    "keep_best": ["boolean"],
+    "progress": ["boolean"],
+}
+
+
+def hidden_sizes(value: Any) -> tuple[int, ...]:
+    """Return ``hidden_layer_sizes`` as a tuple.
+
+    Raises
+    ------
+    ValueError
+        If a layer would have no unit, in scikit-learn's words.
+    """
+    sizes = list(value) if hasattr(value, "__iter__") else [value]
+    if np.any(np.array(sizes) <= 0):
+        raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
+    return tuple(int(size) for size in sizes)
+
+
+def network_spec(estimator: Any) -> MLPSpec:
+    """Return the network that an estimator's parameters describe."""
+    return MLPSpec(
+        hidden=hidden_sizes(estimator.hidden_layer_sizes),
+        activation=estimator.activation,
+        dropout=float(estimator.dropout),
+    )
+
+
+def train_spec(estimator: Any, loss: str, batch_size: int, dtype: str) -> TrainSpec:
+    """Return the training that an estimator's parameters describe; its rates are told it later."""
+    name = estimator.solver
+    if name == "sgd" and estimator.momentum > 0:
+        name = "nesterov" if estimator.nesterovs_momentum else "momentum"
+    decoupled = name == "adamw"  # its decay is no part of the loss
+    optimizer = OptimizerSpec(
+        name=name,
+        weight_decay=float(estimator.alpha) if decoupled else 0.0,
+        momentum=float(estimator.momentum),
+        beta1=float(estimator.beta_1),
+        beta2=float(estimator.beta_2),
+        eps=float(estimator.epsilon),
+        epsilon_hat=True,
+    )
+    return TrainSpec(
+        batch_size=batch_size,
+        dtype=dtype,  # type: ignore[arg-type]
+        loss=loss,  # type: ignore[arg-type]
+        l2=0.0 if decoupled else float(estimator.alpha),
+        l2_scale="rows",
+        optimizer=optimizer,
+    )
+
+
+def targets_of(estimator: Any, y: Array, dtype: Any) -> Array:
+    """Return targets as the losses take them: classes (N,) for softmax, else floats (N, O)."""
+    if estimator.out_activation_ == "softmax":
+        classes: Array = y.argmax(axis=1).astype(np.int64)
+        return classes
+    targets: Array = y.astype(dtype)
+    return targets
+
+
+def check_classes(estimator: Any, classes: Array) -> None:
+    """Raise where rows have other classes than those the estimator knows, in scikit-learn's words.
+
+    Raises
+    ------
+    ValueError
+    """
+    known = estimator.classes_
+    if estimator.warm_start:
+        if set(classes) != set(known):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the previous "
+                f"call to fit. Previously got {known}, `y` has {classes}"
+            )
+    elif len(np.setdiff1d(classes, known, assume_unique=True)):
+        raise ValueError(
+            f"`y` has classes not in `self.classes_`. `self.classes_` has {known}. "
+            f"'y' has {classes}."
+        )

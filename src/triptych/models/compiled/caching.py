@@ -1,0 +1,48 @@
+"""Numba's decorator as all kernels use it: kept on disk until any source changes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from numba import njit
+
+# Division by zero gives an infinity, as in NumPy. Python's rule that it raises would put a test,
+# and a scalar loop, around every division; what is not finite is looked for elsewhere.
+OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+
+
+def _source() -> int:
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return int.from_bytes(digest.digest()[:7], "big")
+
+
+# Numba looks only at the age of the file that a kernel stands in, not at those it calls. A kernel
+# that captures this number is compiled anew when any of them changes.
+SOURCE = _source()
+
+
+def helper(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Return the decorator of what kernels call; it is kept with each of them."""
+    decorator: Callable[[Callable[..., Any]], Any] = njit(**OPTIONS, **options)
+    return decorator
+
+
+def kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Return the decorator of a kernel, which must capture `SOURCE`.
+
+    Where neither the package's folder nor the user's cache can be written, it is compiled in each
+    process.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        try:
+            return njit(cache=True, **OPTIONS, **options)(function)
+        except RuntimeError:
+            return njit(**OPTIONS, **options)(function)
+
+    return decorate

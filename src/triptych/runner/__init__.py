@@ -1,0 +1,23 @@
+"""The composition root: specs in, records out.
+
+Data, models, training, records, verdicts and report never import each other; here they meet.
+"""
+
+from triptych.runner.results import StudyResult, default_folder, read_result, repeat_command
+from triptych.runner.runs import RunEnded, RunTold, Setting, evaluation_row, execute_runs
+from triptych.runner.studies import RunStarted, StudyEvent, execute_study
+
+__all__ = [
+    "RunEnded",
+    "RunStarted",
+    "RunTold",
+    "Setting",
+    "StudyEvent",
+    "StudyResult",
+    "default_folder",
+    "evaluation_row",
+    "execute_runs",
+    "execute_study",
+    "read_result",
+    "repeat_command",
+]

@@ -1,0 +1,59 @@
+"""A study's folder read back: its runs, and the verdicts on its claims."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from triptych.errors import RunError
+from triptych.records import StudyFolder, StudyRecord
+from triptych.report import render_html
+from triptych.spec import StudySpec
+from triptych.verdicts import Verdict, judge
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """A study's runs and the verdicts on its claims.
+
+    Attributes
+    ----------
+    record : StudyRecord
+    verdicts : tuple of Verdict
+    """
+
+    record: StudyRecord
+    verdicts: tuple[Verdict, ...]
+
+    def __str__(self) -> str:
+        """Return one line for each claim."""
+        return "\n".join(f"{v.verdict:>9}  {v.claim.says}" for v in self.verdicts)
+
+    def to_html(self) -> str:
+        """Return the page: one self-contained HTML file."""
+        return render_html(self.record, self.verdicts, repeat_command(self.record))
+
+
+def repeat_command(record: StudyRecord) -> str:
+    """Return the command that repeats a study from its folder's own study file."""
+    return f"triptych run {record.folder / 'study.toml'} --out again"
+
+
+def read_result(folder: Path) -> StudyResult:
+    """Return what a study's folder holds.
+
+    Raises
+    ------
+    RunError
+        If it is not a study's folder, is damaged, or has no finished run.
+    """
+    record = StudyFolder(folder).read()
+    if not record.runs:
+        raise RunError(f"{str(folder)!r} has no finished run yet.")
+    return StudyResult(record, judge(record))
+
+
+def default_folder(name: str, study: StudySpec) -> Path:
+    """Return where a study is kept unless told otherwise, under the current folder."""
+    stem = Path(name).stem
+    return Path("triptych-runs") / (f"{stem}-{study.scale}" if study.scale else stem)

@@ -1,0 +1,74 @@
+"""How rows become batches and labels become targets, the same for every engine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from triptych.contracts import Array
+
+
+def batches(places: int, batch_size: int, epoch: int | None = None) -> Iterator[slice]:
+    """Give the places of each batch; none reaches across the end of an epoch.
+
+    Parameters
+    ----------
+    places : int
+        In all.
+    batch_size : int
+        The last batch of an epoch may be smaller.
+    epoch : int, optional
+        Places that make an epoch; absent: all.
+    """
+    epoch = epoch or max(places, 1)
+    for first in range(0, places, epoch):
+        end = min(first + epoch, places)
+        for start in range(first, end, batch_size):
+            yield slice(start, min(start + batch_size, end))
+
+
+def targets(y: Array, loss: str, outputs: int, dtype: str) -> Array:
+    """Return what `loss` compares outputs with.
+
+    Parameters
+    ----------
+    y : Array
+        Classes (N,) or targets (N, O).
+    loss : str
+        ``"softmax"`` takes classes as they are. To the others a class is a 1 in its place, or is
+        the target itself where there is one output.
+    outputs : int
+    dtype : str
+        Of targets.
+
+    Returns
+    -------
+    Array
+        Classes (N,), int64, or targets (N, O).
+    """
+    if loss == "softmax":
+        return y
+    if y.ndim == 2:
+        return y.astype(dtype, copy=False)
+    if outputs == 1:
+        return y[:, None].astype(dtype)
+    one_hot: Array = (y[:, None] == np.arange(outputs)).astype(dtype)
+    return one_hot
+
+
+def accuracy(outputs: Array, y: Array) -> float:
+    """Return the share of rows whose class is right; NaN where `y` are no classes.
+
+    Parameters
+    ----------
+    outputs : Array, shape (N, O)
+        One for each class; or with O = 1 one that is above 0 for class 1.
+    y : Array
+        Classes (N,), or targets (N, O).
+    """
+    if y.ndim == 2:
+        return math.nan
+    found = outputs[:, 0] > 0 if outputs.shape[1] == 1 else outputs.argmax(axis=1)
+    return float((found == y).mean())

@@ -1,0 +1,109 @@
+"""One run to train: what it learns from, what it is judged by, and the best of it so far."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from triptych.contracts import Dataset, IntArray, Learner
+from triptych.errors import SpecError
+from triptych.spec import TrainSpec
+from triptych.training.events import Evaluation, Finished
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Which training rows are learnt from, and which are set aside for early stopping."""
+
+    fit: IntArray
+    validation: IntArray
+
+
+def split_rows(spec: TrainSpec, n: int, rng: np.random.Generator) -> Rows:
+    """Set ``spec.validation`` of `n` rows aside, drawn from `rng`.
+
+    Raises
+    ------
+    SpecError
+        If nothing would be left on either side.
+    """
+    if spec.patience is None:
+        return Rows(np.arange(n), np.arange(0))
+    held = round(n * spec.validation)
+    if not 0 < held < n:
+        raise SpecError(f"train.validation: {spec.validation} of {n} rows leaves one side empty.")
+    order = rng.permutation(n)
+    return Rows(np.sort(order[held:]), np.sort(order[:held]))
+
+
+@dataclass
+class Job:
+    """One run to train.
+
+    Attributes
+    ----------
+    learner : Learner
+        Bound to ``data.train``.
+    data : Dataset
+        Its splits are what evaluations judge by.
+    rows : Rows
+        From `split_rows`.
+    order_seed : int
+        Keys the order of each epoch, see `triptych.chance.orders`.
+    """
+
+    learner: Learner
+    data: Dataset
+    rows: Rows
+    order_seed: int
+    seconds: float = field(default=0.0, init=False)
+    best: Finished | None = field(default=None, init=False)
+    last: Evaluation | None = field(default=None, init=False)
+    waited: int = field(default=0, init=False)
+    ended: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        held, train = self.rows.validation, self.data.train
+        self.judged = train.take(self.rows.fit) if len(held) else train
+        self.validation = train.take(held) if len(held) else None
+
+    def evaluate(self, epoch: int, step: int, lr: float) -> Evaluation:
+        """Judge the present weights."""
+        evaluate = self.learner.evaluate
+        self.last = Evaluation(
+            epoch=epoch,
+            step=step,
+            lr=lr,
+            train=evaluate(self.judged),
+            test=evaluate(self.data.test),
+            validation=None if self.validation is None else evaluate(self.validation),
+            seconds=self.seconds,
+        )
+        return self.last
+
+    def keep_best(self, patience: int | None) -> None:
+        """Keep the weights where the last evaluation is the best; end where patience does."""
+        last = self.last
+        if last is None or last.validation is None:
+            return
+        if self.best is None or last.validation.loss < _validation_loss(self.best):
+            self.best = Finished(self.learner.weights(), last, last.epoch, self.seconds)
+            self.waited = 0
+            return
+        self.waited += 1
+        self.ended = patience is not None and self.waited >= patience
+
+    def finish(self) -> Finished:
+        """Return what training came to, with the best weights where they were kept."""
+        assert self.last is not None  # the last epoch is always evaluated
+        if self.best is None:
+            return Finished(self.learner.weights(), self.last, self.last.epoch, self.seconds)
+        self.learner.load(self.best.weights)
+        return Finished(self.best.weights, self.best.evaluation, self.last.epoch, self.seconds)
+
+
+def _validation_loss(finished: Finished) -> float:
+    scores = finished.evaluation.validation
+    return math.inf if scores is None or math.isnan(scores.loss) else scores.loss
