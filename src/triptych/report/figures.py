@@ -88,8 +88,9 @@ def trained(record: StudyRecord, name: str, arm: ArmSpec) -> dict[str, Any]:
 
 def _network(arm: ArmSpec) -> str:
     match arm.network:
-        case MLPSpec(hidden=hidden, dropout=dropout):
-            text = f"MLP, hidden {'-'.join(map(str, hidden))}"
+        case MLPSpec(hidden=hidden, activation=activation, dropout=dropout):
+            text = f"MLP, hidden {'-'.join(map(str, hidden))}" if hidden else "MLP, no hidden layer"
+            text += f", {activation}" if activation != "relu" else ""
             return f"{text}, dropout {dropout:g}" if dropout else text
         case CNNSpec(channels=channels):
             return f"CNN, channels {'-'.join(map(str, channels))}"
@@ -106,4 +107,7 @@ def _recipe(arm: ArmSpec) -> str:
         text += f", times {train.schedule.gamma:g} every {train.schedule.step_epochs} epochs"
     elif train.schedule.name != "constant":
         text += f", {train.schedule.name}"
+    text += f", {train.loss} loss" if train.loss != "softmax" else ""
+    text += f", L2 {train.l2:g}" if train.l2 else ""
+    text += f", weight decay {optimizer.weight_decay:g}" if optimizer.weight_decay else ""
     return text + (f", clipped at {train.clip_norm:g}" if train.clip_norm else "")
