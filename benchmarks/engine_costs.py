@@ -84,7 +84,7 @@ def main() -> None:
     base = "import numpy, scipy.special, sklearn.datasets"
     start = {
         "numpy": 0.0,
-        "compiled": loading(f"{base}; import triptych.models.mlp_plan") - loading(base),
+        "compiled": loading(f"{base}; import triptych.models.compiled") - loading(base),
         "torch": loading(f"{base}; import torch") - loading(base),
     }
     matrix = np.array([features(s, b) for s, b, _ in cases])

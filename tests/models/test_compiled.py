@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from triptych.chance import orders
-from triptych.models.compiled import Plan, caching, fit_lanes, orders_many
+from triptych.models.compiled import Lanes, Orders, Plan, caching
 from triptych.models.compiled.chance import make_orders
 from triptych.models.compiled.lanes import make_lanes
-from triptych.models.compiled.single import make_single, make_softplus
+from triptych.models.compiled.single import make_single, make_softplus, make_softplus_rows
 from triptych.models.compiled.steps import make_steps
 from triptych.spec import OptimizerSpec
 
@@ -60,8 +60,8 @@ def test_without_a_place_for_the_cache_it_compiles_each_time(monkeypatch):
 
 
 def test_every_kernel_on_disk_depends_on_all_sources():
-    kernels = [make_single(2, 8, 2, 0), make_lanes(2, 5, 2, 0, 8), make_softplus(), make_steps(),
-               make_orders()]  # fmt: skip
+    kernels = [make_single(2, 8, 2, 0), make_lanes(2, 5, 2, 0, 8), make_softplus(),
+               make_softplus_rows(), make_steps(), make_orders()]  # fmt: skip
     for kernel in kernels:
         function = kernel.py_func
         captured = dict(zip(function.__code__.co_freevars, function.__closure__, strict=True))
@@ -72,7 +72,9 @@ def test_every_kernel_on_disk_depends_on_all_sources():
 @pytest.mark.parametrize("seeds", [1, 7])
 def test_orders_are_those_of_the_reference(count, seeds):
     keys = [2**63 + 3, *range(1, seeds)]
-    found = orders_many(keys, 3, 4, count)
+    draw = Orders()
+    draw(keys, 1, 4, count)
+    found = draw(keys, 3, 4, count)
     assert found.shape == (seeds, 4 * count)
     for key, drawn in zip(keys, found, strict=True):
         assert np.array_equal(drawn, orders(key, 3, 4, count))
@@ -123,7 +125,7 @@ def test_a_run_in_a_lane_ends_with_the_bits_of_the_run_alone(
     params = weights(plan.sizes, rng, runs, dtype)
     taken, lrs = rng.integers(0, 50, (runs, 900)), np.linspace(0.05, 0.01, 900)
     many = copies(params)
-    found = fit_lanes(plan, many, plan.new_state(runs), sets, taken, lrs, 2)
+    found = Lanes(plan, sets).fit(many, plan.new_state(runs), taken, lrs, 2)
     general = plan_of((2, hidden, out), activation=activation, loss=loss, dtype=dtype,
                       clip_norm=1e30)  # fmt: skip
     for k in range(runs):
@@ -193,7 +195,7 @@ def test_in_lanes_only_the_run_that_is_not_finite_stops():
     order[:, 40] = 9
     many = copies(params)
     sets = [good, good, spoilt, good, good, good]
-    found = fit_lanes(plan, many, plan.new_state(6), sets, order, np.full(59, 0.1), 2)
+    found = Lanes(plan, sets).fit(many, plan.new_state(6), order, np.full(59, 0.1), 2)
     assert [bad.step if bad else None for _, bad in found] == [None, None, 40, None, None, None]
     for k in range(6):
         alone = [(w[k].copy(), b[k].copy()) for w, b in params]

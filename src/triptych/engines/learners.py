@@ -69,7 +69,7 @@ def create_mlp(  # noqa: PLR0913 (each is a choice of its own)
     if engine == "numpy":
         return NumpyLearner(numpy_network, split, train, standardization)
     # Here, because Numba takes half a second to load.
-    from triptych.models.compiled import Plan, fit_lanes
+    from triptych.models.compiled import Lanes, Plan
 
     matrices = list(weights.values())[::2]
     plan = Plan(
@@ -83,16 +83,16 @@ def create_mlp(  # noqa: PLR0913 (each is a choice of its own)
         l2_scale=train.l2_scale,
         clip_norm=train.clip_norm,
     )
-    kernels = Kernels(plan, fit_lanes)
+    kernels = Kernels(plan, Lanes)
     return CompiledLearner(numpy_network, kernels, split, train, standardization, masks)
 
 
 def create_orders(engine: str) -> Orders:
     """Return what draws orders: `triptych.chance.orders`, compiled where that pays."""
     if engine == "compiled":
-        from triptych.models.compiled import orders_many
+        from triptych.models import compiled
 
-        return orders_many
+        return compiled.Orders()
 
     def draw(seeds: Sequence[int], first_epoch: int, epochs: int, count: int) -> IntArray:
         return np.stack([chance.orders(seed, first_epoch, epochs, count) for seed in seeds])

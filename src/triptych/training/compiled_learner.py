@@ -35,7 +35,7 @@ class Kernels:
     """What `triptych.models.compiled` offers: a plan for one network, and seeds in lanes."""
 
     plan: Any
-    fit_lanes: Callable[..., Any]
+    lanes: Callable[..., Any]
 
 
 class CompiledLearner(NumpyLearner):
@@ -198,11 +198,7 @@ class CompiledTogether:
             a is not b for a, b in zip(group, self.learners, strict=True)
         ):
             self._bind(group)
-        kernels = group[0].kernels
-        found = kernels.fit_lanes(
-            kernels.plan, self.pairs, self.state, [one.rows for one in group], orders, lrs,
-            self.threads,
-        )  # fmt: skip
+        found = self.lanes.fit(self.pairs, self.state, orders, lrs, self.threads)
         outcomes: list[Outcome] = []
         for one, (losses, bad) in zip(group, found, strict=True):
             one.steps += len(lrs) if bad is None else bad.step
@@ -217,7 +213,9 @@ class CompiledTogether:
             for name in group[0].network.weights
         }
         self.pairs = pairs(weights)
-        self.state = group[0].kernels.plan.new_state(len(group))
+        kernels = group[0].kernels
+        self.lanes = kernels.lanes(kernels.plan, [one.rows for one in group])
+        self.state = kernels.plan.new_state(len(group))
         for k, one in enumerate(group):
             for name, stacked in weights.items():
                 one.network.weights[name] = stacked[k]

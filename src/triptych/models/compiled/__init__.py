@@ -6,8 +6,8 @@ What is gone is the price of a call. Sums run in another order than BLAS's, so w
 rounding. Kernels are kept on disk, so that a second process starts at once.
 """
 
-from triptych.models.compiled.chance import orders_many
-from triptych.models.compiled.fast import fit_lanes
+from triptych.models.compiled.chance import Orders
+from triptych.models.compiled.fast import Lanes
 from triptych.models.compiled.plan import Bad, Plan, Rows, State
 
-__all__ = ["Bad", "Plan", "Rows", "State", "fit_lanes", "orders_many"]
+__all__ = ["Bad", "Lanes", "Orders", "Plan", "Rows", "State"]

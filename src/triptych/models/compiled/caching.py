@@ -16,7 +16,8 @@ OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 
 def _source() -> int:
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    here = Path(__file__).parent
+    for path in (*sorted(here.glob("*.py")), here.parent.parent / "chance.py"):
         digest.update(path.read_bytes())
     return int.from_bytes(digest.digest()[:7], "big")
 

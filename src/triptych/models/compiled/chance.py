@@ -69,28 +69,34 @@ def make_orders() -> Any:
     return draw
 
 
-def orders_many(seeds: Sequence[int], first_epoch: int, epochs: int, count: int) -> IntArray:
-    """Return `triptych.chance.orders` of several seeds, drawn on all cores.
+class Orders:
+    """Draws `triptych.chance.orders` of several seeds on all cores."""
 
-    Returns
-    -------
-    IntArray, shape (K, epochs * count)
-    """
-    draw = make_orders()
-    out = np.empty((len(seeds), epochs * count), np.int64)
+    def __init__(self) -> None:
+        self.out = np.empty((0, 0), np.int32)
 
-    def some(first: int, stop: int) -> None:
-        targets = np.empty(count, np.int64)
-        for k in range(first, stop):
-            draw(np.uint64(seeds[k]), first_epoch, count, targets, out[k])
+    def __call__(self, seeds: Sequence[int], first_epoch: int, epochs: int, count: int) -> IntArray:
+        """Return the orders, int32 (K, epochs * count); the next call overwrites them.
 
-    cores = cpu_count() or 1
-    if len(seeds) < 2 * cores:
-        some(0, len(seeds))
+        They are short, and stay in one place, because many seeds wait for memory more than for
+        anything else, and memory that is new has to be cleared by the system first.
+        """
+        shape = (len(seeds), epochs * count)
+        if self.out.shape != shape:
+            self.out = np.empty(shape, np.int32)
+        out, draw, cores = self.out, make_orders(), cpu_count() or 1
+
+        def some(first: int, stop: int) -> None:
+            targets = np.empty(count, np.int64)
+            for k in range(first, stop):
+                draw(np.uint64(seeds[k]), first_epoch, count, targets, out[k])
+
+        if len(seeds) < 2 * cores:
+            some(0, len(seeds))
+            return out
+        share = -(-len(seeds) // cores)
+        with ThreadPoolExecutor(cores) as pool:
+            starts = range(0, len(seeds), share)
+            for done in [pool.submit(some, k, min(k + share, len(seeds))) for k in starts]:
+                done.result()
         return out
-    share = -(-len(seeds) // cores)
-    with ThreadPoolExecutor(cores) as pool:
-        starts = range(0, len(seeds), share)
-        for done in [pool.submit(some, k, min(k + share, len(seeds))) for k in starts]:
-            done.result()
-    return out

@@ -6,9 +6,9 @@ came to is, and where something is wrong the block is taken again from the weigh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,9 +24,10 @@ from triptych.models.compiled.plan import (
     Rows,
     State,
     aligned,
+    check_order,
     writable,
 )
-from triptych.models.compiled.single import make_single, make_softplus
+from triptych.models.compiled.single import make_single, make_softplus, make_softplus_rows
 
 _BLOCK = 1 << 16  # steps of one run after which numbers that are not finite are looked for
 _LANES_BLOCK = 1 << 12  # steps whose margins become losses while they are in the cache
@@ -110,104 +111,133 @@ def _find_bad(
     return losses, None
 
 
-def fit_lanes(
-    plan: Plan,
-    params: Params,
-    state: State,
-    rows: Sequence[Rows],
-    orders: IntArray,
-    lrs: FloatArray,
-    threads: int,
-) -> list[tuple[FloatArray, Bad | None]]:
-    """Train K networks with one row a step; each ends with the bits of `Plan.fit` alone.
+class Lanes:
+    """Trains K networks of one shape with one row a step, each in a lane of SIMD registers.
+
+    Each ends with the bits of `Plan.fit` alone.
 
     Parameters
     ----------
     plan : Plan
-    params : sequence of (weight (K, I, O), bias (K, O))
-        Changed in place.
-    state : State
-        Of K runs.
+        With a fast path.
     rows : sequence of K Rows, all of the same size
-    orders : IntArray, shape (K, n)
-    lrs : FloatArray, shape (n,)
-    threads : int
-        Groups of runs that are trained at the same time.
+        What each learns from.
     """
-    runs, width = len(orders), LANES[plan.dtype]
-    orders = writable(orders, np.int64)
-    if orders.size and (orders.min() < 0 or orders.max() >= len(rows[0].x)):
-        raise IndexError(f"orders must name rows 0 to {len(rows[0].x) - 1}")
-    found: list[tuple[FloatArray, Bad | None]] = [(np.empty(0), None)] * runs
 
-    def alone(k: int) -> None:
-        mine = [(w[k], b[k]) for w, b in params]
-        found[k] = fit_single(
-            plan, mine, State(state.first[k], state.second[k]), rows[k], orders[k], lrs
-        )
+    def __init__(self, plan: Plan, rows: Sequence[Rows]) -> None:
+        self.plan, self.rows = plan, rows
+        self.width = LANES[plan.dtype]
+        rest = len(rows) % self.width
+        self.alone = rest if rest <= _FEW else 0
+        self.runs = len(rows) - self.alone
+        self.groups = -(-self.runs // self.width)
+        # Idle lanes repeat the last run.
+        self.lanes = np.minimum(np.arange(self.groups * self.width), max(self.runs - 1, 0))
+        self.shared = all(one is rows[0] for one in rows)
+        self.x, self.sign = rows[0].x, rows[0].sign
+        if not self.shared:
+            self.x = np.stack([rows[k].x for k in self.lanes]) if self.runs else self.x
+            self.sign = np.stack([rows[k].sign for k in self.lanes]) if self.runs else self.sign
+        self.losses = np.empty((0, 0))
 
-    jobs: list[Callable[[], None]] = []
-    for first in range(0, runs, width):
-        group = range(first, min(first + width, runs))
-        if len(group) <= _FEW:
-            jobs += [partial(alone, k) for k in group]
-        else:
-            jobs.append(partial(_fit_group, plan, params, rows, orders, lrs, group, found, alone))
-    with ThreadPoolExecutor(threads) as pool:
-        for done in [pool.submit(job) for job in jobs]:
-            done.result()
-    return found
+    def fit(
+        self, params: Params, state: State, orders: IntArray, lrs: FloatArray, threads: int
+    ) -> list[tuple[FloatArray, Bad | None]]:
+        """Take the steps of all runs.
 
+        Parameters
+        ----------
+        params : sequence of (weight (K, I, O), bias (K, O))
+            Changed in place.
+        state : State
+            Of K runs.
+        orders : IntArray, shape (K, n)
+        lrs : FloatArray, shape (n,)
+        threads : int
+            Groups of runs that are trained at the same time.
 
-def _fit_group(
-    plan: Plan,
-    params: Params,
-    rows: Sequence[Rows],
-    orders: IntArray,
-    lrs: FloatArray,
-    group: range,
-    found: list[tuple[FloatArray, Bad | None]],
-    alone: Callable[[int], None],
-) -> None:
-    """Train one register's worth of runs; idle lanes repeat the last run."""
-    n_i, n_h, n_o = plan.sizes
-    width = LANES[plan.dtype]
-    lanes = [*group, *[group[-1]] * (width - len(group))]
-    theta = aligned(width * ((n_i + 1) * n_h + (n_h + 1) * n_o), plan.dtype)
-    theta.reshape(-1, width)[:] = _flat(params, lanes).T
-    shared = all(rows[k] is rows[group[0]] for k in group)
-    x = rows[group[0]].x if shared else np.stack([rows[k].x for k in lanes])
-    sign = rows[group[0]].sign if shared else np.stack([rows[k].sign for k in lanes])
-    x_step, sign_step = (0, 0) if shared else (x[0].size, sign[0].size)
-    order = orders[group[0] : group[-1] + 1] if len(group) == width else orders[lanes]
-    rates = writable(lrs[None], plan.dtype)
-    kernel = make_lanes(n_i, n_h, n_o, ACTIVATIONS[plan.activation], width)
-    softplus = make_softplus()
-    work = aligned(BLOCK * width * (3 + n_i), plan.dtype)
-    finite = np.ones(len(group), bool)
-    losses = np.empty((len(group), len(lrs)))
-    for start in range(0, len(lrs), _LANES_BLOCK):
-        part = slice(start, min(start + _LANES_BLOCK, len(lrs)))
-        margins = np.empty((width, part.stop - start), plan.dtype)
-        kernel(
-            theta, work, x.reshape(-1), x_step, sign.reshape(-1), sign_step, order, rates, 0, start,
-            margins,
-        )  # fmt: skip
-        for lane in range(len(group)):
-            finite[lane] &= softplus(margins[lane], losses[lane, part])
-    result = np.ascontiguousarray(theta.reshape(-1, width).T)
-    for lane, k in enumerate(group):
-        if finite[lane] and np.isfinite(result[lane]).all():
-            unpack(result[lane], n_h, [(w[k], b[k]) for w, b in params])
-            found[k] = losses[lane], None
-        else:
-            alone(k)  # again, from its first weights, to learn which step it was
+        Returns
+        -------
+        list of (losses (n,), Bad or None), one a run
+            The losses are overwritten by the next call.
+        """
+        orders = writable(orders, np.int32)
+        if self.losses.shape != orders.shape:
+            # Kept, because memory that is new has to be cleared by the system first.
+            self.losses = np.empty(orders.shape)
+        theta = self._packed(params)
+        finite = np.ones(len(orders), bool)
+        rates = writable(lrs[None], self.plan.dtype)
+        found: list[tuple[FloatArray, Bad | None]] = [(row, None) for row in self.losses]
 
+        def alone(k: int) -> None:
+            mine = [(w[k], b[k]) for w, b in params]
+            moments = State(state.first[k], state.second[k])
+            found[k] = fit_single(self.plan, mine, moments, self.rows[k], orders[k], lrs)
 
-def _flat(params: Params, lanes: list[int]) -> Array:
-    (w1, b1), (w2, b2) = params
-    parts: tuple[Any, ...] = (w1, b1, w2.transpose(0, 2, 1), b2)
-    return np.concatenate([a[lanes].reshape(len(lanes), -1) for a in parts], axis=1)
+        with ThreadPoolExecutor(threads) as pool:
+            jobs = [
+                pool.submit(self._group, theta[g], orders, rates, finite, g)
+                for g in range(self.groups)
+            ]
+            jobs += [pool.submit(alone, k) for k in range(self.runs, len(orders))]
+            for job in jobs:
+                job.result()
+        result = theta.transpose(0, 2, 1).reshape(len(self.lanes), -1)[: self.runs]
+        finite[: self.runs] &= np.isfinite(result).all(axis=1)
+        good = np.flatnonzero(finite[: self.runs])
+        self._put_back(result[good], good, params)
+        for k in np.flatnonzero(~finite):
+            alone(int(k))  # again, from its first weights, to learn which step it was
+        return found
+
+    def _group(
+        self, theta: Array, orders: IntArray, rates: FloatArray, finite: Array, group: int
+    ) -> None:
+        """Train one register's worth of runs."""
+        n_i, n_h, n_o = self.plan.sizes
+        width, first = self.width, group * self.width
+        real = min(width, self.runs - first)
+        x, sign = self.x, self.sign
+        if not self.shared:
+            x, sign = x[first : first + width], sign[first : first + width]
+        steps = (0, 0) if self.shared else (x[0].size, sign[0].size)
+        order = orders[first : first + width]
+        if real < width:
+            order = orders[self.lanes[first : first + width]]
+        check_order(order, len(self.rows[0].x))
+        kernel = make_lanes(n_i, n_h, n_o, ACTIVATIONS[self.plan.activation], width)
+        softplus = make_softplus_rows()
+        work = aligned(BLOCK * width * (3 + n_i), self.plan.dtype)
+        margins = np.empty((width, _LANES_BLOCK), self.plan.dtype)
+        count = orders.shape[1]
+        for start in range(0, max(count, 1), _LANES_BLOCK):
+            stop = min(start + _LANES_BLOCK, count)
+            kernel(
+                theta.reshape(-1), work, x.reshape(-1), steps[0], sign.reshape(-1), steps[1],
+                order, rates, 0, start, stop, margins,
+            )  # fmt: skip
+            softplus(margins, self.losses, finite, first, real, start, stop)
+
+    def _packed(self, params: Params) -> Array:
+        """Return the weights of all groups, (groups, P, width)."""
+        (w1, b1), (w2, b2) = params
+        parts: tuple[Any, ...] = (w1, b1, w2.transpose(0, 2, 1), b2)
+        flat = np.concatenate([a[self.lanes].reshape(len(self.lanes), -1) for a in parts], axis=1)
+        theta = aligned(flat.size, self.plan.dtype).reshape(self.groups, -1, self.width)
+        theta[:] = flat.reshape(self.groups, self.width, -1).transpose(0, 2, 1)
+        return theta
+
+    def _put_back(self, result: Array, runs: Array, params: Params) -> None:
+        """Write packed weights (R, P) to the runs they belong to."""
+        (w1, b1), (w2, b2) = params
+        start = 0
+        for a, axes in ((w1, (0, 1, 2)), (b1, (0, 1)), (w2, (0, 2, 1)), (b2, (0, 1))):
+            shape = tuple(a.shape[axis] for axis in axes[1:])
+            size = math.prod(shape)
+            part = result[:, start : start + size].reshape(len(result), *shape)
+            a[runs] = part.transpose(axes)
+            start += size
 
 
 def pack(params: Params, padded: int, dtype: str) -> Array:

@@ -83,7 +83,7 @@ def target_loss(z_BO: Any, t_BO: Any, share_B: Any, loss_kind: int) -> float:
                 loss += share_B[r] * (v_softplus(z) - z * t)
                 z_BO[r, o] = share_B[r] * (v_logistic(z) - t)
             elif loss_kind == POISSON:
-                rate = v_exp(z)
+                rate = z_BO.dtype.type(math.exp(z))  # overflows to inf, which is then found
                 best = t * math.log(t) if t > 0 else t - t
                 loss += share_B[r] * (best - t * z - t + rate)
                 z_BO[r, o] = share_B[r] * (rate - t)

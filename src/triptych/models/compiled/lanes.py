@@ -245,8 +245,8 @@ def make_lanes(n_i: int, n_h: int, n_o: int, activation: int, width: int) -> Any
     """Return the kernel for these sizes and `width` lanes.
 
     It takes packed weights, room to work, inputs and signs (flat, with the distance from one run's
-    to the next one's), rows (K, n), learning rates (K, n) or (1, n), and sets the margins (K, S) of
-    the steps from `first` on.
+    to the next one's), rows (K, n), learning rates (K, n) or (1, n), and sets the first
+    columns of the margins (K, block) to those of the steps `first` to `stop`.
     """
     source = SOURCE
     b21_at = (n_i + 1 + n_o) * n_h * width + (n_o - 1) * width
@@ -254,9 +254,11 @@ def make_lanes(n_i: int, n_h: int, n_o: int, activation: int, width: int) -> Any
     row_size, block = n_i * width, BLOCK * width
 
     @kernel()
-    def sgd(theta, work, x, x_step, sign, sign_step, order_KS, lrs_KS, lr_step, first, margins_KS):  # type: ignore[no-untyped-def]
+    def sgd(  # type: ignore[no-untyped-def]
+        theta, work, x, x_step, sign, sign_step, order_KS, lrs_KS, lr_step, first, stop, margins_KS
+    ):
         assert source >= 0  # captured, see `caching.SOURCE`
-        steps = margins_KS.shape[1]
+        steps = stop - first
         sign_B, rate_B = work[:block], work[block : 2 * block]
         margins_B, x_B = work[2 * block : 3 * block], work[3 * block :]
         one = theta.dtype.type(1)

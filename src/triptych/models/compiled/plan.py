@@ -79,6 +79,13 @@ def aligned(count: int, dtype: Any) -> Array:
     return raw[start : start + count]
 
 
+def check_order(order: IntArray, rows: int) -> None:
+    """Raise IndexError where `order` names rows that there are not; kernels do not look."""
+    # As unsigned numbers those below 0 are large, so one comparison finds both.
+    if order.size and order.view(f"u{order.itemsize}").max() >= rows:
+        raise IndexError(f"order must name rows 0 to {rows - 1}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """How to train MLPs of one shape; kernels are compiled, or read from cache, when used.
@@ -210,8 +217,7 @@ class Plan:
             If `order` names rows that there are not.
         """
         order = writable(order, np.int64)
-        if order.size and (order.min() < 0 or order.max() >= len(rows.x)):
-            raise IndexError(f"order must name rows 0 to {len(rows.x) - 1}")
+        check_order(order, len(rows.x))
         epoch = min(epoch or len(order), len(order)) or 1
         whole, rest = divmod(len(order), epoch)
         if len(lrs) != whole * math.ceil(epoch / batch_size) + math.ceil(rest / batch_size):

@@ -118,6 +118,28 @@ def make_softplus() -> Any:
     return softplus
 
 
+@cache
+def make_softplus_rows() -> Any:
+    """Return the kernel of `make_softplus` for the runs of a group.
+
+    It turns the first columns of margins (width, block) into losses (K, S), from a run and a step
+    on, and marks runs with a margin that is not finite.
+    """
+    source = SOURCE
+
+    @kernel()
+    def softplus(margins, losses, finite, first, runs, start, stop):  # type: ignore[no-untyped-def]
+        assert source >= 0
+        for lane in range(runs):
+            margins_S, losses_S = margins[lane, : stop - start], losses[first + lane, start:stop]
+            for s in range(len(margins_S)):
+                losses_S[s] = v_softplus(margins_S[s])
+            if zero_times(margins_S) != 0.0:
+                finite[first + lane] = False
+
+    return softplus
+
+
 @helper(fastmath={"reassoc"})
 def zero_times(margins):  # type: ignore[no-untyped-def]
     """Return 0 where all are finite, else NaN; a sum in any order, so that it is vectorised."""
