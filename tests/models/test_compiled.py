@@ -133,7 +133,7 @@ def test_a_run_in_a_lane_ends_with_the_bits_of_the_run_alone(
         slow = copies(alone)
         losses, bad = plan.fit(alone, plan.new_state(), sets[k], taken[k], 1, lrs)
         assert bad is found[k][1] is None
-        assert np.array_equal(losses, found[k][0])
+        assert np.array_equal(losses[-100:], found[k][0])
         assert np.array_equal(flat(alone), flat([(w[k], b[k]) for w, b in many]))
         expected, _ = general.fit(slow, plan.new_state(), sets[k], taken[k], 1, lrs)
         close = (

@@ -28,6 +28,8 @@ Orders = Callable[[Sequence[int], int, int, int], IntArray]
 """Takes K seeds, first epoch, epochs, rows; returns their orders (K, epochs * rows)."""
 
 Outcome = tuple[FloatArray, NonFiniteStep | None]
+"""The losses of the latest steps, and why they were the last."""
+
 Together = Callable[[Sequence[Learner], IntArray, int, FloatArray, int | None], list[Outcome]]
 """Lets K learners take the steps of orders (K, n) at the same time; else as `Learner.fit`."""
 

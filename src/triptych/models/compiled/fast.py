@@ -31,6 +31,7 @@ from triptych.models.compiled.single import make_single, make_softplus, make_sof
 
 _BLOCK = 1 << 16  # steps of one run after which numbers that are not finite are looked for
 _LANES_BLOCK = 1 << 12  # steps whose margins become losses while they are in the cache
+_LATEST = 100
 # Up to so many runs left over are quicker one after the other than in lanes most of which idle.
 _FEW = 3
 
@@ -138,7 +139,6 @@ class Lanes:
         if not self.shared:
             self.x = np.stack([rows[k].x for k in self.lanes]) if self.runs else self.x
             self.sign = np.stack([rows[k].sign for k in self.lanes]) if self.runs else self.sign
-        self.losses = np.empty((0, 0))
 
     def fit(
         self, params: Params, state: State, orders: IntArray, lrs: FloatArray, threads: int
@@ -158,41 +158,49 @@ class Lanes:
 
         Returns
         -------
-        list of (losses (n,), Bad or None), one a run
-            The losses are overwritten by the next call.
+        list of (losses (L,), Bad or None), one a run
+            The losses of the latest steps, up to 100.
         """
         orders = writable(orders, np.int32)
-        if self.losses.shape != orders.shape:
-            # Kept, because memory that is new has to be cleared by the system first.
-            self.losses = np.empty(orders.shape)
-        theta = self._packed(params)
+        theta = self._packed(params) if self.groups else np.empty(0)
+        count = orders.shape[1]
+        # Of all losses the latest are enough to tell how it goes; the others are not computed.
+        losses = np.empty((len(orders), min(_LATEST, count % _LANES_BLOCK or count)))
         finite = np.ones(len(orders), bool)
         rates = writable(lrs[None], self.plan.dtype)
-        found: list[tuple[FloatArray, Bad | None]] = [(row, None) for row in self.losses]
+        found: list[tuple[FloatArray, Bad | None]] = [(row, None) for row in losses]
 
         def alone(k: int) -> None:
             mine = [(w[k], b[k]) for w, b in params]
             moments = State(state.first[k], state.second[k])
-            found[k] = fit_single(self.plan, mine, moments, self.rows[k], orders[k], lrs)
+            every, bad = fit_single(self.plan, mine, moments, self.rows[k], orders[k], lrs)
+            found[k] = every[-losses.shape[1] :], bad
 
         with ThreadPoolExecutor(threads) as pool:
             jobs = [
-                pool.submit(self._group, theta[g], orders, rates, finite, g)
+                pool.submit(self._group, theta[g], orders, rates, losses, finite, g)
                 for g in range(self.groups)
             ]
             jobs += [pool.submit(alone, k) for k in range(self.runs, len(orders))]
             for job in jobs:
                 job.result()
-        result = theta.transpose(0, 2, 1).reshape(len(self.lanes), -1)[: self.runs]
-        finite[: self.runs] &= np.isfinite(result).all(axis=1)
-        good = np.flatnonzero(finite[: self.runs])
-        self._put_back(result[good], good, params)
+        if self.groups:
+            result = theta.transpose(0, 2, 1).reshape(len(self.lanes), -1)[: self.runs]
+            finite[: self.runs] &= np.isfinite(result).all(axis=1)
+            good = np.flatnonzero(finite[: self.runs])
+            self._put_back(result[good], good, params)
         for k in np.flatnonzero(~finite):
             alone(int(k))  # again, from its first weights, to learn which step it was
         return found
 
     def _group(
-        self, theta: Array, orders: IntArray, rates: FloatArray, finite: Array, group: int
+        self,
+        theta: Array,
+        orders: IntArray,
+        rates: FloatArray,
+        losses: FloatArray,
+        finite: Array,
+        group: int,
     ) -> None:
         """Train one register's worth of runs."""
         n_i, n_h, n_o = self.plan.sizes
@@ -211,20 +219,22 @@ class Lanes:
         work = aligned(BLOCK * width * (3 + n_i), self.plan.dtype)
         margins = np.empty((width, _LANES_BLOCK), self.plan.dtype)
         count = orders.shape[1]
-        for start in range(0, max(count, 1), _LANES_BLOCK):
+        for start in range(0, count, _LANES_BLOCK):
             stop = min(start + _LANES_BLOCK, count)
             kernel(
                 theta.reshape(-1), work, x.reshape(-1), steps[0], sign.reshape(-1), steps[1],
                 order, rates, 0, start, stop, margins,
             )  # fmt: skip
-            softplus(margins, self.losses, finite, first, real, start, stop)
+            wanted = losses if stop == count else losses[:, :0]
+            softplus(margins, wanted, finite, first, real, stop - start)
 
     def _packed(self, params: Params) -> Array:
         """Return the weights of all groups, (groups, P, width)."""
         (w1, b1), (w2, b2) = params
         parts: tuple[Any, ...] = (w1, b1, w2.transpose(0, 2, 1), b2)
         flat = np.concatenate([a[self.lanes].reshape(len(self.lanes), -1) for a in parts], axis=1)
-        theta = aligned(flat.size, self.plan.dtype).reshape(self.groups, -1, self.width)
+        count = flat.shape[1]
+        theta = aligned(flat.size, self.plan.dtype).reshape(self.groups, count, self.width)
         theta[:] = flat.reshape(self.groups, self.width, -1).transpose(0, 2, 1)
         return theta
 

@@ -122,20 +122,21 @@ def make_softplus() -> Any:
 def make_softplus_rows() -> Any:
     """Return the kernel of `make_softplus` for the runs of a group.
 
-    It turns the first columns of margins (width, block) into losses (K, S), from a run and a step
-    on, and marks runs with a margin that is not finite.
+    It marks the runs for which one of the first `count` margins of (width, block) is not finite,
+    and turns the last of those into as many losses (K, L) as there is room for, from a run on.
     """
     source = SOURCE
 
     @kernel()
-    def softplus(margins, losses, finite, first, runs, start, stop):  # type: ignore[no-untyped-def]
+    def softplus(margins, losses, finite, first, runs, count):  # type: ignore[no-untyped-def]
         assert source >= 0
         for lane in range(runs):
-            margins_S, losses_S = margins[lane, : stop - start], losses[first + lane, start:stop]
-            for s in range(len(margins_S)):
-                losses_S[s] = v_softplus(margins_S[s])
-            if zero_times(margins_S) != 0.0:
+            if zero_times(margins[lane, :count]) != 0.0:
                 finite[first + lane] = False
+            losses_L = losses[first + lane]
+            last_L = margins[lane, count - len(losses_L) : count]
+            for s in range(len(losses_L)):
+                losses_L[s] = v_softplus(last_L[s])
 
     return softplus
 
