@@ -11,6 +11,7 @@ slower the chosen engine was than the best where it was not.
 from __future__ import annotations
 
 import itertools
+import os
 import statistics
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from triptych.engines import create_mlp
 from triptych.engines.choice import COSTS, EngineCost
 from triptych.models.initial import mlp_weights
 from triptych.spec import MLPSpec, OptimizerSpec, TrainSpec
+from triptych.training.blas import SHARED_FROM
 
 ENGINES = ("numpy", "compiled", "torch")
 SHAPES = [(2, 20, 2), (8, 32, 3), (30, 100, 2), (64, 100, 50, 10), (100, 512, 10),
@@ -43,6 +45,8 @@ def measure(sizes: tuple[int, ...], batch: int, engine: str, optimizer: str) -> 
                   rng.integers(0, sizes[-1], rows))  # fmt: skip
     weights = mlp_weights(network, sizes[0], sizes[-1], rng)
     learner = create_mlp(network, train, engine, weights, split)
+    large = 6 * batch * sum(w.size for w in weights.values()) >= SHARED_FROM
+    torch.set_num_threads((os.cpu_count() or 1) if large else 1)
     count, times = 1, []
     while len(times) < 5:
         order = np.resize(rng.permutation(rows), count * batch)
@@ -74,7 +78,6 @@ def loading(statement: str) -> float:
 
 
 def main() -> None:
-    torch.set_num_threads(1)
     cases = list(itertools.product(SHAPES, BATCHES, ("sgd", "adam")))
     found = {e: [measure(s, b, e, o) for s, b, o in cases] for e in ENGINES}
     print("microseconds a step (numpy, compiled, torch)")

@@ -194,6 +194,19 @@ def test_auto_picks_by_size_and_says_why(study):
     assert choose_engine(large, data)[0] == min(guesses, key=guesses.get)
 
 
+def test_auto_takes_a_gpu_for_large_steps_where_there_is_one(monkeypatch, study):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    arm = replace(study.arms["ours"], engine="auto", network=MLPSpec(hidden=(4000, 4000)))
+    arm = replace(arm, train=replace(arm.train, batch_size=None))
+    data = load(arm.data, 0)
+    assert choose_engine(arm, data, "auto")[0] == "torch"
+    assert "GPU" in choose_engine(arm, data, "auto")[1]
+    assert "GPU" not in choose_engine(arm, data, "cpu")[1]
+    assert choose_engine(study.arms["ours"], data, "auto")[0] == "numpy"
+
+
 def test_small_steps_are_not_shared_among_threads(monkeypatch, study):
     import torch
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 from triptych.contracts import Dataset
 from triptych.errors import SpecError
 from triptych.spec import ArmSpec, MLPSpec, TrainSpec
+from triptych.training.blas import SHARED_FROM
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,11 @@ class EngineCost:
         return self.start + steps * a_step
 
 
+# Of a 2-core AVX-512 CPU; elsewhere all of them scale alike, and the choice compares them.
 COSTS = {
-    "numpy": EngineCost(0.0, 1e-5, 1e-5, 3e-11, 2e-9, 3e-9),
-    "compiled": EngineCost(0.4, 5e-8, 5e-8, 3e-11, 1e-9, 3e-10),
-    "torch": EngineCost(1.5, 8e-5, 3e-5, 2e-11, 1e-9, 1e-9),
+    "numpy": EngineCost(0.0, 2.6e-05, 1.2e-05, 1.3e-11, 4.8e-09, 1.7e-09),
+    "compiled": EngineCost(0.32, 0.0, 0.0, 1.3e-11, 2.3e-09, 3.7e-10),
+    "torch": EngineCost(1.05, 2.9e-04, 0.0, 1.8e-11, 4.2e-09, 9.4e-10),
 }
 
 
@@ -65,10 +67,19 @@ def estimate(sizes: tuple[int, ...], batch: int, steps: int) -> dict[str, float]
     return {name: cost.seconds(sizes, batch, steps) for name, cost in COSTS.items()}
 
 
-def choose_mlp_engine(
-    network: MLPSpec, train: TrainSpec, rows: int, inputs: int, outputs: int, steps: int
+def choose_mlp_engine(  # noqa: PLR0913 (what the time depends on)
+    network: MLPSpec,
+    train: TrainSpec,
+    rows: int,
+    inputs: int,
+    outputs: int,
+    steps: int,
+    *,
+    device: str = "cpu",
 ) -> tuple[str, str]:
     """Return the engine that would take the least time, and how to call it in a table.
+
+    Where steps are large and a GPU may be used, that is torch.
 
     Parameters
     ----------
@@ -78,9 +89,15 @@ def choose_mlp_engine(
         Of the data.
     steps : int
         In all.
+    device : {"auto", "cpu", "cuda"}
+        What may compute it.
     """
     batch = min(train.batch_size or rows, rows)
-    guesses = estimate((inputs, *network.hidden, outputs), batch, steps)
+    sizes = (inputs, *network.hidden, outputs)
+    large = 6 * batch * sum(i * o for i, o in pairwise(sizes)) >= SHARED_FROM
+    if large and choose_device(device, "torch") == "cuda":
+        return "torch", "torch (chosen: a GPU takes steps as large as these)"
+    guesses = estimate(sizes, batch, steps)
     engine = min(guesses, key=lambda name: guesses[name])
     others = sorted((s, name) for name, s in guesses.items() if name != engine)
     against = ", ".join(f"{name} {_seconds(s)}" for s, name in others)
@@ -92,7 +109,7 @@ def _seconds(value: float) -> str:
     return f"{round(value, min(digits, 3)):g} s"
 
 
-def choose_engine(arm: ArmSpec, data: Dataset) -> tuple[str, str]:
+def choose_engine(arm: ArmSpec, data: Dataset, device: str = "cpu") -> tuple[str, str]:
     """Return the engine that computes `arm`, and how to call it in a table."""
     if arm.engine != "auto":
         return arm.engine, arm.engine
@@ -101,7 +118,9 @@ def choose_engine(arm: ArmSpec, data: Dataset) -> tuple[str, str]:
     rows = len(data.train)
     steps = arm.train.epochs * math.ceil(rows / min(arm.train.batch_size or rows, rows))
     inputs = math.prod(data.sample_shape)
-    return choose_mlp_engine(arm.network, arm.train, rows, inputs, len(data.classes), steps)
+    return choose_mlp_engine(
+        arm.network, arm.train, rows, inputs, len(data.classes), steps, device=device
+    )
 
 
 def choose_device(asked: str, engine: str) -> str:

@@ -9,14 +9,12 @@ from triptych.contracts import Dataset
 from triptych.models import cost_on
 from triptych.records import environment
 from triptych.spec import ArmSpec
+from triptych.training.blas import SHARED_FROM
 
 # OpenMP's threads wait for each other in a busy loop unless told otherwise before PyTorch loads it.
 # Beside any other busy program, steps as small as these then take up to nine times as long
 # (docs/log.md, "waiting threads"); sleeping costs next to nothing. A user's own choice stands.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-# From this many floating-point operations a step, threads share it.
-_SHARED_FROM = 1_000_000_000
 
 
 @cache
@@ -37,7 +35,7 @@ def use_threads(arm: ArmSpec, data: Dataset, engine: str) -> None:
     import torch
 
     rows = min(arm.train.batch_size or len(data.train), len(data.train))
-    small = 3 * rows * cost_on(arm.network, data).flops < _SHARED_FROM
+    small = 3 * rows * cost_on(arm.network, data).flops < SHARED_FROM
     every = _all_threads()
     torch.set_num_threads(1 if small else every)
 

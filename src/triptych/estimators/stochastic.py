@@ -140,7 +140,7 @@ def _learner(estimator: Any, spec: TrainSpec, rows: _Rows, epochs: int) -> Learn
     elif engine == "auto":
         steps = epochs * math.ceil(x.shape[0] / (spec.batch_size or 1))
         sizes = (x.shape[0], x.shape[1], estimator.n_outputs_)
-        engine, wording = choose_mlp_engine(network, spec, *sizes, steps)
+        engine, wording = choose_mlp_engine(network, spec, *sizes, steps, device=estimator.device)
     estimator.engine_ = wording
     if engine == "torch" and sparse.issparse(x):
         x = x.toarray()

@@ -128,14 +128,16 @@ def execute_runs(
     if not runs:
         return
     jobs = [run.job for run in runs]
-    orders = create_orders(choose_engine(arm, jobs[0].data)[0])
+    orders = create_orders(choose_engine(arm, jobs[0].data, setting.device)[0])
     if len(jobs) == 1:
         events: Iterator[tuple[int, Event]] = ((0, e) for e in train(jobs[0], arm.train, orders))
     else:
         note = f"{len(jobs)} seeds were trained at the same time; seconds are the share of each."
         for run in runs:
             run.blank = replace(run.blank, notes=(*run.blank.notes, note))
-        events = train_together(jobs, arm.train, orders, CompiledTogether())
+        together = CompiledTogether()
+        together.prepare([job.learner for job in jobs], arm.train.batch_size or 1)
+        events = train_together(jobs, arm.train, orders, together)
     for k, event in events:
         record = runs[k].take(event)
         yield RunTold(name, runs[k].blank.seed, event)
@@ -148,7 +150,7 @@ def _prepare(
 ) -> _Run | RunRecord:
     """Return a run ready to train, or its record where `folder` has it already."""
     data = load(arm.data, seed, setting.data_dir)
-    engine, wording = choose_engine(arm, data)
+    engine, wording = choose_engine(arm, data, setting.device)
     device = choose_device(setting.device, engine)
     use_threads(arm, data, engine)
     where = machine(engine, device)

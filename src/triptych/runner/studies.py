@@ -81,6 +81,6 @@ def _together(arm: ArmSpec, seeds: int, setting: Setting) -> int:
     if not isinstance(arm.network, MLPSpec) or seeds == 1:
         return 1
     data = load(arm.data, 0, setting.data_dir)
-    if choose_engine(arm, data)[0] != "compiled":
+    if choose_engine(arm, data, setting.device)[0] != "compiled":
         return 1
     return max(1, min(seeds, _VALUES_TOGETHER // (len(data.train) * math.prod(data.sample_shape))))

@@ -6,12 +6,10 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
 import numpy as np
 from scipy import sparse
-from threadpoolctl import ThreadpoolController
 
 from triptych.contracts import (
     Array,
@@ -26,6 +24,7 @@ from triptych.contracts import (
 )
 from triptych.spec import TrainSpec
 from triptych.training.batches import targets
+from triptych.training.blas import one_thread, threads_for
 from triptych.training.loop import Outcome
 from triptych.training.numpy_learner import NumpyLearner
 
@@ -77,8 +76,8 @@ class CompiledLearner(NumpyLearner):
 
     def rebind(self, split: Split) -> None:
         """Learn from other rows; see `triptych.contracts.Learner.rebind`."""
-        y = targets(split.y, self.spec.loss, self._outputs, self.spec.dtype)
-        self.rows = self.kernels.plan.rows(self._inputs(split.x), y, split.weight)
+        self.y_N = targets(split.y, self.spec.loss, self._outputs, self.spec.dtype)
+        self.rows = self.kernels.plan.rows(self._inputs(split.x), self.y_N, split.weight)
 
     def _inputs(self, x: Array) -> FloatArray:
         dense: Array = x.toarray() if sparse.issparse(x) else x  # type: ignore[attr-defined]
@@ -90,7 +89,7 @@ class CompiledLearner(NumpyLearner):
         """Take one step per batch; see `triptych.contracts.Learner.fit`."""
         if self.is_fast(batch_size):
             return self.fit_on_this_thread(order, batch_size, lrs, epoch)
-        with one_blas_thread():
+        with threads_for(self.network.weights, min(batch_size, len(self.y_N))):
             return self.fit_on_this_thread(order, batch_size, lrs, epoch)
 
     def is_fast(self, batch_size: int) -> bool:
@@ -138,19 +137,6 @@ def pairs(weights: Weights) -> list[tuple[Array, Array]]:
     return list(zip(arrays[::2], arrays[1::2], strict=True))
 
 
-@cache
-def _libraries() -> ThreadpoolController:
-    return ThreadpoolController()
-
-
-def one_blas_thread() -> Any:
-    """Return a context in which products take one thread.
-
-    Those of a small step are done before a second thread has woken.
-    """
-    return _libraries().limit(limits=1, user_api="blas")
-
-
 class CompiledTogether:
     """Lets compiled learners of one shape take their steps at the same time.
 
@@ -188,15 +174,19 @@ class CompiledTogether:
                 return np.empty(0), error
 
         # Around all of them: the limit is one of the process.
-        with one_blas_thread(), ThreadPoolExecutor(self.threads) as pool:
+        with one_thread(), ThreadPoolExecutor(self.threads) as pool:
             return list(pool.map(alone, range(len(group))))
+
+    def prepare(self, learners: Sequence[Learner], batch_size: int) -> None:
+        """Gather weights and compile, so that no run counts the time of that."""
+        none = np.empty((len(learners), 0), np.int32)
+        self(learners, none, batch_size, np.empty(0), None)
 
     def _in_lanes(
         self, group: list[CompiledLearner], orders: IntArray, lrs: FloatArray
     ) -> list[Outcome]:
-        if len(group) != len(self.learners) or any(
-            a is not b for a, b in zip(group, self.learners, strict=True)
-        ):
+        same = len(group) == len(self.learners)
+        if not same or any(a is not b for a, b in zip(group, self.learners, strict=True)):
             self._bind(group)
         found = self.lanes.fit(self.pairs, self.state, orders, lrs, self.threads)
         outcomes: list[Outcome] = []

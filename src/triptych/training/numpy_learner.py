@@ -21,6 +21,7 @@ from triptych.contracts import (
 )
 from triptych.spec import TrainSpec
 from triptych.training.batches import accuracy, batches, targets
+from triptych.training.blas import threads_for
 from triptych.training.optimizers import NumpyOptimizer
 
 # Rows that one forward pass of an evaluation takes, so that its memory stays small.
@@ -83,7 +84,8 @@ class NumpyLearner:
         self.penalties = np.zeros(len(lrs))
         places = batches(len(order), batch_size, epoch)
         # What overflows is found by the check of each step, which says more than a warning.
-        with np.errstate(over="ignore", invalid="ignore"):
+        threads = threads_for(self.network.weights, min(batch_size, len(order)))
+        with threads, np.errstate(over="ignore", invalid="ignore"):
             for step, (place, lr) in enumerate(zip(places, lrs, strict=True)):
                 losses[step] = self._step(step, order[place], float(lr))
         return losses

@@ -219,7 +219,7 @@ class Lanes:
         work = aligned(BLOCK * width * (3 + n_i), self.plan.dtype)
         margins = np.empty((width, _LANES_BLOCK), self.plan.dtype)
         count = orders.shape[1]
-        for start in range(0, count, _LANES_BLOCK):
+        for start in range(0, max(count, 1), _LANES_BLOCK):  # no step at all compiles
             stop = min(start + _LANES_BLOCK, count)
             kernel(
                 theta.reshape(-1), work, x.reshape(-1), steps[0], sign.reshape(-1), steps[1],
