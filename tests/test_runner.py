@@ -20,7 +20,7 @@ from triptych.runner import (
     execute_study,
     read_result,
 )
-from triptych.spec import MLPSpec, OptimizerSpec, RNNSpec, parse_study
+from triptych.spec import ClaimSpec, MLPSpec, OptimizerSpec, RNNSpec, parse_study
 
 TEXT = """
 title = "small"
@@ -109,6 +109,15 @@ def test_seeds_of_a_compiled_arm_are_trained_together_and_equal_each_alone(study
         assert ours.read().scores == alone.read().scores
         assert all(np.array_equal(w, alone.weights()[n]) for n, w in ours.weights().items())
     assert all(e.kept for e in ended(run(study, tmp_path / "together")))
+
+
+def test_runs_whose_seconds_a_claim_compares_are_timed_alone(study, tmp_path):
+    arm = replace(study.arms["ours"], engine="compiled")
+    claim = ClaimSpec(says="It is fast.", tests=("ours.seconds < 9",))
+    study = replace(study, arms={"ours": arm, "also": arm}, claims=(claim,))
+    events = run(study, tmp_path)
+    started = [(e.arm, e.seeds) for e in events if isinstance(e, RunStarted)]
+    assert started == [("ours", (0,)), ("also", (0, 1)), ("ours", (1,))]
 
 
 def test_the_same_study_gives_the_same_bits(study, tmp_path):

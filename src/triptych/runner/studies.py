@@ -32,7 +32,7 @@ def execute_study(study: StudySpec, folder: StudyFolder, setting: Setting) -> It
     """Run every arm on every seed.
 
     It goes seed by seed, so that arms stay paired if it is cut short; but an arm whose engine can
-    train many seeds at the same time does so at its first.
+    train many seeds at the same time does so at its first, unless a claim compares its seconds.
 
     Yields
     ------
@@ -69,11 +69,27 @@ def execute_study(study: StudySpec, folder: StudyFolder, setting: Setting) -> It
 
 def _jobs(study: StudySpec, setting: Setting) -> Iterator[tuple[str, tuple[int, ...]]]:
     """Give every arm with the seeds to train next; some are given again with a later seed."""
-    together = {name: _together(arm, study.seeds, setting) for name, arm in study.arms.items()}
+    timed = _timed(study)
+    together = {
+        name: 1 if name in timed else _together(arm, study.seeds, setting)
+        for name, arm in study.arms.items()
+    }
     for seed in range(study.seeds):
         for name, count in together.items():
             first = seed - seed % count
             yield name, tuple(range(first, min(first + count, study.seeds)))
+
+
+def _timed(study: StudySpec) -> set[str]:
+    """Return the arms whose seconds a claim compares.
+
+    Each of their runs is timed alone: the shares of seeds that were trained together are one
+    measurement, not several.
+    """
+    tests = [test for claim in study.claims for test in claim.comparisons]
+    tests += [cause.comparison for claim in study.claims for cause in claim.causes]
+    metrics = [metric for test in tests for _, metric in test.terms]
+    return {metric.arm for metric in metrics if metric.name == "seconds"}
 
 
 def _together(arm: ArmSpec, seeds: int, setting: Setting) -> int:
