@@ -49,8 +49,14 @@ class Checked:
             object.__setattr__(self, field.name, value)
 
 
+_KNOWN_HINTS: dict[type[Checked], dict[str, Any]] = {}
+
+
 def _hints(cls: type[Checked]) -> dict[str, Any]:
-    return typing.get_type_hints(cls)
+    """Return the types of a spec's fields, worked out once."""
+    if cls not in _KNOWN_HINTS:
+        _KNOWN_HINTS[cls] = typing.get_type_hints(cls)
+    return _KNOWN_HINTS[cls]
 
 
 def structure(cls: type[T], table: object, path: str) -> T:
