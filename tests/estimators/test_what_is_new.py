@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from triptych import MLPClassifier, MLPRegressor
 from triptych.errors import NumericsError, SpecError
+from triptych.estimators import stochastic
 
 ENGINES = ["numpy", "compiled", "torch"]
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -148,6 +149,31 @@ def test_training_that_diverges_names_the_step(engine):
     assert re.search(r"learning rate 1000", str(caught.value))
     with pytest.raises(NumericsError, match="not finite"):
         MLPRegressor(hidden_layer_sizes=(3,), solver="lbfgs").fit(x * 1e200, y)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_ctrl_c_ends_an_epoch_early_and_keeps_what_was_learnt(moons, engine, monkeypatch):
+    x, y = moons
+    whole = fitted(x, y, engine=engine, batch_size=1, max_iter=1)
+    # Cutting an epoch into pieces changes no bit.
+    monkeypatch.setattr(stochastic, "_SECONDS_A_PIECE", 0.0)
+    cut = fitted(x, y, engine=engine, batch_size=1, max_iter=1)
+    assert np.array_equal(whole.coefs_[0], cut.coefs_[0])
+    calls = []
+    real = stochastic._Epochs._piece
+
+    def interrupted(self, start):
+        calls.append(start)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return real(self, start)
+
+    monkeypatch.setattr(stochastic._Epochs, "_piece", interrupted)
+    with pytest.warns(UserWarning, match="Training interrupted by user"):
+        model = fitted(x, y, engine=engine, batch_size=1, max_iter=1)
+    assert len(calls) == 3
+    assert model.score(x, y) > 0.3
+    assert not np.array_equal(model.coefs_[0], whole.coefs_[0])
 
 
 def test_engine_says_what_computed_it_and_why(moons):

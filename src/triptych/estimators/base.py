@@ -16,6 +16,7 @@ from triptych.contracts import Array, FloatArray, Weights
 from triptych.estimators.lbfgs import fit_lbfgs
 from triptych.estimators.parameters import CONSTRAINTS, STOCHASTIC, hidden_sizes, network_spec
 from triptych.estimators.stochastic import fit_stochastic
+from triptych.estimators.stopping import forget
 from triptych.models import MLPNumpy
 from triptych.models.layers_numpy import sigmoid
 
@@ -37,7 +38,7 @@ class BaseMLP(BaseEstimator, ABC):
     def _score(self, x: Array, y: Array, sample_weight: FloatArray | None) -> float:
         """Return accuracy or R2 of rows that have been checked."""
 
-    def _class_weights(self, y: Array) -> FloatArray | None:
+    def _class_weights(self, y: Array, sample_weight: FloatArray | None) -> FloatArray | None:
         """Return what each row counts by its class; None where classes have no weights."""
         return None
 
@@ -52,6 +53,11 @@ class BaseMLP(BaseEstimator, ABC):
         self._random_state = check_random_state(self.random_state)
         if first_pass:
             self._initialize((x.shape[1], *hidden, self.n_outputs_), x.dtype)
+        elif len(hidden) + 2 != self.n_layers_:
+            raise ValueError(
+                "warm_start and partial_fit go on with the present layers: hidden_layer_sizes has "
+                f"{len(hidden)} of them, the fitted network {self.n_layers_ - 2}."
+            )
         if self.solver in STOCHASTIC:
             fit_stochastic(self, x, y, sample_weight, incremental=incremental)
         else:
@@ -72,7 +78,7 @@ class BaseMLP(BaseEstimator, ABC):
         """
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, x)
-        by_class = self._class_weights(y)
+        by_class = self._class_weights(y, sample_weight)
         if by_class is not None:
             sample_weight = by_class if sample_weight is None else sample_weight * by_class
         y = y.reshape(-1, 1) if y.ndim == 1 else y
@@ -86,6 +92,7 @@ class BaseMLP(BaseEstimator, ABC):
 
     def _initialize(self, sizes: tuple[int, ...], dtype: Any) -> None:
         """Draw first weights (Glorot and Bengio, 2010) as scikit-learn does, in its order."""
+        forget(self)
         self.n_iter_ = self.t_ = 0
         self.n_layers_ = len(sizes)
         loss = self._loss_name()
@@ -98,13 +105,6 @@ class BaseMLP(BaseEstimator, ABC):
             bound = np.sqrt((2.0 if self.activation == "logistic" else 6.0) / (fan_in + fan_out))
             for shape, into in (((fan_in, fan_out), self.coefs_), (fan_out, self.intercepts_)):
                 into.append(self._random_state.uniform(-bound, bound, shape).astype(dtype))
-        self._best = self.coefs_, self.intercepts_
-        if self.solver in STOCHASTIC:
-            self.loss_curve_: list[float] = []
-            self._no_improvement_count = 0
-            self.validation_scores_: list[float] | None = [] if self.early_stopping else None
-            self.best_validation_score_ = -np.inf if self.early_stopping else None
-            self.best_loss_ = None if self.early_stopping else np.inf
 
     def _weights(self) -> Weights:
         """Return the weights as the engines name them."""

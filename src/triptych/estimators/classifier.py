@@ -8,7 +8,6 @@ import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils import compute_sample_weight
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import (
@@ -20,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from triptych.contracts import Array, FloatArray
 from triptych.estimators.base import BaseMLP
-from triptych.estimators.parameters import CONSTRAINTS, check_classes
+from triptych.estimators.parameters import CONSTRAINTS, check_classes, class_weights
 
 
 class MLPClassifier(ClassifierMixin, BaseMLP):
@@ -28,7 +27,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     Same parameter names, defaults, attributes and results as
     ``sklearn.neural_network.MLPClassifier``: from one `random_state` the weights agree to rounding,
-    on every engine. Two or more classes, or several labels at once.
+    on every engine. Two or more classes, or several labels at once. The one exception: scikit-learn
+    caps the loss of a row at 36, and may stop where that alone makes the curve flat; this goes on.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     activation : {"relu", "tanh", "logistic", "identity", "gelu"}, default="relu"
         Of the hidden layers. ``"gelu"`` is new.
     solver : {"adam", "sgd", "lbfgs", "adamw", "rmsprop"}, default="adam"
-        ``"adamw"`` and ``"rmsprop"`` are new, with PyTorch's definitions and defaults.
+        ``"adamw"`` and ``"rmsprop"`` are new, with PyTorch's definitions.
     alpha : float, default=0.0001
         Weight of the L2 penalty, divided by the rows of the batch; of ``"adamw"``, its decay.
     batch_size : int or "auto", default="auto"
@@ -68,13 +68,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     validation_fraction : float, default=0.1
         Share of the rows that is set aside.
     beta_1, beta_2, epsilon : float, default=0.9, 0.999, 1e-8
-        Of Adam. `epsilon` is added before the bias correction, as scikit-learn does.
+        Of Adam and AdamW; RMSprop has `epsilon` too. Adam adds it before the bias correction, as
+        scikit-learn does, AdamW after it, as PyTorch does.
     n_iter_no_change : int, default=10
         Epochs without improvement after which training stops.
     max_fun : int, default=15000
         Evaluations of the loss at most, of ``"lbfgs"``.
     dropout : float, default=0.0
-        Probability that a hidden unit is zeroed in training. New.
+        Probability that a hidden unit is zeroed in training, at most 0.99. New.
     class_weight : dict, "balanced" or None, default=None
         How much each class counts, times the row's own weight. ``"balanced"``: by how rare it is.
         New.
@@ -83,7 +84,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     device : {"auto", "cpu", "cuda"}, default="auto"
         Of the torch engine. New.
     keep_best : bool, default=False
-        Whether to end with the weights of the epoch with the least training loss. New.
+        Whether `fit` ends with the weights of the epoch with the least training loss. New.
     progress : bool, default=False
         Whether to show a bar on the standard error. New.
 
@@ -274,12 +275,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _loss_name(self) -> str:
         return "softmax" if self._label_binarizer.y_type_ == "multiclass" else "sigmoid"
 
-    def _class_weights(self, y: Array) -> FloatArray | None:
-        if self.class_weight is None:
-            return None
-        labels = self._label_binarizer.inverse_transform(y)
-        weights: FloatArray = compute_sample_weight(self.class_weight, labels)
-        return weights
+    def _class_weights(self, y: Array, sample_weight: FloatArray | None) -> FloatArray | None:
+        return class_weights(self, y, sample_weight)
 
     def _validate_input(self, x: Any, y: Any, *, incremental: bool, reset: bool) -> Any:
         x, y = self._checked_pair(x, y, reset=reset, y_numeric=False)

@@ -6,9 +6,10 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+from sklearn.utils import compute_class_weight, compute_sample_weight
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
-from triptych.contracts import Array
+from triptych.contracts import Array, FloatArray
 from triptych.spec import MLPSpec, OptimizerSpec, TrainSpec
 
 STOCHASTIC = ("sgd", "adam", "adamw", "rmsprop")
@@ -41,7 +42,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
         Options(Real, {np.inf}),
     ],
     "max_fun": [Interval(Integral, 1, None, closed="left")],
-    "dropout": [Interval(Real, 0, 1, closed="left")],
+    "dropout": [Interval(Real, 0, 0.99, closed="both")],  # as MLPSpec
     "engine": [StrOptions({"auto", "numpy", "compiled", "torch"})],
     "device": [StrOptions({"auto", "cpu", "cuda"})],
     "keep_best": ["boolean"],
@@ -64,9 +65,12 @@ def hidden_sizes(value: Any) -> tuple[int, ...]:
 
 
 def network_spec(estimator: Any) -> MLPSpec:
-    """Return the network that an estimator's parameters describe."""
+    """Return an estimator's network, with the layers that its weights have.
+
+    Not those of ``hidden_layer_sizes``, which may have been set anew since the last fit.
+    """
     return MLPSpec(
-        hidden=hidden_sizes(estimator.hidden_layer_sizes),
+        hidden=tuple(len(b) for b in estimator.intercepts_[:-1]),
         activation=estimator.activation,
         dropout=float(estimator.dropout),
     )
@@ -85,7 +89,7 @@ def train_spec(estimator: Any, loss: str, batch_size: int, dtype: str) -> TrainS
         beta1=float(estimator.beta_1),
         beta2=float(estimator.beta_2),
         eps=float(estimator.epsilon),
-        epsilon_hat=True,
+        epsilon_hat=name == "adam",  # as scikit-learn's; AdamW is PyTorch's
     )
     return TrainSpec(
         batch_size=batch_size,
@@ -125,3 +129,40 @@ def check_classes(estimator: Any, classes: Array) -> None:
             f"`y` has classes not in `self.classes_`. `self.classes_` has {known}. "
             f"'y' has {classes}."
         )
+
+
+def class_weights(estimator: Any, y: Array, sample_weight: FloatArray | None) -> FloatArray | None:
+    """Return what each row counts by its class; None where classes have no weights.
+
+    Parameters
+    ----------
+    estimator : MLPClassifier
+    y : Array, shape (N,) or (N, O)
+        As the estimator's label binarizer encodes it.
+    sample_weight : FloatArray, shape (N,), optional
+        ``"balanced"`` balances the sums of these, so that a row of weight 2 is two rows.
+
+    Raises
+    ------
+    ValueError
+        If a weight is of no class, in scikit-learn's words.
+    """
+    given = estimator.class_weight
+    if given is None:
+        return None
+    labels = estimator._label_binarizer.inverse_transform(y)
+    if labels.ndim > 1 or isinstance(given, list):
+        each: FloatArray = compute_sample_weight(given, labels)
+        return each
+    known = estimator.classes_
+    places = np.searchsorted(known, labels)
+    if isinstance(given, str):  # "balanced"
+        counts = np.bincount(places, sample_weight, len(known)).astype(np.float64)
+        there = counts > 0
+        weights = np.zeros(len(known))
+        weights[there] = counts.sum() / (there.sum() * counts[there])
+    else:
+        # Of the classes that are known, since a batch of partial_fit may lack some.
+        weights = compute_class_weight(given, classes=known, y=labels)
+    of_rows: FloatArray = weights[places]
+    return of_rows

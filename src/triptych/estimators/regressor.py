@@ -21,7 +21,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     Same parameter names, defaults, attributes and results as
     ``sklearn.neural_network.MLPRegressor``: from one `random_state` the weights agree to rounding,
-    on every engine. One target or several.
+    on every engine. One target or several. The one exception is ``"lbfgs"`` with several targets,
+    where scikit-learn's gradient is not that of its loss.
 
     Parameters
     ----------
@@ -33,7 +34,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     activation : {"relu", "tanh", "logistic", "identity", "gelu"}, default="relu"
         Of the hidden layers. ``"gelu"`` is new.
     solver : {"adam", "sgd", "lbfgs", "adamw", "rmsprop"}, default="adam"
-        ``"adamw"`` and ``"rmsprop"`` are new, with PyTorch's definitions and defaults.
+        ``"adamw"`` and ``"rmsprop"`` are new, with PyTorch's definitions.
     alpha : float, default=0.0001
         Weight of the L2 penalty, divided by the rows of the batch; of ``"adamw"``, its decay.
     batch_size : int or "auto", default="auto"
@@ -64,19 +65,20 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     validation_fraction : float, default=0.1
         Share of the rows that is set aside.
     beta_1, beta_2, epsilon : float, default=0.9, 0.999, 1e-8
-        Of Adam. `epsilon` is added before the bias correction, as scikit-learn does.
+        Of Adam and AdamW; RMSprop has `epsilon` too. Adam adds it before the bias correction, as
+        scikit-learn does, AdamW after it, as PyTorch does.
     n_iter_no_change : int, default=10
         Epochs without improvement after which training stops.
     max_fun : int, default=15000
         Evaluations of the loss at most, of ``"lbfgs"``.
     dropout : float, default=0.0
-        Probability that a hidden unit is zeroed in training. New.
+        Probability that a hidden unit is zeroed in training, at most 0.99. New.
     engine : {"auto", "numpy", "compiled", "torch"}, default="auto"
         What computes it; ``"auto"`` takes the one that would take the least time. New.
     device : {"auto", "cpu", "cuda"}, default="auto"
         Of the torch engine. New.
     keep_best : bool, default=False
-        Whether to end with the weights of the epoch with the least training loss. New.
+        Whether `fit` ends with the weights of the epoch with the least training loss. New.
     progress : bool, default=False
         Whether to show a bar on the standard error. New.
 
@@ -194,6 +196,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
         Raises
         ------
+        ValueError
+            As scikit-learn raises it; also for targets below 0 with ``loss="poisson"``.
         NumericsError
             If training leaves the finite numbers; it names the step.
         """
@@ -237,4 +241,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return "squared" if self.loss == "squared_error" else "poisson"
 
     def _validate_input(self, x: Any, y: Any, *, incremental: bool, reset: bool) -> Any:
-        return self._checked_pair(x, y, reset=reset, y_numeric=True)
+        x, y = self._checked_pair(x, y, reset=reset, y_numeric=True)
+        if self.loss == "poisson" and y.min() < 0:
+            # There the loss would be NaN; scikit-learn trains on without a word.
+            raise ValueError(f"loss='poisson' requires y >= 0, got {y.min():g}.")
+        return x, y

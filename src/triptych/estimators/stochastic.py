@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
+import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,10 +18,13 @@ from sklearn.utils import shuffle
 
 from triptych.contracts import Array, FloatArray, IntArray, Learner, NonFiniteStep, Split
 from triptych.engines import choose_device, choose_mlp_engine, create_mlp
-from triptych.errors import NumericsError
+from triptych.errors import NumericsError, SpecError
 from triptych.estimators.parameters import network_spec, targets_of, train_spec
+from triptych.estimators.progress import progress
+from triptych.estimators.stopping import judge, prepare, put_back_best, say
 from triptych.spec import MLPSpec, TrainSpec
 
+_SECONDS_A_PIECE = 0.5
 _SMALLEST_RATE = 1e-6  # of the schedule "adaptive", as in scikit-learn
 
 
@@ -59,6 +62,7 @@ def fit_stochastic(
     """
     if estimator.early_stopping and incremental:
         raise ValueError("partial_fit does not support early_stopping=True")
+    prepare(estimator, incremental=incremental)
     train, held = _set_aside(estimator, _Rows(x, y, sample_weight))
     rows = train.x.shape[0]
     size = _batch_size(estimator, rows)
@@ -71,13 +75,12 @@ def fit_stochastic(
     epochs = _Epochs(estimator, learner, train, size)
     estimator.n_iter_ = 0
     try:
-        with _progress(estimator, incremental=incremental) as tell:
+        with progress(estimator, incremental=incremental) as tell:
             for _ in range(estimator.max_iter):
                 epochs.take()
                 tell()
                 estimator._take_weights(learner.weights())
-                improved = _judge(estimator, held)
-                epochs.keep_best(improved=improved)
+                judge(estimator, held)
                 epochs.schedule()
                 if epochs.is_over() or incremental:
                     break
@@ -92,7 +95,7 @@ def fit_stochastic(
         warnings.warn("Training interrupted by user.", stacklevel=2)
         estimator._take_weights(learner.weights())
     estimator._moments = learner.moments()
-    epochs.put_back_best()
+    put_back_best(estimator)
 
 
 def _set_aside(estimator: Any, rows: _Rows) -> tuple[_Rows, _Rows | None]:
@@ -135,7 +138,11 @@ def _learner(estimator: Any, spec: TrainSpec, rows: _Rows, epochs: int) -> Learn
     network: MLPSpec = network_spec(estimator)
     engine = wording = estimator.engine
     x = rows.x
-    if engine == "auto" and sparse.issparse(x):
+    if estimator.device == "cuda" and engine not in ("auto", "torch"):
+        raise SpecError(f"device: engine '{engine}' computes on the CPU; for cuda, take 'torch'.")
+    if engine == "auto" and estimator.device == "cuda":
+        engine, wording = "torch", "torch (chosen: the only engine that computes on cuda)"
+    elif engine == "auto" and sparse.issparse(x):
         engine, wording = "numpy", "numpy (chosen: it takes sparse rows as they are)"
     elif engine == "auto":
         steps = epochs * math.ceil(x.shape[0] / (spec.batch_size or 1))
@@ -160,16 +167,45 @@ class _Epochs:
         self.order: IntArray = np.arange(rows.x.shape[0])
         self.weight = np.ones(len(self.order)) if rows.weight is None else rows.weight
         self.steps = math.ceil(len(self.order) / size)
-        self.taken = 0
+        self.taken = self.done = 0
+        self.budget = 100  # steps of the first piece, before any was timed
 
     def take(self) -> None:
         """Take one epoch and note its loss."""
         e = self.estimator
         if e.shuffle:
             self.order = shuffle(self.order, random_state=e._random_state)
-        rates = np.full(self.steps, e._rate)
+        pieces = [self._piece(start) for start in self._starts()]
+        losses, penalties = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
+        # Each batch counts by its weight, so that a row of weight 2 is two rows; scikit-learn
+        # counts its rows. It also caps the loss of a class at -log(eps), 36 in float64; ours is
+        # the true one. Where the network is that sure and wrong, as with features not scaled, the
+        # curves differ, and scikit-learn may stop on one that only the cap makes flat.
+        starts = np.arange(0, len(self.order), self.size)
+        shares = np.add.reduceat(self.weight[self.order], starts)
+        if e._loss_name() == "squared" and e.n_outputs_ > 1:
+            # scikit-learn reports a mean over outputs, but goes down their sum.
+            losses = (losses - penalties) / e.n_outputs_ + penalties
+        e.loss_ = float(losses @ shares / shares.sum())
+        e.n_iter_ += 1
+        e.t_ += len(self.order)
+        e.loss_curve_.append(e.loss_)
+        say(e, f"Iteration {e.n_iter_}, loss = {e.loss_:.8f}")
+
+    def _starts(self) -> Iterator[int]:
+        """Give the first step of each piece of an epoch, short enough for Ctrl-C to be felt."""
+        self.done = 0
+        while self.done < self.steps:
+            yield self.done
+
+    def _piece(self, start: int) -> tuple[FloatArray, FloatArray]:
+        """Take the steps of one piece; return their losses, and what of those is penalty."""
+        e = self.estimator
+        count = min(self.steps - start, self.budget)
+        order = self.order[start * self.size : (start + count) * self.size]
+        before = time.perf_counter()
         try:
-            losses = self.learner.fit(self.order, self.size, rates)
+            losses = self.learner.fit(order, self.size, np.full(count, e._rate))
         except NonFiniteStep as error:
             step = self.taken + error.offset + 1
             raise NumericsError(
@@ -177,32 +213,11 @@ class _Epochs:
                 f"{error.grad_norm:.3g}). Try a smaller learning_rate_init, or features scaled to "
                 "a mean of 0 and a deviation of 1."
             ) from error
-        self.taken += self.steps
-        # Each batch counts by its weight, so that a row of weight 2 is two rows.
-        starts = np.arange(0, len(self.order), self.size)
-        shares = np.add.reduceat(self.weight[self.order], starts)
-        if e._loss_name() == "squared" and e.n_outputs_ > 1:
-            # scikit-learn reports a mean over outputs, but goes down their sum.
-            penalties = self.learner.penalties
-            losses = (losses - penalties) / e.n_outputs_ + penalties
-        e.loss_ = float(losses @ shares / shares.sum())
-        e.n_iter_ += 1
-        e.t_ += len(self.order)
-        e.loss_curve_.append(e.loss_)
-        if e.verbose:
-            print(f"Iteration {e.n_iter_}, loss = {e.loss_:.8f}")  # noqa: T201
-
-    def keep_best(self, *, improved: bool) -> None:
-        """Keep the weights of the best epoch, where that is asked for."""
-        e = self.estimator
-        if improved and (e.early_stopping or e.keep_best):
-            e._best = e.coefs_, e.intercepts_
-
-    def put_back_best(self) -> None:
-        """Give the estimator the best weights, where they were kept."""
-        e = self.estimator
-        if e.early_stopping or e.keep_best:
-            e.coefs_, e.intercepts_ = e._best
+        seconds = max(time.perf_counter() - before, 1e-9)
+        self.budget = max(1, int(_SECONDS_A_PIECE * count / seconds))
+        self.taken += count
+        self.done += count
+        return losses, self.learner.penalties
 
     def schedule(self) -> None:
         """Set the next epoch's learning rate, for the schedule ``"invscaling"``."""
@@ -232,53 +247,12 @@ class _Epochs:
             "consecutive epochs."
         )
         if e.solver != "sgd" or e.learning_rate != "adaptive":
-            _say(e, f"{text} Stopping.")
+            say(e, f"{text} Stopping.")
             return True
         if e._rate <= _SMALLEST_RATE:
-            _say(e, f"{text} Learning rate too small. Stopping.")
+            say(e, f"{text} Learning rate too small. Stopping.")
             return True
         self._set_rate(e._rate / 5.0)
-        _say(e, f"{text} Setting learning rate to {e._rate:f}")
+        say(e, f"{text} Setting learning rate to {e._rate:f}")
         e._no_improvement_count = 0
         return False
-
-
-def _say(estimator: Any, text: str) -> None:
-    if estimator.verbose:
-        print(text)  # noqa: T201
-
-
-def _judge(estimator: Any, held: _Rows | None) -> bool:
-    """Count the epochs without improvement; return whether this one is the best."""
-    e = estimator
-    if held is None:
-        worse = e.loss_curve_[-1] > e.best_loss_ - e.tol
-        e._no_improvement_count = e._no_improvement_count + 1 if worse else 0
-        improved = bool(e.loss_curve_[-1] < e.best_loss_)
-        e.best_loss_ = min(e.best_loss_, e.loss_curve_[-1])
-        return improved
-    score = e._score(held.x, held.y, held.weight)
-    e.validation_scores_.append(score)
-    _say(e, f"Validation score: {score:f}")
-    worse = score < e.best_validation_score_ + e.tol
-    e._no_improvement_count = e._no_improvement_count + 1 if worse else 0
-    improved = bool(score > e.best_validation_score_)
-    if improved:
-        e.best_validation_score_ = score
-    return improved
-
-
-@contextmanager
-def _progress(estimator: Any, *, incremental: bool) -> Iterator[Any]:
-    """Show a bar on the standard error where that is asked for; gives what tells it an epoch."""
-    if not estimator.progress or incremental:
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=False) as bar:
-        task = bar.add_task(type(estimator).__name__, total=estimator.max_iter)
-        yield lambda: bar.update(
-            task, advance=1, description=f"{type(estimator).__name__}, loss {estimator.loss_:.4f}"
-        )
