@@ -21,3 +21,5 @@ def progress(estimator: Any, *, incremental: bool) -> Iterator[Callable[[], None
         yield lambda: bar.update(
             task, advance=1, description=f"{type(estimator).__name__}, loss {estimator.loss_:.4f}"
         )
+        # Training that stopped before `max_iter` is whole.
+        bar.update(task, total=bar.tasks[0].completed)
