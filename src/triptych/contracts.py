@@ -207,6 +207,25 @@ class NumpyNetwork(Protocol):
 
     weights: Weights
 
+    @property
+    def trainable(self) -> Weights:
+        """Those of `weights` that have a gradient; the others are statistics of what was seen."""
+        ...
+
+    @property
+    def reads_pictures(self) -> bool:
+        """Whether inputs are pictures (B, C, H, W); else they are features (B, I)."""
+        ...
+
+    @property
+    def min_batch(self) -> int:
+        """See `Learner.min_batch`."""
+        ...
+
+    def products(self, sample_shape: tuple[int, ...]) -> int:
+        """Return the multiply-adds of one sample's forward pass."""
+        ...
+
     def outputs(self, x: FloatArray) -> FloatArray:
         """Return the output in eval mode, shape (B, O)."""
         ...
@@ -218,8 +237,9 @@ class NumpyNetwork(Protocol):
     def loss_and_grads(
         self, x: FloatArray, y: Array, weight: FloatArray | None = None, step: int = 0
     ) -> tuple[float, Weights]:
-        """Return the mean loss in train mode and its gradient for every weight, by name.
+        """Return the mean loss in train mode and the gradient of every trainable weight, by name.
 
-        `step` counts those taken before; what is dropped depends on it.
+        `step` counts those taken before; what is dropped depends on it. Statistics take in the
+        batch.
         """
         ...

@@ -9,8 +9,8 @@ import numpy as np
 from triptych import chance
 from triptych.chance import stream, stream_seed
 from triptych.contracts import Dataset, IntArray, Learner, Split, Standardization, Weights
-from triptych.models import MLPNumpy, create_torch, initial_weights
-from triptych.spec import ArmSpec, MLPSpec, TrainSpec
+from triptych.models import CNNNumpy, MLPNumpy, create_torch, initial_weights
+from triptych.spec import ArmSpec, CNNSpec, MLPSpec, TrainSpec
 from triptych.training import CompiledLearner, Kernels, NumpyLearner, Orders
 
 
@@ -23,6 +23,9 @@ def create_learner(arm: ArmSpec, engine: str, data: Dataset, seed: int, device: 
             standardization=data.standardization,
         )  # fmt: skip
     weights = {name: w.astype(arm.train.dtype) for name, w in weights.items()}
+    if isinstance(arm.network, CNNSpec) and engine == "numpy":
+        cnn = CNNNumpy(arm.network, weights)
+        return NumpyLearner(cnn, data.train, arm.train, data.standardization)
     from triptych.training.torch_learner import TorchLearner
 
     module = create_torch(arm.network, weights, device=device)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, assert_never
 import numpy as np
 
 from triptych.contracts import Dataset, Weights
+from triptych.models.cnn_numpy import CNNNumpy
 from triptych.models.costs import Cost, cost, cost_on
 from triptych.models.initial import cnn_weights, mlp_weights, rnn_weights
 from triptych.models.mlp_numpy import MLPNumpy
@@ -20,7 +21,7 @@ from triptych.spec import CNNSpec, MLPSpec, NetworkSpec, RNNSpec
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Cost", "MLPNumpy", "cost", "cost_on", "create_torch", "initial_weights"]
+__all__ = ["CNNNumpy", "Cost", "MLPNumpy", "cost", "cost_on", "create_torch", "initial_weights"]
 
 
 def initial_weights(spec: NetworkSpec, data: Dataset, rng: np.random.Generator) -> Weights:

@@ -10,6 +10,22 @@ from triptych.contracts import Weights
 from triptych.spec import CNNSpec
 
 
+class _Norm(nn.BatchNorm2d):
+    """BatchNorm with the state of its NumPy twin: it does not count batches, which momentum needs not."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, track_running_stats=False)
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `x` normalised: by the batch in train mode, by what was seen in eval mode."""
+        running = (self.running_mean, self.running_var)
+        return F.batch_norm(
+            x, *running, self.weight, self.bias, self.training, self.momentum or 0.0, self.eps
+        )
+
+
 class CNNTorch(nn.Module):
     """Convolutions 3x3 with BatchNorm and ReLU, overlapping max pooling, one linear layer.
 
@@ -32,13 +48,11 @@ class CNNTorch(nn.Module):
             for k in self.layers:
                 out, channels = weights[f"conv{k}.weight"].shape[:2]
                 self.add_module(f"conv{k}", nn.Conv2d(channels, out, 3, padding=1))
-                self.add_module(f"norm{k}", nn.BatchNorm2d(out))
+                self.add_module(f"norm{k}", _Norm(out))
             classes, channels = weights["head.weight"].shape
             self.head = nn.Linear(channels, classes)
         self.to(getattr(torch, str(weights["head.weight"].dtype))).to_empty(device="cpu")
         tensors = {name: torch.from_numpy(array) for name, array in weights.items()}
-        for k in self.layers:
-            tensors[f"norm{k}.num_batches_tracked"] = torch.tensor(0)
         self.load_state_dict(tensors)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -49,6 +49,9 @@ class MLPNumpy:
         What it computes with.
     """
 
+    reads_pictures = False
+    min_batch = 1
+
     def __init__(
         self, spec: MLPSpec, weights: Weights, loss: str = "softmax", dropout_seed: int = 0
     ) -> None:
@@ -62,6 +65,15 @@ class MLPNumpy:
     def create(cls, spec: MLPSpec, inputs: int, classes: int, rng: np.random.Generator) -> MLPNumpy:
         """Return a network with first weights drawn from `rng`, float64."""
         return cls(spec, mlp_weights(spec, inputs, classes, rng))
+
+    @property
+    def trainable(self) -> Weights:
+        """All weights: each has a gradient."""
+        return self.weights
+
+    def products(self, sample_shape: tuple[int, ...]) -> int:  # noqa: ARG002 (its weights tell)
+        """Return the multiply-adds of one sample's forward pass, and as many as biases."""
+        return sum(w.size for w in self.weights.values())
 
     def outputs(self, x: FloatArray) -> FloatArray:
         """Return the output in eval mode, shape (B, O), for x of shape (B, I)."""

@@ -52,13 +52,16 @@ class ArmSpec(Checked):
         self._check_engine()
 
     def _check_engine(self) -> None:
-        if self.engine in ("auto", "torch"):
+        if self.engine == "compiled" and not isinstance(self.network, MLPSpec):
+            kinds = "kind 'mlp'"
+        elif self.engine == "numpy" and not isinstance(self.network, MLPSpec | CNNSpec):
+            kinds = "kinds 'mlp' and 'cnn'"
+        else:
             return
-        if not isinstance(self.network, MLPSpec):
-            raise SpecError(
-                f"engine: '{self.engine}' trains kind 'mlp' only, got '{self.network.kind}'. "
-                "Use engine = 'torch'."
-            )
+        raise SpecError(
+            f"engine: '{self.engine}' trains {kinds} only, got '{self.network.kind}'. "
+            "Use engine = 'torch'."
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

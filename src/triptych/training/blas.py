@@ -8,8 +8,6 @@ from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
-from triptych.contracts import Weights
-
 # From this many floating-point operations a step on, BLAS may use all its threads. Below, a second
 # one gains half at best, and loses a multiple of that as soon as anything else wants a core
 # (docs/log.md, "threads of BLAS").
@@ -27,7 +25,13 @@ def one_thread() -> AbstractContextManager[Any]:
     return context
 
 
-def threads_for(weights: Weights, rows: int) -> AbstractContextManager[Any]:
-    """Return a context for steps of `rows` rows on an MLP: all threads where steps are large."""
-    products = sum(w.size for w in weights.values())
+def threads_for(products: int, rows: int) -> AbstractContextManager[Any]:
+    """Return a context for steps of `rows` rows: all threads where steps are large.
+
+    Parameters
+    ----------
+    products : int
+        Multiply-adds of one row's forward pass.
+    rows : int
+    """
     return nullcontext() if 6.0 * rows * products >= SHARED_FROM else one_thread()

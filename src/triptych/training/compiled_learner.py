@@ -89,7 +89,8 @@ class CompiledLearner(NumpyLearner):
         """Take one step per batch; see `triptych.contracts.Learner.fit`."""
         if self.is_fast(batch_size):
             return self.fit_on_this_thread(order, batch_size, lrs, epoch)
-        with threads_for(self.network.weights, min(batch_size, len(self.y_N))):
+        products = self.network.products(())  # an MLP's weights tell its inputs
+        with threads_for(products, min(batch_size, len(self.y_N))):
             return self.fit_on_this_thread(order, batch_size, lrs, epoch)
 
     def is_fast(self, batch_size: int) -> bool:

@@ -24,8 +24,11 @@ from triptych.training.batches import accuracy, batches, targets
 from triptych.training.blas import threads_for
 from triptych.training.optimizers import NumpyOptimizer
 
-# Rows that one forward pass of an evaluation takes, so that its memory stays small.
+# Rows that one forward pass of an evaluation takes at most, so that its memory stays small; and
+# values of pictures, whose windows take up to 9 times the widest activations: 32 pictures of 32 x 32
+# in 64 channels hold 75 MB a layer in float32.
 _EVAL_ROWS = 4096
+_EVAL_VALUES = 32 * 3 * 32 * 32
 
 
 class NumpyLearner:
@@ -39,10 +42,9 @@ class NumpyLearner:
         The rows that `fit` may be asked for; features may be a SciPy CSR array.
     spec : TrainSpec
     standardization : Standardization, optional
-        Turns raw features into inputs.
+        Turns raw features into inputs: all rows at once, or pictures batch by batch, so that those
+        stay uint8 in memory.
     """
-
-    min_batch = 1
 
     def __init__(
         self,
@@ -52,10 +54,11 @@ class NumpyLearner:
         standardization: Standardization | None = None,
     ) -> None:
         self.network = network
+        self.min_batch = network.min_batch
         self.spec = spec
         self.standardization = standardization
         self.penalties: FloatArray = np.zeros(0)
-        self.optimizer = NumpyOptimizer(spec.optimizer, network.weights)
+        self.optimizer = NumpyOptimizer(spec.optimizer, network.trainable)
         self.rebind(train)
 
     @property
@@ -64,7 +67,7 @@ class NumpyLearner:
 
     def rebind(self, split: Split) -> None:
         """Learn from other rows; see `triptych.contracts.Learner.rebind`."""
-        self.x_NI = self._inputs(split.x)
+        self.x_N = split.x if self.network.reads_pictures else self._inputs(split.x)
         self.y_N = targets(split.y, self.spec.loss, self._outputs, self.spec.dtype)
         self.weight_N = split.weight
 
@@ -74,7 +77,9 @@ class NumpyLearner:
             return rows
         if self.standardization is not None:
             x = self.standardization(x, self.spec.dtype)
-        return x.reshape(len(x), -1).astype(self.spec.dtype, copy=False)
+        if not self.network.reads_pictures:
+            x = x.reshape(len(x), -1)
+        return x.astype(self.spec.dtype, copy=False)
 
     def fit(
         self, order: IntArray, batch_size: int, lrs: FloatArray, epoch: int | None = None
@@ -84,7 +89,8 @@ class NumpyLearner:
         self.penalties = np.zeros(len(lrs))
         places = batches(len(order), batch_size, epoch)
         # What overflows is found by the check of each step, which says more than a warning.
-        threads = threads_for(self.network.weights, min(batch_size, len(order)))
+        products = self.network.products(tuple(self.x_N.shape[1:]))
+        threads = threads_for(products, min(batch_size, len(order)))
         with threads, np.errstate(over="ignore", invalid="ignore"):
             for step, (place, lr) in enumerate(zip(places, lrs, strict=True)):
                 losses[step] = self._step(step, order[place], float(lr))
@@ -92,8 +98,11 @@ class NumpyLearner:
 
     def _step(self, step: int, rows_B: IntArray, lr: float) -> float:
         weight_B = None if self.weight_N is None else self.weight_N[rows_B]
+        x = self.x_N[rows_B]
+        if self.network.reads_pictures:
+            x = self._inputs(x)
         loss, grads = self.network.loss_and_grads(
-            self.x_NI[rows_B], self.y_N[rows_B], weight_B, self.optimizer.steps
+            x, self.y_N[rows_B], weight_B, self.optimizer.steps
         )
         if self.spec.l2:
             rows = len(rows_B) if weight_B is None else float(weight_B.sum())
@@ -113,7 +122,7 @@ class NumpyLearner:
         by_rows = self.spec.l2_scale == "rows"
         l2 = self.spec.l2 / rows if by_rows and rows else self.spec.l2 * (not by_rows)
         penalty = 0.0
-        for name, w in self.network.weights.items():
+        for name, w in self.network.trainable.items():
             if w.ndim > 1:  # not a bias
                 grads[name] = grads[name] + l2 * w
                 penalty += 0.5 * l2 * float(np.vdot(w, w))
@@ -121,11 +130,12 @@ class NumpyLearner:
 
     def outputs(self, x: Array) -> FloatArray:
         """Return the outputs in eval mode; see `triptych.contracts.Learner.outputs`."""
-        inputs = self._inputs(x)
-        rows = inputs.shape[0]
+        size = _EVAL_ROWS
+        if self.network.reads_pictures:
+            size = max(1, min(size, _EVAL_VALUES // max(1, math.prod(x.shape[1:]))))
         parts = [
-            self.network.outputs(inputs[start : start + _EVAL_ROWS])
-            for start in range(0, rows, _EVAL_ROWS)
+            self.network.outputs(self._inputs(x[start : start + size]))
+            for start in range(0, x.shape[0], size)
         ]
         return np.concatenate(parts) if parts else np.empty((0, self._outputs), self.spec.dtype)
 
