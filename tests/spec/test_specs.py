@@ -8,6 +8,7 @@ from triptych.errors import SpecError
 from triptych.spec import (
     ArmSpec,
     CNNSpec,
+    DigitsSpec,
     MLPSpec,
     OptimizerSpec,
     PalindromeSpec,

@@ -10,9 +10,13 @@ from triptych.cli.console import create_console
 from triptych.errors import SpecError
 
 if TYPE_CHECKING:
+    from triptych.spec import TrainSpec
     from triptych.twin import TwinSpec
 
-_ENGINES = ("numpy", "compiled", "torch")
+_SAYS = (
+    "Train the engines side by side in float64, from the same weights, on the same batches, and "
+    "show how far they are apart after each step."
+)
 _EXAMPLE = """\
 A function of your own, in a file of your own, in place of ours:
 
@@ -25,21 +29,18 @@ A function of your own, in a file of your own, in place of ours:
 Functions: dense_forward(x, w, b), dense_backward(dy, x, w, b), activation_forward(x),
 activation_backward(dy, x), loss_forward(z, y), loss_backward(z, y); relu_backward is one too.
 """
+_CNN_EXAMPLE = """\
+Functions of your own, with --mine FILE, as of 'triptych twin mlp', and: conv_forward(x, w, b),
+conv_backward(dy, x, w, b), norm_forward(x, w, b), norm_backward(dy, x, w, b), pool_forward(x),
+pool_backward(dy, x). Pictures are (batch, channels, height, width), kernels (out, in, 3, 3), with
+zeros around the picture; windows of a pool are 3 x 3, two pixels apart, with one pixel around.
+"""
 
 
 def add_twin_mlp(networks: Any, common: argparse.ArgumentParser) -> None:
     """Add ``twin mlp`` to the parsers of ``twin``."""
-    mlp = networks.add_parser(
-        "mlp",
-        parents=[common],
-        help="the multilayer perceptron",
-        description="Train the engines side by side in float64, from the same weights, on the "
-        "same batches, and show how far they are apart after each step.",
-        epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    mlp = _parser(networks, common, "mlp", "the multilayer perceptron", _EXAMPLE)
     add = mlp.add_argument
-    add("--mine", type=Path, metavar="FILE", help="a Python file with functions of your own")
     add("--steps", type=int, default=1000, help="optimiser steps to compare (default: 1000)")
     add("--data", default="moons", help="moons (default), circles, classification or digits")
     add("--hidden", type=int, nargs="+", default=[20], help="units of each hidden layer")
@@ -47,26 +48,65 @@ def add_twin_mlp(networks: Any, common: argparse.ArgumentParser) -> None:
     add("--loss", default="softmax", help="softmax (default), sigmoid, squared or poisson")
     add("--dropout", type=float, default=0.0, help="share of hidden units to drop")
     add("--batch", type=int, default=1, help="rows a step (default: 1)")
+    mlp.set_defaults(call=_twin, spec=_mlp_spec)
+    _add_training(mlp, ("numpy", "compiled", "torch"))
+
+
+def add_twin_cnn(networks: Any, common: argparse.ArgumentParser) -> None:
+    """Add ``twin cnn`` to the parsers of ``twin``."""
+    cnn = _parser(networks, common, "cnn", "the convolutional network", _CNN_EXAMPLE)
+    add = cnn.add_argument
+    add("--steps", type=int, default=20, help="optimiser steps to compare (default: 20)")
+    add("--data", choices=("digits",), default="digits", help="digits (default)")
+    add("--channels", type=int, nargs="+", default=[8, 16, 16], metavar="N",
+        help="output channels of each convolution (default: 8 16 16)")  # fmt: skip
+    add("--pool-after", type=int, nargs="*", metavar="N",
+        help="convolutions that a pool follows, from 1 (default: the first and the last)")  # fmt: skip
+    add("--batch", type=int, default=32, help="rows a step (default: 32)")
+    cnn.set_defaults(call=_twin, spec=_cnn_spec)
+    _add_training(cnn, ("numpy", "torch"))
+
+
+def _parser(
+    networks: Any, common: argparse.ArgumentParser, name: str, network: str, epilog: str
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = networks.add_parser(
+        name, parents=[common], help=network, description=_SAYS, epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument(
+        "--mine", type=Path, metavar="FILE", help="a Python file with functions of your own"
+    )
+    return parser
+
+
+def _add_training(parser: argparse.ArgumentParser, engines: tuple[str, ...]) -> None:
+    add = parser.add_argument
     add(
         "--optimizer", default="sgd", help="sgd (default), momentum, nesterov, adam, adamw, rmsprop"
     )
     add("--lr", type=float, default=0.01, help="learning rate (default: 0.01)")
     add("--l2", type=float, default=0.0, help="weight of the L2 penalty")
     add("--seed", type=int, default=0, help="of data, weights, order and dropout")
-    add("--engines", nargs="+", choices=_ENGINES, default=list(_ENGINES), metavar="ENGINE",
-        help="two or more of numpy, compiled, torch; the first is compared with")  # fmt: skip
-    mlp.set_defaults(call=_twin_mlp)
+    add("--engines", nargs="+", choices=engines, default=list(engines), metavar="ENGINE",
+        help=f"two or more of {', '.join(engines)}; the first is compared with")  # fmt: skip
 
 
-def _spec(options: argparse.Namespace) -> TwinSpec:
-    from triptych.spec import DigitsSpec, ToySpec, structure
-    from triptych.spec.networks import MLPSpec
-    from triptych.spec.training import TrainSpec
+def _train(options: argparse.Namespace, loss: str = "softmax") -> TrainSpec:
+    from triptych.spec import TrainSpec, structure
+
+    optimizer = {"name": options.optimizer, "lr": options.lr}
+    train = {"batch_size": options.batch, "loss": loss, "l2": options.l2, "optimizer": optimizer}
+    return structure(TrainSpec, train, "train")
+
+
+def _mlp_spec(options: argparse.Namespace) -> TwinSpec:
+    from triptych.spec import DigitsSpec, MLPSpec, ToySpec, structure
     from triptych.twin import TwinSpec
 
-    network = {"hidden": options.hidden, "activation": options.activation}
-    optimizer = {"name": options.optimizer, "lr": options.lr}
-    train = {"batch_size": options.batch, "loss": options.loss, "l2": options.l2}
+    network = {
+        "hidden": options.hidden, "activation": options.activation, "dropout": options.dropout,
+    }  # fmt: skip
     data: ToySpec | DigitsSpec
     if options.data == "digits":
         data = DigitsSpec()
@@ -74,17 +114,34 @@ def _spec(options: argparse.Namespace) -> TwinSpec:
         data = structure(ToySpec, {"source": options.data}, "data")
     return TwinSpec(
         data=data,
-        network=structure(MLPSpec, {**network, "dropout": options.dropout}, "network"),
-        train=structure(TrainSpec, {**train, "optimizer": optimizer}, "train"),
+        network=structure(MLPSpec, network, "network"),
+        train=_train(options, options.loss),
         steps=options.steps,
         seed=options.seed,
     )
 
 
-def _twin_mlp(options: argparse.Namespace) -> int:
+def _cnn_spec(options: argparse.Namespace) -> TwinSpec:
+    from triptych.spec import CNNSpec, DigitsSpec, structure
+    from triptych.twin import TwinSpec
+
+    pools = options.pool_after
+    if pools is None:
+        pools = sorted({1, len(options.channels)})
+    network = {"channels": options.channels, "pool_after": pools}
+    return TwinSpec(
+        data=DigitsSpec(),
+        network=structure(CNNSpec, network, "network"),
+        train=_train(options),
+        steps=options.steps,
+        seed=options.seed,
+    )
+
+
+def _twin(options: argparse.Namespace) -> int:
     from triptych.twin import compare_engines, compare_mine, mine_lines, twin_lines, twin_table
 
-    spec = _spec(options)
+    spec = options.spec(options)
     console = create_console()
     if options.mine is not None:
         mine = compare_mine(spec, options.mine)

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from triptych.contracts import Dataset
 from triptych.errors import SpecError
-from triptych.spec import ArmSpec, MLPSpec, TrainSpec
+from triptych.spec import ArmSpec, CNNSpec, MLPSpec, TrainSpec
 from triptych.training.blas import SHARED_FROM
 
 
@@ -113,6 +113,10 @@ def choose_engine(arm: ArmSpec, data: Dataset, device: str = "cpu") -> tuple[str
     """Return the engine that computes `arm`, and how to call it in a table."""
     if arm.engine != "auto":
         return arm.engine, arm.engine
+    if isinstance(arm.network, CNNSpec):
+        # A step of 32 or 64 digits, one thread: 4.4 against 2.6 ms with channels (8, 16, 16), 38
+        # against 10 with (32, 64, 64), 96 against 39 with (64, 128, 256, 256).
+        return "torch", "torch (chosen: numpy's steps take about 2 to 4 times as long)"
     if not isinstance(arm.network, MLPSpec):
         return "torch", "torch (chosen: the only engine of this network)"
     rows = len(data.train)

@@ -87,8 +87,8 @@ def batch_norm(
     backward : callable
         Maps dy to (dx, dw, db).
     """
-    scale_C11 = 1 / np.sqrt(x_BCHW.var(axis=_PIXELS) + EPS)[:, None, None]
-    unit_BCHW = (x_BCHW - x_BCHW.mean(axis=_PIXELS)[:, None, None]) * scale_C11
+    centred_BCHW, scale_C11 = deviations(x_BCHW)
+    unit_BCHW = centred_BCHW * scale_C11
 
     def backward(dy_BCHW: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         dw_C, db_C = (dy_BCHW * unit_BCHW).sum(axis=_PIXELS), dy_BCHW.sum(axis=_PIXELS)
@@ -99,6 +99,13 @@ def batch_norm(
         return w_C[:, None, None] * scale_C11 * (dy_BCHW - along_BCHW), dw_C, db_C
 
     return unit_BCHW * w_C[:, None, None] + b_C[:, None, None], backward
+
+
+def deviations(x_BCHW: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return ``x - mean``, and ``1 / sqrt(var + eps)`` of each channel, of shape (C, 1, 1)."""
+    centred_BCHW = x_BCHW - x_BCHW.mean(axis=_PIXELS)[:, None, None]
+    var_C = (centred_BCHW * centred_BCHW).mean(axis=_PIXELS)
+    return centred_BCHW, 1 / np.sqrt(var_C + EPS)[:, None, None]
 
 
 def track(x_BCHW: FloatArray, mean_C: FloatArray, var_C: FloatArray) -> None:

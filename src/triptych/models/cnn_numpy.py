@@ -27,7 +27,7 @@ from triptych.spec import CNNSpec
 # Maps the gradient of a block's output to that of its input, and those of its weights.
 BlockBackward = Callable[[FloatArray], tuple[FloatArray, Weights]]
 
-_POOL = {"size": 3, "stride": 2, "padding": 1}
+_POOL = (3, 2, 1)  # size, stride and padding: windows overlap by a row and a column
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class CNNNumpy:
             out = fixed_norm(out, *self._pair(f"norm{k}"), *self._running(k))
             out, _ = self.functions.activation(out)
             if k in self.spec.pool_after:
-                out, _ = self.functions.pool(out, **_POOL)
+                out, _ = self.functions.pool(out, *_POOL)
         w_OI, b_O = self._pair("head")
         logits, _ = self.functions.dense(mean_pixels(out)[0], w_OI.T, b_O)
         return logits
@@ -139,7 +139,7 @@ class CNNNumpy:
         out, norm_backward = self.functions.norm(out, *self._pair(f"norm{k}"))
         out, slope = self.functions.activation(out)
         pools = k in self.spec.pool_after
-        out, pool_backward = self.functions.pool(out, **_POOL) if pools else identity(out)
+        out, pool_backward = self.functions.pool(out, *_POOL) if pools else identity(out)
 
         def backward(dy: FloatArray) -> tuple[FloatArray, Weights]:
             dy, dw_norm, db_norm = norm_backward(slope(pool_backward(dy)))

@@ -11,7 +11,7 @@ from triptych.spec import CNNSpec
 
 
 class _Norm(nn.BatchNorm2d):
-    """BatchNorm with the state of its NumPy twin: it does not count batches, which momentum needs not."""
+    """BatchNorm with the state of its NumPy twin: batches are not counted, as nothing asks."""
 
     def __init__(self, channels: int) -> None:
         super().__init__(channels, track_running_stats=False)

@@ -71,7 +71,7 @@ class MLPNumpy:
         """All weights: each has a gradient."""
         return self.weights
 
-    def products(self, sample_shape: tuple[int, ...]) -> int:  # noqa: ARG002 (its weights tell)
+    def products(self, sample_shape: tuple[int, ...]) -> int:
         """Return the multiply-adds of one sample's forward pass, and as many as biases."""
         return sum(w.size for w in self.weights.values())
 

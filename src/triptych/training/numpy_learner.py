@@ -25,8 +25,8 @@ from triptych.training.blas import threads_for
 from triptych.training.optimizers import NumpyOptimizer
 
 # Rows that one forward pass of an evaluation takes at most, so that its memory stays small; and
-# values of pictures, whose windows take up to 9 times the widest activations: 32 pictures of 32 x 32
-# in 64 channels hold 75 MB a layer in float32.
+# values of pictures, whose windows take 9 times the widest activations: those of 32 pictures of
+# 32 x 32 in 64 channels hold 75 MB in float32.
 _EVAL_ROWS = 4096
 _EVAL_VALUES = 32 * 3 * 32 * 32
 

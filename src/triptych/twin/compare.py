@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
-from triptych.chance import orders, stream, stream_seed
+from triptych.chance import orders, stream_seed
 from triptych.contracts import Dataset, FloatArray, IntArray, Learner, NonFiniteStep, Weights
 from triptych.data import load
-from triptych.engines import create_mlp
+from triptych.engines import create_learner
 from triptych.errors import NumericsError, SpecError
-from triptych.models import initial_weights
-from triptych.spec import DigitsSpec, MLPSpec, OptimizerSpec, ToySpec, TrainSpec
+from triptych.models.cnn_layers_numpy import MOMENTUM
+from triptych.spec import ArmSpec, CNNSpec, DigitsSpec, MLPSpec, OptimizerSpec, ToySpec, TrainSpec
 
-# What the engines are held to: rounding alone stays thousands of times below it.
-TOLERANCE = 1e-10
+# What the engines are held to, by kind of network: rounding alone stays thousands of times below
+# it. A CNN's sums are longer, and BatchNorm divides by what they give.
+TOLERANCE = {"mlp": 1e-10, "cnn": 1e-9}
+ENGINES = {"mlp": ("numpy", "compiled", "torch"), "cnn": ("numpy", "torch")}
 _SHOWN = (1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 
 
@@ -28,7 +31,8 @@ class TwinSpec:
     Attributes
     ----------
     data : ToySpec or DigitsSpec
-    network : MLPSpec
+        A CNN needs the digits.
+    network : MLPSpec or CNNSpec
     train : TrainSpec
         Its `dtype` is float64 in every case; its `epochs` are not used.
     steps : int
@@ -38,7 +42,7 @@ class TwinSpec:
     """
 
     data: ToySpec | DigitsSpec = field(default_factory=lambda: ToySpec(source="moons"))
-    network: MLPSpec = field(default_factory=lambda: MLPSpec(hidden=(20,)))
+    network: MLPSpec | CNNSpec = field(default_factory=lambda: MLPSpec(hidden=(20,)))
     train: TrainSpec = field(default_factory=lambda: TrainSpec(batch_size=1))
     steps: int = 1000
     seed: int = 0
@@ -47,6 +51,18 @@ class TwinSpec:
         if self.steps < 1:
             raise SpecError(f"steps: {self.steps} not in [1, ...].")
         object.__setattr__(self, "train", replace(self.train, dtype="float64"))
+        self.arm()
+        if isinstance(self.network, CNNSpec) and self.train.batch_size == 1:
+            raise SpecError("train.batch_size: BatchNorm needs at least 2 rows, got 1.")
+
+    def arm(self, engine: Any = "auto") -> ArmSpec:
+        """Return what one engine trains; an error says what does not go together."""
+        return ArmSpec(data=self.data, network=self.network, train=self.train, engine=engine)
+
+    @property
+    def tolerance(self) -> float:
+        """What the engines are held to."""
+        return TOLERANCE[self.network.kind]
 
 
 @dataclass(frozen=True)
@@ -119,8 +135,8 @@ class TwinReport:
         return max(row.largest(engine) for row in self.rows)
 
     def agrees(self) -> bool:
-        """Whether all engines stay within `TOLERANCE`."""
-        return all(self.largest(engine) <= TOLERANCE for engine in self.engines[1:])
+        """Whether all engines stay within the tolerance."""
+        return all(self.largest(engine) <= self.spec.tolerance for engine in self.engines[1:])
 
     def shown(self) -> tuple[TwinRow, ...]:
         """Return the rows that a table shows: few late, many early, and the last."""
@@ -128,28 +144,28 @@ class TwinReport:
         return tuple(row for row in self.rows if row.step in _SHOWN or row.step == last)
 
 
-def compare_engines(
-    spec: TwinSpec, engines: tuple[str, ...] = ("numpy", "compiled", "torch")
-) -> TwinReport:
+def compare_engines(spec: TwinSpec, engines: tuple[str, ...] = ()) -> TwinReport:
     """Take the same steps on each engine and compare them after each.
 
     Parameters
     ----------
     spec : TwinSpec
     engines : tuple of str
-        At least two; the first is what the others are compared with.
+        At least two; the first is what the others are compared with. Absent: all of `ENGINES`.
 
     Raises
     ------
+    SpecError
+        If an engine does not train such a network.
     NumericsError
         If training leaves the finite numbers.
     """
+    engines = engines or ENGINES[spec.network.kind]
     data = load(spec.data, spec.seed)
     twins = {name: _Twin(spec, data, name) for name in engines}
-    size = min(spec.train.batch_size or len(data.train), len(data.train))
     rows: list[TwinRow] = []
     first: dict[str, FirstDifference] = {}
-    for step, batch in enumerate(batches_of(spec, len(data.train), size), start=1):
+    for step, batch in enumerate(batches_of(spec, len(data.train)), start=1):
         losses, grads, weights = {}, {}, {}
         for name, twin in twins.items():
             with named_step(name, step):
@@ -166,7 +182,9 @@ def compare_engines(
         for name in engines[1:]:
             if name not in first and rows[-1].largest(name) > 0:
                 loss = rows[-1].loss(name) / np.spacing(abs(losses[ours]))
-                first[name] = _first_difference(step, loss, grads[ours], grads[name])
+                known = [{n: g.get(n, w[n]) for n in w} for g, w in
+                         ((grads[ours], weights[ours]), (grads[name], weights[name]))]  # fmt: skip
+                first[name] = _first_difference(step, loss, *known)
     return TwinReport(spec, engines, tuple(rows), first)
 
 
@@ -182,13 +200,15 @@ def named_step(engine: str, step: int) -> Iterator[None]:
         ) from error
 
 
-def batches_of(spec: TwinSpec, rows: int, size: int) -> list[IntArray]:
+def batches_of(spec: TwinSpec, rows: int) -> list[IntArray]:
     """Return the rows of each step's batch, as training would take them."""
+    size = min(spec.train.batch_size or rows, rows)
+    least = 2 if isinstance(spec.network, CNNSpec) else 1  # rows that BatchNorm needs
     found: list[IntArray] = []
     epoch = 1
     while len(found) < spec.steps:
         order = orders(stream_seed(spec.seed, "order"), epoch, 1, rows)
-        found += [order[start : start + size] for start in range(0, rows, size)]
+        found += [order[start : start + size] for start in range(0, rows - least + 1, size)]
         epoch += 1
     return found[: spec.steps]
 
@@ -199,12 +219,19 @@ class _Twin:
     def __init__(self, spec: TwinSpec, data: Dataset, engine: str) -> None:
         # A step of plain SGD at a rate of 1 moves the weights by their gradient.
         probing = replace(spec.train, optimizer=OptimizerSpec(name="sgd"), clip_norm=None)
-        self.learner = _learner(spec, spec.train, data, engine)
-        self.probe = _learner(spec, probing, data, engine)
+        self.learner = _learner(spec, data, engine)
+        self.probe = _learner(replace(spec, train=probing), data, engine)
         self.lr = np.array([spec.train.optimizer.lr])
+        moments = self.learner.moments()
+        self.trainable = [name[6:] for name in moments if name.startswith("first/")]
+        self.shifts: Weights = {}
 
     def step(self, batch: IntArray, step: int) -> tuple[float, Weights, Weights]:
-        """Take a step; return the loss and the gradient before it, and the weights after it."""
+        """Take a step; return the loss and the gradients before it, and the weights after it.
+
+        Of the weights, a convolution's bias is left out where BatchNorm takes it away again: its
+        gradient is nothing but rounding, of which Adam, that divides by its size, makes steps.
+        """
         before = self.learner.weights()
         self.probe.load(before)
         # Dropout masks depend on how many steps were taken.
@@ -212,16 +239,20 @@ class _Twin:
         self.probe.fit(batch, len(batch), np.ones(1))
         moved = self.probe.weights()
         loss = self.learner.fit(batch, len(batch), self.lr)
-        grads = {name: before[name] - moved[name] for name in before}
-        return float(loss[0]), grads, self.learner.weights()
+        after = self.learner.weights()
+        for name in [name for name in after if name.endswith(".running_mean")]:
+            bias = name.replace("norm", "conv").replace("running_mean", "bias")
+            del after[bias]
+            # The running mean holds the biases of all steps, as running means themselves.
+            shift = self.shifts.get(name, np.zeros_like(before[bias]))
+            self.shifts[name] = shift + MOMENTUM * (before[bias] - shift)
+            after[name] -= self.shifts[name]
+        grads = {name: before[name] - moved[name] for name in self.trainable}
+        return float(loss[0]), grads, after
 
 
-def _learner(spec: TwinSpec, train: TrainSpec, data: Dataset, engine: str) -> Learner:
-    weights = initial_weights(spec.network, data, stream(spec.seed, "weights"))
-    return create_mlp(
-        spec.network, train, engine, weights, data.train, seed=spec.seed,
-        standardization=data.standardization,
-    )  # fmt: skip
+def _learner(spec: TwinSpec, data: Dataset, engine: str) -> Learner:
+    return create_learner(spec.arm(engine), engine, data, spec.seed, "cpu")
 
 
 def _largest(ours: Weights, theirs: Weights) -> float:
@@ -229,13 +260,24 @@ def _largest(ours: Weights, theirs: Weights) -> float:
 
 
 def _first_difference(step: int, loss: float, ours: Weights, theirs: Weights) -> FirstDifference:
-    """Return what differs most, in units of its last place."""
+    """Return what differs most, in units of its last place.
+
+    `ours` and `theirs` are gradients, and such weights as have none.
+    """
 
     def ulps(a: FloatArray, b: FloatArray) -> float:
         return float(np.abs(a - b).max() / np.spacing(max(np.abs(a).max(), 1e-300)))
 
-    found = {f"dW of layer {n[1:]}" if n[0] == "w" else f"db of layer {n[1:]}": n for n in ours}
     sizes = {"the loss": float(loss)}
-    sizes |= {text: ulps(ours[name], theirs[name]) for text, name in found.items()}
+    sizes |= {_called(name): ulps(ours[name], theirs[name]) for name in ours}
     tensor = max(sizes, key=lambda name: sizes[name])
     return FirstDifference(step, tensor, sizes[tensor])
+
+
+def _called(name: str) -> str:
+    """Return how a report calls the gradient of a weight, or a statistic."""
+    if "running" in name:
+        return name
+    if "." in name:
+        return f"the gradient of {name}"
+    return f"{'dW' if name[0] == 'w' else 'db'} of layer {name[1:]}"

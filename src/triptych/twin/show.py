@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from rich.table import Table
 
-from triptych.twin.compare import TOLERANCE, TwinReport
+from triptych.spec import CNNSpec
+from triptych.twin.compare import TwinReport
 from triptych.twin.mine import MineReport
 
 _TENSORS = {"dx": "dX", "dw": "dW", "db": "db", "y": "the output", "dz": "dZ"}
@@ -33,26 +34,32 @@ def twin_lines(report: TwinReport) -> list[str]:
     """Return what the figures mean, a sentence or two for each engine."""
     ours, *others = report.engines
     steps = len(report.rows)
+    bar = report.spec.tolerance
     lines = []
     for name in others:
         largest = report.largest(name)
         if name not in report.first:
             lines.append(f"{name} equals {ours} to the last bit over {steps:,} steps.")
             continue
-        if largest > TOLERANCE:
-            where = next(row.step for row in report.rows if row.largest(name) > TOLERANCE)
+        if largest > bar:
+            where = next(row.step for row in report.rows if row.largest(name) > bar)
             lines.append(
-                f"{name} DEPARTS from {ours}: more than {TOLERANCE:g} from step {where:,} on, "
+                f"{name} DEPARTS from {ours}: more than {bar:g} from step {where:,} on, "
                 f"{largest:.1e} at most."
             )
             continue
         first = report.first[name]
         lines.append(
             f"{name} agrees with {ours} to {largest:.1e} over {steps:,} steps (the bar is "
-            f"{TOLERANCE:g}). It first differs at step {first.step:,}, in {first.tensor}, by "
+            f"{bar:g}). It first differs at step {first.step:,}, in {first.tensor}, by "
             f"{max(1, round(first.ulps))} unit{'s' * (round(first.ulps) > 1)} in the last place: "
             "the same sum, its terms added in another order or rounded once less, and steps "
             "carry that on."
+        )
+    if isinstance(report.spec.network, CNNSpec):
+        lines.append(
+            "Of the weights, the convolutions' biases are left out: BatchNorm takes them away "
+            "again, so that their gradient is nothing but rounding."
         )
     return lines
 
@@ -63,7 +70,7 @@ def mine_lines(report: MineReport) -> list[str]:
     if report.departure is None:
         return [f"{names}: the same as ours over {report.steps:,} steps."]
     d = report.departure
-    where = "the loss" if d.layer == 0 else f"layer {d.layer}"
+    where = d.place
     tensor = _TENSORS.get(d.tensor, d.tensor)
     subject = d.function if not tensor else (
         tensor if tensor == where else f"{tensor} of {where}"

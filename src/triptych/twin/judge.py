@@ -1,0 +1,226 @@
+"""Our layers, which call a learner's beside them and compare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from triptych.contracts import Array, Backward, FloatArray
+from triptych.models.cnn_layers_numpy import Pool
+from triptych.models.layers_numpy import Activation, Dense, DenseBackward
+from triptych.models.losses_numpy import Loss, LossBackward
+from triptych.twin.diagnosis import agrees, diagnose
+from triptych.twin.functions import Functions, raised
+
+# How a layer is called, by its function. The first function of each counts the layers.
+MLP_PLACES = {"dense": "layer {}", "activation": "layer {}", "loss": "the loss"}
+CNN_PLACES = {
+    "conv": "conv{}", "norm": "norm{}", "activation": "relu{}", "pool": "pool{}", "dense": "head",
+    "loss": "the loss",
+}  # fmt: skip
+
+# Results of usual mistakes, by their description.
+Guesses = Mapping[str, FloatArray]
+Guess = Callable[..., Guesses]
+
+
+@dataclass(frozen=True)
+class Departure:
+    """The first tensor that is not ours.
+
+    Attributes
+    ----------
+    step : int
+        Counted from 1.
+    place : str
+        ``"layer 2"``, ``"conv1"``, ``"the loss"``.
+    function, tensor : str
+        Which of the learner's functions, and which of the things it returned.
+    what : str
+        How it differs, in words.
+    """
+
+    step: int
+    place: str
+    function: str
+    tensor: str
+    what: str
+
+
+class Departed(Exception):
+    """Carries the departure out of the network's own code."""
+
+    def __init__(self, departure: Departure) -> None:
+        super().__init__(departure.what)
+        self.departure = departure
+
+
+class Judge:
+    """Makes each call with ours and with the learner's function, and compares.
+
+    Parameters
+    ----------
+    mine : Functions
+    path : Path
+        The learner's file.
+    places : dict of str to str
+        `MLP_PLACES` or `CNN_PLACES`.
+    """
+
+    def __init__(self, mine: Functions, path: Path, places: dict[str, str]) -> None:
+        self.mine, self.path, self.places = mine, path, places
+        self.step = self.layer = 0
+
+    def start(self, step: int) -> None:
+        """Begin a step: the next layer is the first."""
+        self.step, self.layer = step, 0
+
+    def _place(self, function: str) -> str:
+        self.layer += function == next(iter(self.places))
+        return self.places[function].format(self.layer)
+
+    def weighted(
+        self,
+        function: str,
+        ours: Dense,
+        guess: Guess | None = None,
+        guess_back: Guess | None = None,
+    ) -> Dense:
+        """Return what stands in for a layer with a weight and a bias.
+
+        Parameters
+        ----------
+        function : str
+            ``"dense"``, ``"conv"`` or ``"norm"``.
+        ours : Dense
+            Ours, or another of its signature.
+        guess, guess_back : callable, optional
+            Map ``(x, w, b)`` and ``(dy, x, w, b)`` to results of usual mistakes.
+        """
+
+        def judged(x: FloatArray, w: FloatArray, b: FloatArray) -> tuple[FloatArray, DenseBackward]:
+            place = self._place(function)
+            y, backward = ours(x, w, b)
+            guesses: dict[str, FloatArray] = {
+                "lacks its bias": y - (b[:, None, None] if y.ndim > 2 else b)
+            }
+            guesses.update(guess(x, w, b) if guess else {})
+            tensors = {"y": y}
+            y = self._check(f"{function}_forward", place, tensors, (x, w, b), len(x), guesses)["y"]
+
+            def judged_back(dy: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+                tensors = dict(zip(("dx", "dw", "db"), backward(dy), strict=True))
+                guesses = guess_back(dy, x, w, b) if guess_back else {}
+                arguments = (dy, x, w, b)
+                found = self._check(
+                    f"{function}_backward", place, tensors, arguments, len(x), guesses
+                )
+                return found["dx"], found["dw"], found["db"]
+
+            return y, judged_back
+
+        return judged
+
+    def activation(self, ours: Activation) -> Activation:
+        """Return what stands in for an activation."""
+
+        def judged(x: FloatArray) -> tuple[FloatArray, Backward]:
+            place = self._place("activation")
+            y, backward = ours(x)
+            y = self._check("activation_forward", place, {"y": y}, (x,), len(x))["y"]
+
+            def judged_back(dy: FloatArray) -> FloatArray:
+                missing = {"is dy itself: the activation's slope is missing": dy}
+                tensors, arguments = {"dx": backward(dy)}, (dy, x)
+                return self._check(
+                    "activation_backward", place, tensors, arguments, len(x), missing
+                )["dx"]
+
+            return y, judged_back
+
+        return judged
+
+    def pool(self, ours: Pool) -> Pool:
+        """Return what stands in for max pooling; a learner's knows its window."""
+
+        def judged(
+            x: FloatArray, size: int, stride: int, padding: int
+        ) -> tuple[FloatArray, Backward]:
+            place = self._place("pool")
+            y, backward = ours(x, size, stride, padding)
+            y = self._check("pool_forward", place, {"y": y}, (x,), len(x))["y"]
+
+            def judged_back(dy: FloatArray) -> FloatArray:
+                return self._check("pool_backward", place, {"dx": backward(dy)}, (dy, x), len(x))[
+                    "dx"
+                ]
+
+            return y, judged_back
+
+        return judged
+
+    def loss(self, ours: Loss) -> Loss:
+        """Return what stands in for a loss."""
+
+        def judged(z: FloatArray, y: Array, share: FloatArray) -> tuple[float, LossBackward]:
+            place = self._place("loss")
+            value, backward = ours(z, y, share)
+            tensors = {"the loss": np.array(value)}
+            found = self._check("loss_forward", place, tensors, (z, y), len(z))["the loss"]
+
+            def judged_back() -> FloatArray:
+                dz = backward()
+                guesses = {}
+                if y.ndim == 1:
+                    hot = (y[:, None] == np.arange(z.shape[1])) * share[:, None]
+                    guesses = {
+                        "is softmax(z) alone: 1 is not subtracted at the right class": dz + hot,
+                        "is softmax(z) alone, and not divided by the batch": (dz + hot)
+                        / share[:, None],
+                    }
+                return self._check("loss_backward", place, {"dz": dz}, (z, y), len(z), guesses)[
+                    "dz"
+                ]
+
+            return float(found), judged_back
+
+        return judged
+
+    def _check(
+        self,
+        function: str,
+        place: str,
+        ours: Mapping[str, FloatArray],
+        arguments: tuple[Array, ...],
+        batch: int,
+        guesses: Mapping[str, FloatArray] | None = None,
+    ) -> dict[str, FloatArray]:
+        """Return what the learner's function does, or ours where there is none."""
+        if function not in self.mine:
+            return dict(ours)
+        whole = Departure(self.step, place, function, "", "")
+        try:
+            # Copies, so that a function that writes to its arguments does not spoil ours.
+            found = self.mine[function](*(a.copy() for a in arguments))
+        except Exception as error:
+            raise Departed(replace(whole, what=f"raised {raised(error, self.path)}")) from error
+        parts = found if len(ours) > 1 else (found,)
+        if not isinstance(parts, tuple | list) or len(parts) != len(ours):
+            what = f"must return ({', '.join(ours)}), returned {_kind(found)}"
+            raise Departed(replace(whole, what=what))
+        for (name, right), part in zip(ours.items(), parts, strict=True):
+            if not agrees(part, right):
+                what = diagnose(part, right, batch, guesses)
+                raise Departed(replace(whole, tensor=name, what=what))
+        return {
+            name: np.asarray(part, dtype=np.float64) for name, part in zip(ours, parts, strict=True)
+        }
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, tuple | list):
+        return f"{len(value)} things"
+    return f"an array of shape {value.shape}" if isinstance(value, np.ndarray) else repr(value)
