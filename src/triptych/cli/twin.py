@@ -61,7 +61,7 @@ def add_twin_cnn(networks: Any, common: argparse.ArgumentParser) -> None:
     add("--channels", type=int, nargs="+", default=[8, 16, 16], metavar="N",
         help="output channels of each convolution (default: 8 16 16)")  # fmt: skip
     add("--pool-after", type=int, nargs="*", metavar="N",
-        help="convolutions that a pool follows, from 1 (default: the first and the last)")  # fmt: skip
+        help="convolutions that a pool follows (default: the first and the last)")  # fmt: skip
     add("--batch", type=int, default=32, help="rows a step (default: 32)")
     cnn.set_defaults(call=_twin, spec=_cnn_spec)
     _add_training(cnn, ("numpy", "torch"))
