@@ -21,6 +21,7 @@ from triptych.runner import (
     read_result,
 )
 from triptych.spec import ClaimSpec, MLPSpec, OptimizerSpec, RNNSpec, parse_study
+from triptych.training import Notice
 
 TEXT = """
 title = "small"
@@ -46,6 +47,24 @@ def test_all_engines_give_the_same_study(tmp_path):
     text = TEXT.replace('engine = "numpy"', 'engine = "compiled"')
     run(parse_study(text), tmp_path)
     assert read_result(tmp_path).verdicts[0].verdict == "holds"
+
+
+def test_a_cnn_is_the_same_in_numpy_and_in_torch(tmp_path):
+    cnn = 'kind = "cnn", channels = [4, 6], pool_after = [1]'
+    text = TEXT.replace('kind = "mlp", hidden = [5]', cnn).replace("epochs = 3", "epochs = 2")
+    digits = 'source = "digits"\ntrain_limit = 65\ntest_limit = 30'
+    study = parse_study(text.replace('source = "moons"\nn_samples = 60', digits))
+    told = run(study, tmp_path)
+    result = read_result(tmp_path)
+    assert {r.engine for r in result.record.runs} == {"numpy", "torch"}
+    assert result.verdicts[0].verdict == "holds"
+    # 65 rows leave one alone, of which BatchNorm can take no variance, on either engine.
+    notices = [t.event for t in told if isinstance(t, RunTold) and isinstance(t.event, Notice)]
+    assert len(notices) == 4
+    arm = replace(study.arms["ours"], engine="auto")
+    engine, why = choose_engine(arm, load(arm.data, 0))
+    assert engine == "torch"
+    assert "numpy's steps take" in why
 
 
 @pytest.fixture

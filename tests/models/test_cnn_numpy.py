@@ -26,6 +26,7 @@ from triptych.training.torch_learner import TorchLearner
 SPEC = CNNSpec(channels=(4, 6, 5), pool_after=(1, 3))
 side = st.integers(1, 6)
 few = st.integers(1, 3)
+WINDOWS = [(3, 2, 1), (2, 2, 0), (3, 1, 1), (1, 2, 0), (5, 3, 2)]
 seeds = st.integers(0, 2**32 - 1)
 
 
@@ -70,8 +71,7 @@ def test_the_slopes_of_batch_norm_are_those_of_its_output(b, c, h, w, seed):
 
 
 @settings(max_examples=60, deadline=None)
-@given(few, few, side, side, st.sampled_from([(3, 2, 1), (2, 2, 0), (3, 1, 1), (1, 2, 0), (5, 3, 2)]),
-       seeds)  # fmt: skip
+@given(few, few, side, side, st.sampled_from(WINDOWS), seeds)
 def test_the_slopes_of_a_pool_are_those_of_its_output(b, c, h, w, window, seed):
     size, _, padding = window
     if min(h, w) + 2 * padding < size:

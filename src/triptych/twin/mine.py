@@ -11,7 +11,7 @@ from triptych.chance import stream, stream_seed
 from triptych.contracts import Dataset, FloatArray, NumpyNetwork
 from triptych.data import load
 from triptych.models import CNNNumpy, MLPNumpy, initial_weights
-from triptych.models.cnn_layers_numpy import conv2d, deviations
+from triptych.models.cnn_layers_numpy import EPS, conv2d, deviations
 from triptych.models.cnn_numpy import CNNLayers
 from triptych.models.mlp_numpy import Layers
 from triptych.spec import CNNSpec, MLPSpec
@@ -113,15 +113,14 @@ def _conv_back_mistakes(dy: FloatArray, x: FloatArray, w: FloatArray, b: FloatAr
 def _norm_mistakes(x: FloatArray, w: FloatArray, b: FloatArray) -> Guesses:
     centred, scale = deviations(x)
     count = x.size // len(w)
-    shape = (-1, 1, 1)
-    fewer = centred * scale * np.sqrt((count - 1) / count)
+    var = 1 / scale**2 - EPS
+    w, b = w[:, None, None], b[:, None, None]
     return {
-        "divides by the variance, not by its root": (
-            centred * scale**2 * w.reshape(shape) + b.reshape(shape)
-        ),
+        "divides by the variance, not by its root": centred * scale**2 * w + b,
         "takes the variance with one less than its terms": (
-            fewer * w.reshape(shape) + b.reshape(shape)
+            centred / np.sqrt(var * (count / (count - 1)) + EPS) * w + b
         ),
+        "lacks eps, which is added to the variance": centred / np.sqrt(var) * w + b,
     }
 
 
