@@ -33,6 +33,7 @@ ARMS = {
     "mlp-torch": ("torch", ToySpec(source="moons"), MLPSpec(hidden=(20,)), DOUBLE),
     "mlp-dropout": ("numpy", DigitsSpec(), MLPSpec(hidden=(30, 20), dropout=0.5), DOUBLE),
     "cnn": ("torch", DigitsSpec(), CNNSpec(channels=(8, 8, 16), pool_after=(1, 3)), DOUBLE),
+    "cnn-numpy": ("numpy", DigitsSpec(), CNNSpec(channels=(8, 8, 16), pool_after=(1, 3)), DOUBLE),
     "rnn": (
         "torch",
         PalindromeSpec(length=7, train_size=400, test_size=10),

@@ -153,24 +153,26 @@ def max_pool(
     height, width = x_BCHW.shape[2:]
     edges = ((0, 0), (0, 0), (padding, padding), (padding, padding))
     padded = np.pad(x_BCHW, edges, constant_values=-np.inf)
-    windows_BCUVKK = sliding_window_view(padded, (size, size), axis=(2, 3))[
-        :, :, ::stride, ::stride
-    ]
+    windows_BCUVKK = _strided(padded, size, stride)
     flat_BCUVP = windows_BCUVKK.reshape(*windows_BCUVKK.shape[:4], size * size)
     place_BCUV = flat_BCUVP.argmax(axis=-1)
     y_BCUV = np.take_along_axis(flat_BCUVP, place_BCUV[..., None], axis=-1)[..., 0]
 
     def backward(dy_BCUV: FloatArray) -> FloatArray:
         dx = np.zeros(padded.shape, dy_BCUV.dtype)
-        # The pixels at one place of all windows are a view of the picture, in which none is twice.
-        views_BCUVKK = sliding_window_view(dx, (size, size), axis=(2, 3), writeable=True)[
-            :, :, ::stride, ::stride
-        ]
-        for place in range(size * size):
-            views_BCUVKK[..., place // size, place % size] += dy_BCUV * (place_BCUV == place)
+        dx_windows_BCUVKK = _strided(dx, size, stride)
+        for place, (i, j) in enumerate(np.ndindex(size, size)):
+            # One place of all windows: no pixel is among them twice, so that += loses none.
+            dx_windows_BCUVKK[..., i, j] += dy_BCUV * (place_BCUV == place)
         return dx[:, :, padding : padding + height, padding : padding + width]
 
     return y_BCUV, backward
+
+
+def _strided(x_BCHW: FloatArray, size: int, stride: int) -> FloatArray:
+    """Return windows of `x`, `stride` pixels apart, as a view (B, C, U, V, K, K) to write to."""
+    windows = sliding_window_view(x_BCHW, (size, size), axis=(2, 3), writeable=True)
+    return windows[:, :, ::stride, ::stride]
 
 
 def mean_pixels(x_BCHW: FloatArray) -> tuple[FloatArray, Backward]:

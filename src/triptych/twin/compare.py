@@ -182,9 +182,8 @@ def compare_engines(spec: TwinSpec, engines: tuple[str, ...] = ()) -> TwinReport
         for name in engines[1:]:
             if name not in first and rows[-1].largest(name) > 0:
                 loss = rows[-1].loss(name) / np.spacing(abs(losses[ours]))
-                known = [{n: g.get(n, w[n]) for n in w} for g, w in
-                         ((grads[ours], weights[ours]), (grads[name], weights[name]))]  # fmt: skip
-                first[name] = _first_difference(step, loss, *known)
+                told = (_told(grads[engine], weights[engine]) for engine in (ours, name))
+                first[name] = _first_difference(step, loss, *told)
     return TwinReport(spec, engines, tuple(rows), first)
 
 
@@ -259,11 +258,13 @@ def _largest(ours: Weights, theirs: Weights) -> float:
     return max(float(np.abs(ours[name] - theirs[name]).max()) for name in ours)
 
 
-def _first_difference(step: int, loss: float, ours: Weights, theirs: Weights) -> FirstDifference:
-    """Return what differs most, in units of its last place.
+def _told(grads: Weights, weights: Weights) -> Weights:
+    """Return the gradients, and such weights as have none."""
+    return {name: grads.get(name, w) for name, w in weights.items()}
 
-    `ours` and `theirs` are gradients, and such weights as have none.
-    """
+
+def _first_difference(step: int, loss: float, ours: Weights, theirs: Weights) -> FirstDifference:
+    """Return what differs most, in units of its last place; see `_told`."""
 
     def ulps(a: FloatArray, b: FloatArray) -> float:
         return float(np.abs(a - b).max() / np.spacing(max(np.abs(a).max(), 1e-300)))

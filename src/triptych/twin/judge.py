@@ -27,6 +27,10 @@ Guesses = Mapping[str, FloatArray]
 Guess = Callable[..., Guesses]
 
 
+def _nothing(*_: FloatArray) -> Guesses:
+    return {}
+
+
 @dataclass(frozen=True)
 class Departure:
     """The first tensor that is not ours.
@@ -83,11 +87,7 @@ class Judge:
         return self.places[function].format(self.layer)
 
     def weighted(
-        self,
-        function: str,
-        ours: Dense,
-        guess: Guess | None = None,
-        guess_back: Guess | None = None,
+        self, function: str, ours: Dense, guess: Guess = _nothing, guess_back: Guess = _nothing
     ) -> Dense:
         """Return what stands in for a layer with a weight and a bias.
 
@@ -100,24 +100,22 @@ class Judge:
         guess, guess_back : callable, optional
             Map ``(x, w, b)`` and ``(dy, x, w, b)`` to results of usual mistakes.
         """
+        forward, back = f"{function}_forward", f"{function}_backward"
 
         def judged(x: FloatArray, w: FloatArray, b: FloatArray) -> tuple[FloatArray, DenseBackward]:
             place = self._place(function)
             y, backward = ours(x, w, b)
-            guesses: dict[str, FloatArray] = {
+            mistakes: dict[str, FloatArray] = {
                 "lacks its bias": y - (b[:, None, None] if y.ndim > 2 else b)
             }
-            guesses.update(guess(x, w, b) if guess else {})
-            tensors = {"y": y}
-            y = self._check(f"{function}_forward", place, tensors, (x, w, b), len(x), guesses)["y"]
+            if forward in self.mine:
+                mistakes.update(guess(x, w, b))
+            y = self._check(forward, place, {"y": y}, (x, w, b), len(x), mistakes)["y"]
 
             def judged_back(dy: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
                 tensors = dict(zip(("dx", "dw", "db"), backward(dy), strict=True))
-                guesses = guess_back(dy, x, w, b) if guess_back else {}
-                arguments = (dy, x, w, b)
-                found = self._check(
-                    f"{function}_backward", place, tensors, arguments, len(x), guesses
-                )
+                mistakes = guess_back(dy, x, w, b) if back in self.mine else {}
+                found = self._check(back, place, tensors, (dy, x, w, b), len(x), mistakes)
                 return found["dx"], found["dw"], found["db"]
 
             return y, judged_back

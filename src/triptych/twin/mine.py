@@ -113,7 +113,7 @@ def _conv_back_mistakes(dy: FloatArray, x: FloatArray, w: FloatArray, b: FloatAr
 def _norm_mistakes(x: FloatArray, w: FloatArray, b: FloatArray) -> Guesses:
     centred, scale = deviations(x)
     count = x.size // len(w)
-    var = 1 / scale**2 - EPS
+    var = np.maximum(1 / scale**2 - EPS, 1e-300)  # a channel may be all alike
     w, b = w[:, None, None], b[:, None, None]
     return {
         "divides by the variance, not by its root": centred * scale**2 * w + b,
