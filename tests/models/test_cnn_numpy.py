@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from triptych.contracts import Split, Standardization
+from triptych.contracts import NonFiniteStep, Split, Standardization
 from triptych.models import CNNNumpy, create_torch
 from triptych.models.cnn_layers_numpy import (
     batch_norm,
@@ -232,6 +232,15 @@ def test_training_goes_on_from_weights_and_moments_as_if_it_had_not_stopped():
     second.fit(np.arange(24, 40), 8, np.full(2, 0.01))
     again = second.weights()
     assert all(np.array_equal(w, again[name]) for name, w in whole.weights().items())
+
+
+def test_a_step_that_is_not_finite_changes_nothing():
+    learner, *_ = learners()
+    learner.network.weights["head.weight"][0, 0] = np.inf
+    before = learner.weights()
+    with pytest.raises(NonFiniteStep):
+        learner.fit(np.arange(8), 8, np.full(1, 0.1))
+    assert all(np.array_equal(w, before[name]) for name, w in learner.weights().items())
 
 
 def test_pictures_stay_as_they_are_and_batches_become_inputs():

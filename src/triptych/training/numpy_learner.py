@@ -59,6 +59,8 @@ class NumpyLearner:
         self.standardization = standardization
         self.penalties: FloatArray = np.zeros(0)
         self.optimizer = NumpyOptimizer(spec.optimizer, network.trainable)
+        trainable = network.trainable
+        self.statistics = [w for name, w in network.weights.items() if name not in trainable]
         self.rebind(train)
 
     @property
@@ -101,6 +103,7 @@ class NumpyLearner:
         x = self.x_N[rows_B]
         if self.network.reads_pictures:
             x = self._inputs(x)
+        before = [w.copy() for w in self.statistics]
         loss, grads = self.network.loss_and_grads(
             x, self.y_N[rows_B], weight_B, self.optimizer.steps
         )
@@ -110,6 +113,8 @@ class NumpyLearner:
             loss += float(self.penalties[step])
         norm = math.sqrt(sum(float(np.vdot(g, g)) for g in grads.values()))
         if not math.isfinite(loss) or not math.isfinite(norm):
+            for w, old in zip(self.statistics, before, strict=True):
+                w[...] = old
             raise NonFiniteStep(step, loss, norm)
         if self.spec.clip_norm is not None and norm > self.spec.clip_norm:
             scale = self.spec.clip_norm / (norm + 1e-6)  # as torch's clip_grad_norm_
