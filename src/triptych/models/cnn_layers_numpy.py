@@ -51,7 +51,7 @@ def conv2d(
 
     def backward(dy_BOHW: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         dw_OCKK = np.tensordot(dy_BOHW, windows_BCHWKK, axes=(_PIXELS, _PIXELS))
-        # A pixel went into the windows around it, to the left of those to its right: what comes
+        # A pixel is at the left of the window around its right neighbour, and so on: what comes
         # back to it is a convolution with the kernels turned by half a turn.
         turned_OCKK = w_OCKK[:, :, ::-1, ::-1]
         dy_windows_BOHWKK = _windows(dy_BOHW, w_OCKK.shape[-1])
