@@ -28,6 +28,7 @@ def empty(shape, classes, kind="table"):
 NETWORKS = [
     (MLPSpec(hidden=(20,)), (2,), 2, 2 * 20 + 20 + 20 * 2 + 2),
     (MLPSpec(hidden=(100, 50)), (3, 32, 32), 10, 307_300 + 5_050 + 510),
+    (CNNSpec.from_name("small"), (3, 32, 32), 10, 495_360 + 576 + 1_280),
     (CNNSpec(), (3, 32, 32), 10, None),
     (CNNSpec(channels=(4, 6), pool_after=(1,)), (1, 9, 7), 3, None),
     (RNNSpec(hidden=128), (4,), 10, 10 * 128 + 128 + 128 * 128 + 128 + 128 * 10 + 10),
@@ -50,10 +51,11 @@ def test_parameters_and_flops_are_those_of_the_real_network(spec, shape, classes
         k: w.astype("float32")
         for k, w in initial_weights(spec, data, np.random.default_rng(0)).items()
     }
-    network = create_torch(spec, weights, 0).eval()
+    # In float64, where convolutions are PyTorch's own, whose operations it counts.
+    network = create_torch(spec, weights, 0).eval().double()
     found = cost(spec, shape, classes)
     assert found.parameters == sum(p.numel() for p in network.parameters())
-    x = torch.zeros(2, *shape)
+    x = torch.zeros(2, *shape, dtype=torch.float64)
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         network(x.to(torch.uint8) if isinstance(spec, RNNSpec) else x)
     assert found.flops * 2 == counter.get_total_flops()

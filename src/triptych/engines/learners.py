@@ -29,7 +29,8 @@ def create_learner(arm: ArmSpec, engine: str, data: Dataset, seed: int, device: 
     from triptych.training.torch_learner import TorchLearner
 
     module = create_torch(arm.network, weights, device=device)
-    return TorchLearner(module, data.train, arm.train, data.standardization)
+    seed = stream_seed(seed, "augment")
+    return TorchLearner(module, data.train, arm.train, data.standardization, seed)
 
 
 def create_mlp(  # noqa: PLR0913 (each is a choice of its own)

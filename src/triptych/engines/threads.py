@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from functools import cache
 
@@ -15,6 +16,25 @@ from triptych.training.blas import SHARED_FROM
 # Beside any other busy program, steps as small as these then take up to nine times as long
 # (docs/log.md, "waiting threads"); sleeping costs next to nothing. A user's own choice stands.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+# glibc's names for two of its settings, in malloc.h.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+
+
+@cache
+def keep_memory() -> None:
+    """Let the process keep the memory that it frees, where the C library is glibc.
+
+    By default each tensor above 32 MB is fetched from the system and given back, and the system
+    clears every page of it: a ReLU of 123 MB took 36 ms instead of 7 (docs/log.md, "memory").
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):  # another C library, or none that can be asked
+        return
+    mallopt(_M_MMAP_THRESHOLD, 1 << 30)
+    mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
 
 
 @cache
@@ -34,6 +54,7 @@ def use_threads(arm: ArmSpec, data: Dataset, engine: str) -> None:
         return
     import torch
 
+    keep_memory()
     rows = min(arm.train.batch_size or len(data.train), len(data.train))
     small = 3 * rows * cost_on(arm.network, data).flops < SHARED_FROM
     every = _all_threads()

@@ -14,7 +14,7 @@ import numpy as np
 from triptych.contracts import Dataset, Weights
 from triptych.models.cnn_numpy import CNNNumpy
 from triptych.models.costs import Cost, cost, cost_on
-from triptych.models.initial import cnn_weights, mlp_weights, rnn_weights
+from triptych.models.initial import cnn_weights, mlp_weights, rnn_weights, whitened_weights
 from triptych.models.mlp_numpy import MLPNumpy
 from triptych.spec import CNNSpec, MLPSpec, NetworkSpec, RNNSpec
 
@@ -31,7 +31,8 @@ def initial_weights(spec: NetworkSpec, data: Dataset, rng: np.random.Generator) 
         case MLPSpec():
             return mlp_weights(spec, math.prod(data.sample_shape), classes, rng)
         case CNNSpec():
-            return cnn_weights(spec, data.sample_shape[0], classes, rng)
+            draw = cnn_weights if spec.design == "vgg" else whitened_weights
+            return draw(spec, data.sample_shape[0], classes, rng)
         case RNNSpec():
             return rnn_weights(spec, classes, classes, rng)
         case _:
@@ -56,13 +57,15 @@ def create_torch(
     from triptych.models.cnn_torch import CNNTorch
     from triptych.models.mlp_torch import MLPTorch
     from triptych.models.rnn_torch import RNNTorch
+    from triptych.models.whitened_torch import WhitenedTorch
 
     network: torch.nn.Module
     match spec:
         case MLPSpec():
             network = MLPTorch(spec, weights, dropout_seed)
         case CNNSpec():
-            network = CNNTorch(spec, weights)
+            design = CNNTorch if spec.design == "vgg" else WhitenedTorch
+            network = design(spec, weights)
         case RNNSpec():
             network = RNNTorch(spec, weights)
         case _:

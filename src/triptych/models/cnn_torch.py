@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from triptych.contracts import Weights
+from triptych.models.conv_torch import conv3x3
 from triptych.spec import CNNSpec
 
 
@@ -39,6 +40,8 @@ class CNNTorch(nn.Module):
         See `triptych.models.initial.cnn_weights`; they fix the input channels and the classes.
     """
 
+    min_batch = 2
+
     def __init__(self, spec: CNNSpec, weights: Weights) -> None:
         super().__init__()
         self.pool_after = spec.pool_after
@@ -59,7 +62,9 @@ class CNNTorch(nn.Module):
         """Return logits (B, classes) for pictures (B, C, H, W)."""
         out = x
         for k in self.layers:
-            out = self.get_submodule(f"norm{k}")(self.get_submodule(f"conv{k}")(out))
+            conv = self.get_submodule(f"conv{k}")
+            out = conv3x3(out, conv.get_parameter("weight"), conv.get_parameter("bias"))
+            out = self.get_submodule(f"norm{k}")(out)
             out = F.relu(out, inplace=True)
             if k in self.pool_after:
                 out = F.max_pool2d(out, kernel_size=3, stride=2, padding=1)

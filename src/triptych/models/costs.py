@@ -64,6 +64,8 @@ def _mlp(spec: MLPSpec, inputs: int, classes: int) -> Cost:
 
 def _cnn(spec: CNNSpec, sample_shape: tuple[int, ...], classes: int) -> Cost:
     channels, height, width = sample_shape
+    if spec.design == "whitened":
+        return _whitened(spec, sample_shape, classes)
     parameters = flops = 0
     for layer, out in enumerate(spec.channels, start=1):
         parameters += (channels * 9 + 1) * out + 2 * out  # convolution, then BatchNorm's pair
@@ -72,6 +74,19 @@ def _cnn(spec: CNNSpec, sample_shape: tuple[int, ...], classes: int) -> Cost:
         if layer in spec.pool_after:
             height, width = (height + 1) // 2, (width + 1) // 2  # window 3, stride 2, padding 1
     return Cost(parameters + (channels + 1) * classes, flops + 2 * channels * classes)
+
+
+def _whitened(spec: CNNSpec, sample_shape: tuple[int, ...], classes: int) -> Cost:
+    inputs, height, width = sample_shape
+    height, width, channels = height - 1, width - 1, 8 * inputs
+    parameters, flops = 0, 2 * inputs * 4 * channels * height * width
+    for layer, out in enumerate(spec.channels, start=1):
+        parameters += channels * 9 * out + out
+        flops += 2 * channels * 9 * out * height * width
+        channels = out
+        if layer in spec.pool_after and min(height, width) >= 2:
+            height, width = height // 2, width // 2
+    return Cost(parameters + channels * classes, flops + 2 * channels * classes)
 
 
 def _rnn(spec: RNNSpec, steps: int, classes: int) -> Cost:

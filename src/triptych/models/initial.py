@@ -51,6 +51,28 @@ def cnn_weights(spec: CNNSpec, inputs: int, classes: int, rng: np.random.Generat
     return weights
 
 
+def whitened_weights(spec: CNNSpec, inputs: int, classes: int, rng: np.random.Generator) -> Weights:
+    """Return ``whiten.weight (8 I, I, 2, 2)``, ``convK.weight``, ``normK.*``, ``head.weight``.
+
+    The whitening filters are 0 until training computes them. The first kernels of a convolution
+    pass their input on (Jordan, 2024); the head has unit variance, and is divided by its inputs.
+    """
+    channels = 8 * inputs
+    weights: Weights = {"whiten.weight": np.zeros((channels, inputs, 2, 2))}
+    for layer, out in enumerate(spec.channels, start=1):
+        kernels = uniform_fan_in(rng, (out, channels, 3, 3), channels * 9)
+        same = np.arange(min(out, channels))
+        kernels[: len(same)] = 0.0
+        kernels[same, same, 1, 1] = 1.0
+        weights[f"conv{layer}.weight"] = kernels
+        weights[f"norm{layer}.bias"] = np.zeros(out)
+        weights[f"norm{layer}.running_mean"] = np.zeros(out)
+        weights[f"norm{layer}.running_var"] = np.ones(out)
+        channels = out
+    weights["head.weight"] = rng.uniform(-math.sqrt(3), math.sqrt(3), size=(classes, channels))
+    return weights
+
+
 def rnn_weights(spec: RNNSpec, inputs: int, classes: int, rng: np.random.Generator) -> Weights:
     """Return ``wx (V, H), bx, wh (H, H), bh, wy (H, C), by`` in order."""
     weights: Weights = {}

@@ -192,6 +192,8 @@ def evaluation_row(evaluation: Evaluation) -> dict[str, float]:
         scores = getattr(evaluation, split)
         if scores is not None:
             row |= {f"{split}_loss": scores.loss, f"{split}_accuracy": scores.accuracy}
+    if evaluation.test_views_accuracy is not None:
+        row["test_views_accuracy"] = evaluation.test_views_accuracy
     return row
 
 

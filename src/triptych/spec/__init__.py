@@ -6,11 +6,12 @@ from triptych.spec.files import parse_study, read_study, spec_id, study_table, w
 from triptych.spec.networks import CNNSpec, MLPSpec, NetworkSpec, RNNSpec
 from triptych.spec.sources import Cifar10Spec, DataSpec, DigitsSpec, PalindromeSpec, ToySpec
 from triptych.spec.study import ArmSpec, ClaimSpec, Evidence, PartSpec, Reported, StudySpec
-from triptych.spec.training import OptimizerSpec, ScheduleSpec, TrainSpec
+from triptych.spec.training import AugmentSpec, OptimizerSpec, ScheduleSpec, TrainSpec
 
 __all__ = [
     "UNITS",
     "ArmSpec",
+    "AugmentSpec",
     "CNNSpec",
     "Checked",
     "Cifar10Spec",

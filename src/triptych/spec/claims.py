@@ -22,6 +22,7 @@ from triptych.spec.fields import nearest
 UNITS = {
     "train_accuracy": "share",
     "test_accuracy": "share",
+    "test_views_accuracy": "share",
     "train_loss": "loss",
     "test_loss": "loss",
     "test_loss_sum": "loss",

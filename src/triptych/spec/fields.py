@@ -12,7 +12,7 @@ import math
 import types
 import typing
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Any, ClassVar, Literal, Self, TypeVar, Union, get_args, get_origin
 
 from triptych.errors import SpecError
 
@@ -35,11 +35,30 @@ def nearest(word: str, words: Iterable[str]) -> str:
 class Checked:
     """Base of every spec: checks all fields of the instance that is being made.
 
+    Attributes
+    ----------
+    named : tuple of str, dict
+        A key by which tables may ask for a set of values, and the sets by their name; such as
+        ``preset = "small"``. What else the table holds is laid over the set.
+
     Raises
     ------
     SpecError
         Naming the field, the rule and the value.
     """
+
+    named: ClassVar[tuple[str, Mapping[str, Mapping[str, Any]]]] = ("", {})
+
+    @classmethod
+    def from_name(cls, name: str, **changes: object) -> Self:
+        """Return the set of values called `name`, with some of them changed.
+
+        Raises
+        ------
+        SpecError
+            If there is no such set, or a value does not fit.
+        """
+        return structure(cls, {cls.named[0]: name, **changes}, cls.__name__)
 
     def __post_init__(self) -> None:
         hints = _hints(type(self))
@@ -78,10 +97,12 @@ def structure(cls: type[T], table: object, path: str) -> T:
     """
     if not isinstance(table, Mapping):
         raise SpecError(f"{path}: must be a table, got {table!r}.")
+    table = _with_named(cls, table, path)
     fields = {f.name: f for f in dataclasses.fields(cls)}
     for key in table:
         if key not in fields:
-            raise SpecError(f"{path}.{key}: unknown key.{nearest(str(key), fields)}")
+            known = [*fields, *filter(None, [cls.named[0]])]
+            raise SpecError(f"{path}.{key}: unknown key.{nearest(str(key), known)}")
     values = {
         key: _from_plain(value, _hints(cls)[key], f"{path}.{key}") for key, value in table.items()
     }
@@ -97,6 +118,36 @@ def structure(cls: type[T], table: object, path: str) -> T:
         return cls(**values)
     except SpecError as error:
         raise SpecError(f"{path}.{error}") from None
+
+
+def _with_named(cls: type[Checked], table: Mapping[str, Any], path: str) -> Mapping[str, Any]:
+    """Return `table` laid over the set of values that it asks for by name."""
+    key, sets = cls.named
+    if key not in table:
+        return table
+    name = table[key]
+    if name not in sets:
+        raise SpecError(f"{path}.{key}: unknown {key} {name!r}.{nearest(str(name), sets)}")
+    given = {k: v for k, v in table.items() if k != key}
+    # Another optimiser than the set's must not inherit that one's values.
+    kept = {k: v for k, v in sets[name].items() if not _is_other(v, given.get(k))}
+    return merged(kept, given)
+
+
+def _is_other(ours: object, theirs: object) -> bool:
+    """Whether both are tables with a name each, and not the same one."""
+    if not isinstance(ours, Mapping) or not isinstance(theirs, Mapping):
+        return False
+    return bool(theirs.get("name", ours.get("name")) != ours.get("name"))
+
+
+def merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `change` laid over `base`, table by table."""
+    out = dict(base)
+    for key, value in change.items():
+        both = isinstance(value, Mapping) and isinstance(out.get(key), Mapping)
+        out[key] = merged(out[key], value) if both else value
+    return out
 
 
 def _from_plain(value: object, hint: Any, path: str) -> object:

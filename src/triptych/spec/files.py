@@ -18,7 +18,7 @@ from typing import Any
 import tomli_w
 
 from triptych.errors import SpecError
-from triptych.spec.fields import nearest, plain, structure
+from triptych.spec.fields import merged, nearest, plain, structure
 from triptych.spec.study import ArmSpec, ClaimSpec, Evidence, PartSpec, Reported, StudySpec
 
 MAX_BYTES = 1_000_000
@@ -85,9 +85,7 @@ def parse_study(text: str, scale: str | None = None) -> StudySpec:
         for name, arm in table.get("arm", {}).items()
         if chosen in scales and chosen in arm
     }
-    arms = _arms(
-        {n: _merged(arm, changes.get(n, {})) for n, arm in base.items()}, table.get("data")
-    )
+    arms = _arms({n: merged(arm, changes.get(n, {})) for n, arm in base.items()}, table.get("data"))
     fields = {
         "title": table.get("title", "Untitled study"),
         "question": table.get("question", ""),
@@ -129,15 +127,6 @@ def _numbered(table: Table, key: str) -> list[tuple[int, object]]:
 
 def _without(arm: object, scales: Table) -> dict[str, Any]:
     return {k: v for k, v in _table(arm, "arm").items() if k not in scales}
-
-
-def _merged(base: Table, change: Table) -> dict[str, Any]:
-    """Lay `change` over `base`, table by table."""
-    out = dict(base)
-    for key, value in change.items():
-        both = isinstance(value, dict) and isinstance(out.get(key), dict)
-        out[key] = _merged(out[key], value) if both else value
-    return out
 
 
 def _arms(tables: Mapping[str, Table], data: object) -> dict[str, ArmSpec]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from triptych.errors import SpecError
 from triptych.spec.fields import Checked, between
@@ -31,17 +31,47 @@ class MLPSpec(Checked):
 
 @dataclass(frozen=True, kw_only=True)
 class CNNSpec(Checked):
-    """A VGG-style network: 3x3 convolution, BatchNorm, ReLU, with overlapping max pooling.
+    """3x3 convolutions with batch normalisation and max pooling, one linear layer.
 
     Attributes
     ----------
+    design : {"vgg", "whitened"}
+        ``"vgg"``, the paper's: convolution, BatchNorm, ReLU, then ``max_pool(3, stride 2, padding
+        1)``; the mean over what pixels are left; a linear layer.
+
+        ``"whitened"``, after airbench (Jordan, 2024): 2x2 patches are whitened by filters that are
+        computed, not trained; then convolution, ``max_pool(2)``, BatchNorm that only shifts, GELU;
+        the maximum over what pixels are left; a linear layer without bias, divided by its inputs.
     channels : tuple of int
         Output channels of each convolution; the default is the paper's.
     pool_after : tuple of int
-        Which convolutions (counted from 1) a ``max_pool(3, stride 2, padding 1)`` follows.
+        Which convolutions (counted from 1) pooling follows.
+
+    Notes
+    -----
+    ``preset`` names a set of these: ``"paper"``, ``"small"`` (made for small pictures and few
+    cores), ``"wide"`` (as accurate as airbench's on CIFAR-10).
     """
 
+    named: ClassVar = (
+        "preset",
+        {
+            "paper": {},
+            "small": {
+                "design": "whitened",
+                "channels": [32, 32, 128, 128, 128, 128],
+                "pool_after": [1, 3, 5],
+            },
+            "wide": {
+                "design": "whitened",
+                "channels": [64, 64, 256, 256, 256, 256],
+                "pool_after": [1, 3, 5],
+            },
+        },
+    )
+
     kind: Literal["cnn"] = "cnn"
+    design: Literal["vgg", "whitened"] = "vgg"
     channels: tuple[int, ...] = field(
         default=(64, 128, 256, 256, 512, 512, 512, 512), metadata=between(1, 4096)
     )

@@ -50,6 +50,7 @@ class ArmSpec(Checked):
                 f"train.loss: '{self.train.loss}' needs kind 'mlp', got '{self.network.kind}'."
             )
         self._check_engine()
+        self._check_pictures()
 
     def _check_engine(self) -> None:
         if self.engine == "compiled" and not isinstance(self.network, MLPSpec):
@@ -62,6 +63,16 @@ class ArmSpec(Checked):
             f"engine: '{self.engine}' trains {kinds} only, got '{self.network.kind}'. "
             "Use engine = 'torch'."
         )
+
+    def _check_pictures(self) -> None:
+        used = self.train.for_pictures()
+        if used and not isinstance(self.network, CNNSpec):
+            raise SpecError(f"train.{used[0]}: needs kind 'cnn', got '{self.network.kind}'.")
+        if isinstance(self.network, CNNSpec) and self.network.design != "vgg":
+            used = (*used, "network.design")
+        if self.engine == "numpy" and used:
+            name = used[0] if "." in used[0] else f"train.{used[0]}"
+            raise SpecError(f"{name}: not on the numpy engine. Use engine = 'torch'.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from triptych.errors import SpecError
 from triptych.spec.fields import Checked, between
@@ -15,12 +15,14 @@ class OptimizerSpec(Checked):
 
     Attributes
     ----------
-    name : {"sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop"}
-        The update rule.
+    name : {"sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop", "muon"}
+        The update rule. ``"muon"`` (Jordan, 2024): each convolution's kernels are kept at one
+        norm, and go along the nearest orthogonal matrix to their Nesterov momentum; everything
+        else goes by Adam, at `head_lr` and `shift_lr`.
     lr : float
         Learning rate before any schedule.
     momentum : float
-        Of ``momentum`` and ``nesterov`` only.
+        Of ``momentum``, ``nesterov`` and ``muon`` only.
     beta1, beta2 : float
         Decay of Adam's moment estimates.
     alpha : float
@@ -31,10 +33,13 @@ class OptimizerSpec(Checked):
         Whether Adam and AdamW add `eps` before the bias correction (Kingma and Ba, 2015, end of
         section 2), as scikit-learn and Keras do, and not after it as PyTorch does.
     weight_decay : float
-        L2 penalty added to the gradient; decoupled from it for AdamW.
+        L2 penalty added to the gradient; decoupled from it for AdamW; Muon has none, as it keeps
+        the norm of what it trains.
+    head_lr, shift_lr : float
+        Of what Muon leaves to Adam: matrices, and vectors. They move with the schedule as `lr`.
     """
 
-    name: Literal["sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop"] = "sgd"
+    name: Literal["sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop", "muon"] = "sgd"
     lr: float = field(default=0.01, metadata=between(0.0, 10.0, open_low=True))
     momentum: float = field(default=0.9, metadata=between(0.0, 1.0))
     beta1: float = field(default=0.9, metadata=between(0.0, 0.99999999))
@@ -43,6 +48,8 @@ class OptimizerSpec(Checked):
     eps: float = field(default=1e-8, metadata=between(0.0, 1e9, open_low=True))
     epsilon_hat: bool = False
     weight_decay: float = field(default=0.0, metadata=between(0.0, 10.0))
+    head_lr: float = field(default=0.05, metadata=between(0.0, 10.0, open_low=True))
+    shift_lr: float = field(default=0.01, metadata=between(0.0, 10.0, open_low=True))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,16 +58,38 @@ class ScheduleSpec(Checked):
 
     Attributes
     ----------
-    name : {"constant", "step", "cosine", "one-cycle"}
-        ``step``: times `gamma` every `step_epochs` epochs (StepLR). ``cosine``: to 0 along half a
-        cosine, step by step. ``one-cycle``: up from 1/25 to 1 in the first `warmup` share of the
-        steps and down to 1/250,000, both along cosines (Smith and Topin, 2018).
+    name : {"constant", "step", "linear", "cosine", "one-cycle"}
+        ``linear``: down to 0, step by step. ``step``: times `gamma` every `step_epochs` epochs
+        (StepLR). ``cosine``: to 0 along half a cosine, step by step. ``one-cycle``: up from 1/25
+        to 1 in the first `warmup` share of the steps and down to 1/250,000, both along cosines
+        (Smith and Topin, 2018).
     """
 
-    name: Literal["constant", "step", "cosine", "one-cycle"] = "constant"
+    name: Literal["constant", "step", "linear", "cosine", "one-cycle"] = "constant"
     step_epochs: int = field(default=10, metadata=between(1, 1_000_000))
     gamma: float = field(default=0.1, metadata=between(0.0, 1.0, open_low=True))
     warmup: float = field(default=0.3, metadata=between(0.0, 0.9, open_low=True))
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentSpec(Checked):
+    """How training pictures are varied, anew in every epoch.
+
+    Attributes
+    ----------
+    flip : bool
+        Left and right are swapped: half of the pictures in the first epoch, the other half in the
+        second, and so on, so that each picture is seen both ways equally often (Jordan, 2024).
+    translate : int
+        Shifted by up to so many pixels each way; what comes in is reflected at the edge.
+    cutout : int
+        Edge length of a square, somewhere in the picture, that is set to the mean (DeVries and
+        Taylor, 2017).
+    """
+
+    flip: bool = False
+    translate: int = field(default=0, metadata=between(0, 64))
+    cutout: int = field(default=0, metadata=between(0, 1024))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +121,40 @@ class TrainSpec(Checked):
         Whether that is all, or divided by the rows of the batch, as scikit-learn's `alpha` is.
     dtype : {"float32", "float64"}
         Of weights and inputs.
+    label_smoothing : float
+        Share of each target that is spread evenly over all classes; of the softmax loss only.
+    augment : AugmentSpec
+        Of pictures only.
+    resolutions : tuple of float
+        Edge length of the pictures in each of as many equal parts of training, as a share of their
+        own; the last is 1. Small pictures early cost less and teach nearly as much.
+    views : bool
+        Whether the last evaluation also scores the test rows by the mean output over six views of
+        each (as they are and shifted by a pixel both ways, each with its mirror image), as far as
+        `augment` varies pictures so. Told apart from the plain score.
+    judged_rows : int, optional
+        Training rows that training scores are computed on, drawn at random; absent: all.
+
+    Notes
+    -----
+    ``recipe = "fast"`` names a set of these, made for CNNs on small pictures: Muon, a linear
+    schedule, label smoothing and growing resolutions. Whether pictures may be flipped or shifted
+    depends on what they show, so `augment` is left to the study.
     """
+
+    named: ClassVar = (
+        "recipe",
+        {
+            "fast": {
+                "batch_size": 500,
+                "label_smoothing": 0.2,
+                "judged_rows": 5000,
+                "resolutions": [0.5625, 0.8125, 0.8125, 1.0],
+                "optimizer": {"name": "muon", "lr": 0.24, "momentum": 0.6, "beta2": 0.99},
+                "schedule": {"name": "linear"},
+            }
+        },
+    )
 
     epochs: int = field(default=10, metadata=between(1, 1_000_000))
     batch_size: int | None = field(default=None, metadata=between(1, 1_000_000_000))
@@ -104,6 +166,11 @@ class TrainSpec(Checked):
     l2: float = field(default=0.0, metadata=between(0.0, 1e9))
     l2_scale: Literal["loss", "rows"] = "loss"
     dtype: Literal["float32", "float64"] = "float32"
+    label_smoothing: float = field(default=0.0, metadata=between(0.0, 0.99))
+    augment: AugmentSpec = field(default_factory=AugmentSpec)
+    resolutions: tuple[float, ...] = field(default=(), metadata=between(0.1, 1.0))
+    views: bool = False
+    judged_rows: int | None = field(default=None, metadata=between(1, 1_000_000_000))
     optimizer: OptimizerSpec = field(default_factory=OptimizerSpec)
     schedule: ScheduleSpec = field(default_factory=ScheduleSpec)
 
@@ -114,3 +181,25 @@ class TrainSpec(Checked):
                 "patience: early stopping needs both 'patience' and 'validation' (a share of the "
                 f"training rows), got patience {self.patience}, validation {self.validation}."
             )
+        if self.resolutions and self.resolutions[-1] != 1.0:
+            raise SpecError(f"resolutions: the last must be 1, got {self.resolutions[-1]}.")
+        if self.resolutions and self.patience is not None:
+            raise SpecError(
+                "resolutions: cannot be used with 'patience', which would compare pictures of "
+                "different sizes."
+            )
+        if self.views and not (self.augment.flip or self.augment.translate):
+            raise SpecError("views: 'augment' must flip or translate, else there is one view only.")
+        if self.label_smoothing and self.loss != "softmax":
+            raise SpecError(f"label_smoothing: needs loss 'softmax', got '{self.loss}'.")
+
+    def for_pictures(self) -> tuple[str, ...]:
+        """Return the settings in use that only a CNN on the torch engine has."""
+        used = {
+            "optimizer": self.optimizer.name == "muon",
+            "label_smoothing": self.label_smoothing > 0,
+            "augment": self.augment != AugmentSpec(),
+            "resolutions": bool(self.resolutions),
+            "views": self.views,
+        }
+        return tuple(name for name, is_used in used.items() if is_used)

@@ -48,6 +48,8 @@ class Evaluation:
         Where rows were set aside for early stopping.
     seconds : float
         Time spent in training steps so far; evaluations do not count.
+    test_views_accuracy : float or None
+        On test rows seen in several views, see `triptych.training.views`; of the last only.
     """
 
     epoch: int
@@ -57,6 +59,7 @@ class Evaluation:
     test: Scores
     validation: Scores | None
     seconds: float
+    test_views_accuracy: float | None = None
 
 
 @dataclass(frozen=True)

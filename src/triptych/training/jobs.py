@@ -3,39 +3,48 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from triptych.contracts import Dataset, IntArray, Learner
 from triptych.errors import SpecError
 from triptych.spec import TrainSpec
+from triptych.training.batches import accuracy
 from triptych.training.events import Evaluation, Finished
+from triptych.training.views import mean_outputs
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Which training rows are learnt from, and which are set aside for early stopping."""
+    """Which training rows are learnt from, set aside for early stopping, and scored."""
 
     fit: IntArray
     validation: IntArray
+    judged: IntArray
 
 
 def split_rows(spec: TrainSpec, n: int, rng: np.random.Generator) -> Rows:
-    """Set ``spec.validation`` of `n` rows aside, drawn from `rng`.
+    """Set ``spec.validation`` of `n` rows aside, and choose which to score, drawn from `rng`.
 
     Raises
     ------
     SpecError
         If nothing would be left on either side.
     """
-    if spec.patience is None:
-        return Rows(np.arange(n), np.arange(0))
-    held = round(n * spec.validation)
-    if not 0 < held < n:
-        raise SpecError(f"train.validation: {spec.validation} of {n} rows leaves one side empty.")
-    order = rng.permutation(n)
-    return Rows(np.sort(order[held:]), np.sort(order[:held]))
+    held = 0
+    if spec.patience is not None:
+        held = round(n * spec.validation)
+        if not 0 < held < n:
+            raise SpecError(
+                f"train.validation: {spec.validation} of {n} rows leaves one side empty."
+            )
+    order = rng.permutation(n) if held else np.arange(n)
+    fit = np.sort(order[held:])
+    judged = fit
+    if spec.judged_rows is not None and spec.judged_rows < len(fit):
+        judged = np.sort(rng.permutation(fit)[: spec.judged_rows])
+    return Rows(fit, np.sort(order[:held]), judged)
 
 
 @dataclass
@@ -66,7 +75,8 @@ class Job:
 
     def __post_init__(self) -> None:
         held, train = self.rows.validation, self.data.train
-        self.judged = train.take(self.rows.fit) if len(held) else train
+        whole = len(self.rows.judged) == len(train)
+        self.judged = train if whole else train.take(self.rows.judged)
         self.validation = train.take(held) if len(held) else None
 
     def evaluate(self, epoch: int, step: int, lr: float) -> Evaluation:
@@ -95,13 +105,19 @@ class Job:
         self.waited += 1
         self.ended = patience is not None and self.waited >= patience
 
-    def finish(self) -> Finished:
+    def finish(self, spec: TrainSpec) -> Finished:
         """Return what training came to, with the best weights where they were kept."""
         assert self.last is not None  # the last epoch is always evaluated
-        if self.best is None:
-            return Finished(self.learner.weights(), self.last, self.last.epoch, self.seconds)
-        self.learner.load(self.best.weights)
-        return Finished(self.best.weights, self.best.evaluation, self.last.epoch, self.seconds)
+        evaluation, weights = self.last, None
+        if self.best is not None:
+            evaluation, weights = self.best.evaluation, self.best.weights
+            self.learner.load(weights)
+        if spec.views:
+            outputs = mean_outputs(self.learner, self.data.test.x, spec.augment)
+            seen = accuracy(outputs, self.data.test.y)
+            evaluation = replace(evaluation, test_views_accuracy=seen)
+        weights = self.learner.weights() if weights is None else weights
+        return Finished(weights, evaluation, self.last.epoch, self.seconds)
 
 
 def _validation_loss(finished: Finished) -> float:

@@ -96,7 +96,7 @@ def train_together(
             jobs[k].keep_best(spec.patience)
             if jobs[k].ended or done == spec.epochs:
                 jobs[k].ended = True
-                yield k, jobs[k].finish()
+                yield k, jobs[k].finish(spec)
 
 
 class _Loop:

@@ -9,6 +9,7 @@ from typing import assert_never
 import numpy as np
 
 from triptych.contracts import Array, FloatArray, Weights
+from triptych.errors import SpecError
 from triptych.spec import OptimizerSpec
 
 
@@ -71,6 +72,8 @@ class NumpyOptimizer:
                 eps = adam_epsilon(spec, self.steps)
                 pace = lr / (1 - spec.beta1**self.steps)
                 w -= pace * first / (np.sqrt(second) * root + eps)
+            case "muon":
+                raise SpecError("optimizer: 'muon' is on the torch engine only.")
             case _:
                 assert_never(spec.name)
 

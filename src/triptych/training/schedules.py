@@ -36,6 +36,8 @@ def factors(spec: ScheduleSpec, epoch: int, steps_per_epoch: int, epochs: int) -
             return np.ones(steps_per_epoch)
         case "step":
             return np.full(steps_per_epoch, spec.gamma ** ((epoch - 1) // spec.step_epochs))
+        case "linear":
+            return 1 - steps / total
         case "cosine":
             return 0.5 * (1 + np.cos(np.pi * steps / total))
         case "one-cycle":

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from triptych.contracts import (
     Array,
@@ -29,10 +28,14 @@ from triptych.contracts import (
 from triptych.errors import RunError
 from triptych.spec import TrainSpec
 from triptych.training.batches import accuracy, batches, targets
-from triptych.training.torch_optimizer import TorchOptimizer
+from triptych.training.pictures import PictureInputs, edge_at
+from triptych.training.torch_losses import mean_loss
+from triptych.training.torch_optimizer import create_optimizer
 
 # A CNN's widest activations at 32 x 32 are 64 channels: 250 pictures hold 66 MB a layer.
 _EVAL_VALUES = 250 * 3 * 32 * 32
+# Patches of so many pictures tell their covariance, which has a dozen rows.
+WHITENED_BY = 1000
 
 
 class FlatParameters:
@@ -84,6 +87,8 @@ class TorchLearner:
     spec : TrainSpec
     standardization : Standardization, optional
         Turns raw features into inputs, batch by batch, so that pictures stay uint8 in memory.
+    seed : int
+        Of what varies pictures, from `triptych.chance.stream_seed`.
     """
 
     def __init__(
@@ -92,25 +97,26 @@ class TorchLearner:
         train: Split,
         spec: TrainSpec,
         standardization: Standardization | None = None,
+        seed: int = 0,
     ) -> None:
         self.spec = spec
         self.dtype = torch.float64 if spec.dtype == "float64" else torch.float32
         self.device = next(network.parameters()).device
-        has_norm = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in network.modules())
-        self.min_batch = 2 if has_norm else 1
-        has_convolution = any(isinstance(m, nn.Conv2d) for m in network.modules())
-        self.layout = torch.channels_last if has_convolution else torch.contiguous_format
+        self.min_batch = int(getattr(network, "min_batch", 1))
         self.network = network
         self.flat = FlatParameters(network)
-        self.optimizer = TorchOptimizer(spec.optimizer, self.flat.values)
+        self.optimizer = create_optimizer(spec.optimizer, network, self.flat.values)
         # What the L2 penalty counts: matrices and kernels, not biases.
         self.matrices = [p for p in network.parameters() if p.dim() > 1]
         # Networks that drop units draw them by the step.
         self.set_step: Callable[[int], None] | None = getattr(network, "set_step", None)
-        self.shift: Tensor | None = None
+        # Networks that start with whitened patches compute them from what they are shown.
+        self.whiten: Callable[[Tensor], None] | None = getattr(network, "whiten_patches", None)
+        self.inputs: PictureInputs | None = None
         if standardization is not None:
-            self.shift = torch.tensor(standardization.mean, dtype=self.dtype, device=self.device)
-            self.scale = torch.tensor(standardization.std, dtype=self.dtype, device=self.device)
+            convolves = any(p.dim() == 4 for p in network.parameters())
+            layout = torch.channels_last if convolves else torch.contiguous_format
+            self.inputs = PictureInputs(spec, standardization, seed, self.flat.grads, layout)
         self.penalties: FloatArray = np.zeros(0)
         self.rebind(train)
 
@@ -134,9 +140,8 @@ class TorchLearner:
             return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
 
     def _inputs(self, x: Tensor) -> Tensor:
-        if self.shift is not None:
-            x = (x.to(self.dtype) - self.shift) / self.scale
-            return x.contiguous(memory_format=self.layout) if x.dim() == 4 else x
+        if self.inputs is not None:
+            return self.inputs.plain(x)
         # Symbols stay integers; the network turns them into one-hot vectors.
         return x.to(self.dtype) if x.is_floating_point() else x
 
@@ -149,8 +154,10 @@ class TorchLearner:
         losses = np.empty(len(lrs))
         self.penalties = np.zeros(len(lrs))
         places = batches(len(order), batch_size, epoch)
+        self.epoch_steps = math.ceil((epoch or max(len(order), 1)) / batch_size)
         try:
             for step, (place, lr) in enumerate(zip(places, lrs, strict=True)):
+                self._begin(rows[place.start :])
                 losses[step] = self._step(step, rows[place], float(lr))
         except (torch.OutOfMemoryError, MemoryError) as error:
             raise RunError(
@@ -159,15 +166,33 @@ class TorchLearner:
             ) from error
         return losses
 
+    def _begin(self, rows: Tensor) -> None:
+        """Set what changes from epoch to epoch, before a step on the first of `rows`."""
+        if self.inputs is None or self.x_N.dim() != 4:
+            return
+        epoch, step = divmod(self.optimizer.steps, self.epoch_steps)
+        edges = [edge_at(self.spec, e, min(self.x_N.shape[2:])) for e in (epoch - 1, epoch)]
+        self.inputs.edge = edges[1]
+        if self.whiten is not None and step == 0 and (epoch == 0 or edges[0] != edges[1]):
+            self.whiten(self._inputs(self.x_N.index_select(0, rows[:WHITENED_BY])))
+
+    def _varied(self, rows_B: Tensor) -> Tensor:
+        x = self.x_N.index_select(0, rows_B)
+        if self.inputs is None or x.dim() != 4:
+            return self._inputs(x)
+        steps = self.optimizer.steps
+        return self.inputs.varied(x, rows_B.cpu().numpy(), steps // self.epoch_steps, steps)
+
     def _step(self, step: int, rows_B: Tensor, lr: float) -> float:
         flat = self.flat
-        x = self._inputs(self.x_N.index_select(0, rows_B))
+        x = self._varied(rows_B)
         y_B = self.y_N.index_select(0, rows_B)
         weight_B = None if self.weight_N is None else self.weight_N.index_select(0, rows_B)
         if self.set_step is not None:
             self.set_step(self.optimizer.steps)
         flat.grads.zero_()
-        loss = mean_loss(self.spec.loss, self.network(x), y_B, weight_B)
+        smoothing = self.spec.label_smoothing
+        loss = mean_loss(self.spec.loss, self.network(x), y_B, weight_B, smoothing)
         loss.backward()  # type: ignore[no-untyped-call]
         value = float(loss.detach())
         if self.spec.l2:
@@ -246,31 +271,3 @@ class TorchLearner:
             for kind in ("first", "second")
         }
         self.optimizer.load(int(moments["steps"]), flat)
-
-
-def mean_loss(name: str, outputs: Tensor, y: Tensor, weight_B: Tensor | None = None) -> Tensor:
-    """Return the loss called `name`, as `triptych.models.losses_numpy` defines it.
-
-    Parameters
-    ----------
-    name : str
-    outputs : Tensor, shape (B, O)
-    y : Tensor
-        Classes (B,) for ``"softmax"``, else targets (B, O).
-    weight_B : Tensor, shape (B,), optional
-    """
-    if name == "softmax" and weight_B is None:
-        return F.cross_entropy(outputs, y)  # the whole in one kernel
-    if name == "softmax":
-        each_B = F.cross_entropy(outputs, y, reduction="none")
-    elif name == "sigmoid":
-        each_B = F.binary_cross_entropy_with_logits(outputs, y, reduction="none").sum(1)
-    elif name == "squared":
-        each_B = 0.5 * (outputs - y).square().sum(1)
-    else:
-        # A Poisson deviance, halved; its first term has no slope.
-        each_B = (torch.xlogy(y, y) - y * outputs - y + outputs.exp()).sum(1)
-    if weight_B is None:
-        return each_B.mean()
-    total = weight_B.sum()
-    return (each_B * weight_B).sum() / torch.where(total == 0, 1, total)

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from triptych.errors import SpecError
 from triptych.spec import OptimizerSpec
+from triptych.training.muon import MuonOptimizer
 from triptych.training.optimizers import adam_epsilon
 
 # How PyTorch calls the moments that `triptych.training.NumpyOptimizer` calls first and second.
@@ -75,6 +77,15 @@ class TorchOptimizer:
             state[name] = moments[kind].to(self.parameter, copy=True)
 
 
+def create_optimizer(
+    spec: OptimizerSpec, network: nn.Module, flat: nn.Parameter
+) -> TorchOptimizer | MuonOptimizer:
+    """Return the optimiser of `spec` for a network whose parameters are views of `flat`."""
+    if spec.name == "muon":
+        return MuonOptimizer(spec, network, flat)
+    return TorchOptimizer(spec, flat)
+
+
 def _create(spec: OptimizerSpec, parameter: nn.Parameter) -> torch.optim.Optimizer:
     """Return the PyTorch optimiser of `spec` over one flat parameter."""
     lr, decay = spec.lr, spec.weight_decay
@@ -98,3 +109,5 @@ def _create(spec: OptimizerSpec, parameter: nn.Parameter) -> torch.optim.Optimiz
             return torch.optim.RMSprop(
                 [parameter], lr, spec.alpha, spec.eps, weight_decay=decay, foreach=False
             )
+        case "muon":
+            raise SpecError("optimizer: 'muon' is not one of PyTorch's over a flat parameter.")

@@ -31,8 +31,8 @@ def _block(
     """Set or add to 8 rows of `c`, 16 `pieces` columns wide, the product of `a` and `b`.
 
     `a` is (8, inner) from offset `a0` on, rows `lda` apart, or (inner, 8) where `transposed`; `b`
-    is (inner, 16 pieces). `inner` is a multiple of 4. `transposed`, `pieces` and `add` are constants,
-    the flags among them 0 or 1.
+    is (inner, 16 pieces). `inner` is a multiple of 4. `transposed`, `pieces` and `add` are
+    constants, the flags among them 0 or 1.
     """
     turned, sums = transposed.literal_value, add.literal_value
     places = [(i, 16 * p) for i in range(ROWS) for p in range(pieces.literal_value)]

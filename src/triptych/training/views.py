@@ -1,0 +1,51 @@
+"""Test-time augmentation: the mean output over several views of each picture."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from triptych.contracts import Array, FloatArray, IntArray, Learner
+from triptych.spec import AugmentSpec
+
+
+def mean_outputs(learner: Learner, x: Array, augment: AugmentSpec) -> FloatArray:
+    """Return the mean of a learner's outputs over the `views` of pictures, shape (N, O)."""
+    seen = [share * learner.outputs(view) for share, view in views(x, augment)]
+    total: FloatArray = np.sum(seen, axis=0)
+    return total
+
+
+def reflected(places: IntArray, length: int) -> IntArray:
+    """Return places outside of ``[0, length)`` mirrored at its ends, as numpy.pad's "reflect"."""
+    last = max(length - 1, 1)
+    inside: IntArray = last - np.abs(last - np.abs(places) % (2 * last))
+    return np.minimum(inside, length - 1)
+
+
+def views(x: Array, augment: AugmentSpec) -> list[tuple[float, Array]]:
+    """Return pictures seen in several ways, each with its share of the mean over them.
+
+    As they are; shifted by a pixel, down and right or up and left; and the mirror image of each
+    (Jordan, 2024): as far as `augment` varies pictures so.
+
+    Parameters
+    ----------
+    x : Array, shape (N, C, H, W)
+    augment : AugmentSpec
+    """
+    shown = [(1.0, x)]
+    if augment.translate:
+        moved = [_shifted(x, by) for by in (1, -1)]
+        shown = [(0.5, x), *((0.25, m) for m in moved)]
+    if augment.flip:
+        both = [(share / 2, (v, v[..., ::-1])) for share, v in shown]
+        shown = [(share, v) for share, pair in both for v in pair]
+    return shown
+
+
+def _shifted(x: Array, by: int) -> Array:
+    height, width = x.shape[2:]
+    rows = reflected(np.arange(height) - by, height)
+    columns = reflected(np.arange(width) - by, width)
+    out: Array = x[:, :, rows[:, None], columns]
+    return out
