@@ -18,8 +18,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-# Below these the transforms cost more than the multiplications they save.
+# Below these the transforms cost more than the multiplications they save: of channels, of how many
+# times fewer the multiplications are, and of tiles, each of which is a row of every product.
 _FEWEST_CHANNELS = 32
+_LEAST_SAVING = 2.0
+_FEWEST_TILES = 128
 _CHANNELS = 16  # a multiple of it fills registers
 
 
@@ -45,15 +48,25 @@ def conv3x3(x: Tensor, w: Tensor, bias: Tensor | None = None) -> Tensor:
 
 def pays(x: Tensor, w: Tensor) -> bool:
     """Whether Winograd's form is the quicker way."""
-    k, c = w.shape[:2]
+    (k, c), (height, width) = w.shape[:2], x.shape[2:]
+    tiles = ((height + 3) // 4) * ((width + 3) // 4)
     return (
         x.device.type == "cpu"
         and x.dtype == torch.float32
         and min(c, k) >= _FEWEST_CHANNELS
         and c % _CHANNELS == 0
         and k % _CHANNELS == 0
+        and 9 * height * width >= _LEAST_SAVING * 36 * tiles
+        and len(x) * tiles >= _FEWEST_TILES
         and has_wide_registers()
     )
+
+
+def spare_channels(x: Tensor, channels: int) -> int:
+    """Return how many channels of zeros would let `conv3x3` take the quick way on data like `x`."""
+    able = x.device.type == "cpu" and x.dtype == torch.float32 and has_wide_registers()
+    spare = -channels % _CHANNELS
+    return spare if able and channels + spare >= _FEWEST_CHANNELS else 0
 
 
 @cache

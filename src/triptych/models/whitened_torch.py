@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from triptych.contracts import Weights
-from triptych.models.conv_torch import conv3x3
+from triptych.models.conv_torch import conv3x3, spare_channels
 from triptych.spec import CNNSpec
 
 # Directions in which patches hardly vary are not blown up beyond this variance.
@@ -76,9 +76,13 @@ class WhitenedTorch(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits (B, classes) for pictures (B, C, H, W), at least 2 pixels each way."""
-        out = F.gelu(F.conv2d(x, self.whiten.get_buffer("weight")))
+        filters = self.whiten.get_buffer("weight")
+        # Filters of zeros, where that lets the first convolution take the quick way.
+        spare = spare_channels(x, len(filters))
+        out = F.gelu(F.conv2d(x, F.pad(filters, (0, 0, 0, 0, 0, 0, 0, spare))))
         for k in self.layers:
-            out = conv3x3(out, self.get_submodule(f"conv{k}").get_parameter("weight"))
+            kernels = self.get_submodule(f"conv{k}").get_parameter("weight")
+            out = conv3x3(out, F.pad(kernels, (0, 0, 0, 0, 0, spare)) if k == 1 else kernels)
             # What has come down to a line of pixels is left as it is.
             if k in self.pool_after and min(out.shape[2:]) >= 2:
                 out = F.max_pool2d(out, 2)

@@ -97,6 +97,10 @@ class MuonOptimizer:
 def orthogonal(matrix: Tensor) -> Tensor:
     """Return about the nearest orthogonal matrix: the singular vectors of `matrix`, all as strong.
 
+    Each iteration is ``x <- (a + b s + c s^2) x`` with ``s = x x^T``. As all of these are
+    polynomials of the first ``s``, they are multiplied up among themselves, and with `x` only once:
+    half the work where `x` has nine times as many columns as rows.
+
     Parameters
     ----------
     matrix : Tensor, shape (R, C)
@@ -105,8 +109,13 @@ def orthogonal(matrix: Tensor) -> Tensor:
     x = matrix / (matrix.norm() + 1e-7)
     if tall := len(x) > x.shape[1]:
         x = x.T
-    for _ in range(_ITERATIONS):
-        square = x @ x.T
-        x = torch.addmm(x, torch.addmm(square, square, square, beta=b, alpha=c), x, beta=a)
-    out: Tensor = x.T if tall else x
-    return out
+    square, product = x @ x.T, None
+    for k in range(_ITERATIONS):
+        factor = torch.addmm(square, square, square, beta=b, alpha=c)
+        factor.diagonal().add_(a)
+        product = factor if product is None else factor @ product
+        if k < _ITERATIONS - 1:
+            square = factor @ square @ factor
+    assert product is not None  # there is at least one iteration
+    out: Tensor = product @ x
+    return out.T if tall else out
