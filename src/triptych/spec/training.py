@@ -131,7 +131,8 @@ class TrainSpec(Checked):
     views : bool
         Whether the last evaluation also scores the test rows by the mean output over six views of
         each (as they are and shifted by a pixel both ways, each with its mirror image), as far as
-        `augment` varies pictures so. Told apart from the plain score.
+        `augment` varies pictures so. Only the least certain quarter is looked at again. Told apart
+        from the plain score.
     judged_rows : int, optional
         Training rows that training scores are computed on, drawn at random; absent: all.
 
