@@ -9,7 +9,6 @@ import numpy as np
 from triptych.contracts import Array, FloatArray, IntArray, Learner
 from triptych.spec import AugmentSpec
 
-
 # A picture whose two best classes lie far apart is not decided by looking at it again.
 _LOOKED_AT_AGAIN = 0.25
 
