@@ -7,10 +7,10 @@
     python benchmarks/cifar10.py DATA_DIR profile [ARM]    # share of the input, of each operation
     python benchmarks/cifar10.py DATA_DIR kernels          # convolutions beside PyTorch's
 
-DATA_DIR holds cifar-10-batches-bin. ``--seeds`` says how many runs (default 3), each in a process of
-its own; ``--epochs`` trains longer or shorter; ``--peer COMMAND`` times another program in the same
-sitting, one run after each of ours. Means over seeds; seconds are wall time of whole processes, data
-loading and evaluation included. Nothing else should run meanwhile.
+DATA_DIR holds cifar-10-batches-bin. ``--seeds`` says how many runs (default 3), each in a process
+of its own; ``--epochs`` trains longer or shorter; ``--peer COMMAND`` times another program in the
+same sitting, one run after each of ours. Means over seeds; seconds are wall time of whole
+processes, data loading and evaluation included. Nothing else should run meanwhile.
 """
 
 from __future__ import annotations
@@ -100,11 +100,8 @@ def races(options: argparse.Namespace, name: str) -> list[dict[str, Any]]:
         if options.peer:
             peer, peer_memory, output = timed(shlex.split(options.peer))
             last = output.strip().splitlines()[-1] if output.strip() else ""
-            print(
-                f"  peer: {peer:.0f} s ({peer / seconds:.2f} times ours), peak {peer_memory:.0f} MB;"
-                f" {last}",
-                flush=True,
-            )
+            ratio = f"{peer / seconds:.2f} times ours"
+            print(f"  peer: {peer:.0f} s ({ratio}), peak {peer_memory:.0f} MB; {last}", flush=True)
     return found
 
 
