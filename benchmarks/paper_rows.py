@@ -5,8 +5,8 @@
 
 DATA_DIR holds cifar-10-batches-bin. Arms are those of ``triptych run paper --scale full``; the
 CNN's 400 epochs take more than a day on two cores, so ``--epochs`` may end it where it is flat.
-Runs are kept in ``--out``: the same command goes on where it was stopped. Each arm's records are written to
-docs/results/ARM.json, and all of them, beside what the report gives, to docs/results/README.md.
+Runs are kept in ``--out``: the same command goes on where it was stopped. Each arm's records are
+written to docs/results/ARM.json, and all, beside what the report gives, to docs/results/README.md.
 """
 
 from __future__ import annotations
