@@ -1,4 +1,4 @@
-"""Muon: near-orthogonal steps, kernels of one norm, Adam for the rest, and a state to go on from."""
+"""Muon: near-orthogonal steps, kernels of one norm, Adam for the rest, a state to go on from."""
 
 import numpy as np
 import pytest
