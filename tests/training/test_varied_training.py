@@ -3,13 +3,16 @@
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
 from triptych.chance import stream, stream_seed
 from triptych.contracts import Dataset, Split, Standardization
 from triptych.engines import create_learner, create_orders
 from triptych.spec import ArmSpec, AugmentSpec, CNNSpec, DigitsSpec, TrainSpec
-from triptych.training import Finished, Job, split_rows, train
+from triptych.training import Finished, Job, split_rows, torch_learner, train
+from triptych.training.batches import accuracy
 from triptych.training.torch_losses import mean_loss
+from triptych.training.views import mean_outputs
 
 ROWS, SIZE, EPOCHS = 44, 8, 4
 STEPS = 6  # an epoch; the last of 4 rows
@@ -121,6 +124,32 @@ def test_filters_whiten_anew_at_each_size_and_not_between():
     assert np.array_equal(seen[2], seen[3])
 
 
+def test_filters_whiten_the_first_batch_at_its_size_as_it_is(monkeypatch):
+    made, twin = learner(), learner()
+    for most in (1000, 5):
+        monkeypatch.setattr(torch_learner, "WHITENED_BY", most)
+        made.load(twin.weights())
+        made.optimizer.steps = 0
+        fit(made, 0, 1)
+        x = torch.from_numpy(data().train.x[order()[: min(SIZE, most)]])
+        x = F.interpolate((x.float() - 127.5) / 74, (9, 9), mode="bilinear", antialias=True)
+        twin.network.whiten_patches(x)
+        expected = twin.weights()["whiten.weight"]
+        np.testing.assert_allclose(made.weights()["whiten.weight"], expected, atol=1e-3)
+
+
+def test_two_epochs_show_each_picture_both_ways():
+    made = learner(spec(augment=AugmentSpec(flip=True), resolutions=()), "vgg")
+    shown = []
+    forward = made.network.forward
+    made.network.forward = lambda x: shown.append(x.detach().numpy()) or forward(x)
+    fit(made, 0, 2)
+    rows = np.concatenate(shown)[np.argsort(order()[: 2 * ROWS], kind="stable")]
+    for first, second in rows.reshape(ROWS, 2, *rows.shape[1:]):
+        assert np.array_equal(first, second[:, :, ::-1])
+        assert not np.array_equal(first, second)
+
+
 def test_an_evaluation_sees_pictures_of_the_size_that_training_has_come_to():
     made = learner()
     shown = []
@@ -153,16 +182,19 @@ def test_the_loop_takes_the_same_steps():
     )  # fmt: skip
 
 
-def test_best_weights_are_those_the_views_are_scored_with():
+def test_views_are_scored_with_the_best_weights_where_those_are_kept():
     ours = spec(
-        resolutions=(), patience=1, validation=0.25, epochs=6, views=True, eval_every=1,
-        judged_rows=20,
+        resolutions=(), patience=2, validation=0.25, epochs=9, views=True, label_smoothing=0.0,
+        schedule={"name": "constant"},
     )  # fmt: skip
     end = finished(ours)
+    assert end.evaluation.epoch < end.epochs  # else the last weights were the best
     again = learner(ours)
     again.load(end.weights)
-    assert again.evaluate(data().test).loss == end.evaluation.test.loss
-    assert 0 <= end.evaluation.test_views_accuracy <= 1
+    test = data().test
+    assert again.evaluate(test).loss == end.evaluation.test.loss
+    outputs = mean_outputs(again, test.x, ours.augment)
+    assert end.evaluation.test_views_accuracy == accuracy(outputs, test.y)
 
 
 def test_smoothed_labels_change_the_loss_that_is_learnt_from_and_not_the_one_that_is_told():
