@@ -143,7 +143,9 @@ def two_steps(device):
 
 @pytest.mark.skipif("not __import__('torch').cuda.is_available()", reason="no GPU on this machine")
 def test_two_steps_on_a_gpu_are_those_of_the_cpu():
-    (cpu, outputs), (gpu, theirs) = two_steps("cpu"), two_steps("cuda")
+    # By default cuDNN rounds what it multiplies to 11 bits, of which Muon makes other steps.
+    with torch.backends.cudnn.flags(allow_tf32=False):
+        (cpu, outputs), (gpu, theirs) = two_steps("cpu"), two_steps("cuda")
     np.testing.assert_allclose(gpu, cpu, rtol=1e-3)
     np.testing.assert_allclose(theirs, outputs, atol=1e-3 * np.abs(outputs).max())
 
