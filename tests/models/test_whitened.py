@@ -11,6 +11,8 @@ from triptych.models import create_torch
 from triptych.models.initial import whitened_weights
 from triptych.spec import ArmSpec, CNNSpec, DigitsSpec, TrainSpec, parse_study
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 TINY = CNNSpec(design="whitened", channels=(32, 16, 40), pool_after=(1, 3))
 
 

@@ -20,15 +20,8 @@ from triptych.models.conv_torch import (
     pays,
 )
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 wide = pytest.mark.skipif(not has_wide_registers(), reason="no 64-byte registers here")
-
-
-@pytest.fixture(autouse=True)
-def threads():
-    """Put the number of threads back, which the tests change."""
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
 
 
 def drawn(seed, *shapes):

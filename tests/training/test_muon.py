@@ -11,6 +11,8 @@ from triptych.training.muon import MuonOptimizer, orthogonal
 from triptych.training.torch_learner import FlatParameters
 from triptych.training.torch_optimizer import TorchOptimizer, create_optimizer
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SPEC = OptimizerSpec(name="muon", lr=0.2, momentum=0.6, beta2=0.99, head_lr=0.03, shift_lr=0.005)
 DESIGNS = {"vgg": cnn_weights, "whitened": whitened_weights}
 

@@ -14,6 +14,8 @@ from triptych.training.batches import accuracy
 from triptych.training.torch_losses import mean_loss
 from triptych.training.views import mean_outputs
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 ROWS, SIZE, EPOCHS = 44, 8, 4
 STEPS = 6  # an epoch; the last of 4 rows
 NETWORKS = {
