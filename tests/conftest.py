@@ -44,3 +44,14 @@ def made_up_record(study: StudySpec, folder: Path = Path("runs/x")) -> StudyReco
 def paper_record() -> StudyRecord:
     """Return the paper study at quick scale, as if it had been run."""
     return made_up_record(find_study("paper"))
+
+
+@pytest.fixture
+def one_thread():
+    """Let PyTorch compute with one thread: beside a busy program, steps this small wait for two."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -5,7 +5,16 @@ from dataclasses import replace
 import pytest
 
 from triptych.errors import SpecError
-from triptych.spec import parse_study, read_study, spec_id, write_study
+from triptych.spec import (
+    AugmentSpec,
+    CNNSpec,
+    OptimizerSpec,
+    TrainSpec,
+    parse_study,
+    read_study,
+    spec_id,
+    write_study,
+)
 from triptych.studies import find_study, shipped
 
 TEXT = """
@@ -130,3 +139,69 @@ def test_a_label_does_not_change_what_a_run_is_but_a_setting_does():
     arm = parse_study(TEXT).arms["a"]
     assert spec_id(replace(arm, label="other", part="")) == spec_id(arm)
     assert spec_id(replace(arm, engine="numpy")) != spec_id(arm)
+
+
+NAMED = """
+title = "t"
+[scale.quick]
+seeds = 1
+[scale.full]
+seeds = 3
+[arm.ours]
+data = { source = "digits" }
+network = { kind = "cnn", preset = "small" }
+quick = { train = { epochs = 4, resolutions = [] }, network = { channels = [32, 32, 64, 64, 64] } }
+[arm.ours.train]
+recipe = "fast"
+epochs = 8
+augment = { flip = true }
+views = true
+[arm.adam]
+data = { source = "digits" }
+network = { kind = "cnn", preset = "small" }
+train = { recipe = "fast", optimizer = { name = "adam" } }
+[[claim]]
+says = "Views help."
+test = "ours.test_views_accuracy > ours.test_accuracy + 0.001"
+"""
+
+
+def test_presets_and_recipes_are_asked_for_by_name_and_written_out():
+    study = parse_study(NAMED, "full")
+    ours = study.arms["ours"]
+    assert ours.network == CNNSpec.from_name("small")
+    assert ours.train == TrainSpec.from_name(
+        "fast", epochs=8, views=True, augment=AugmentSpec(flip=True)
+    )
+    assert study.arms["adam"].train.optimizer == OptimizerSpec(name="adam")
+    text = write_study(study)
+    assert "recipe" not in text
+    assert "preset" not in text
+    assert parse_study(text) == study
+
+
+def test_a_scale_changes_single_values_of_a_named_set():
+    quick = parse_study(NAMED)
+    train = quick.arms["ours"].train
+    assert (train.epochs, train.resolutions, train.optimizer.name) == (4, (), "muon")
+    assert quick.arms["ours"].network.channels == (32, 32, 64, 64, 64)
+    assert "train.epochs 8 → 4" in quick.cuts[0]
+    assert "train.resolutions 0.5625-0.8125-0.8125-1.0 → none" in quick.cuts[0]
+    assert parse_study(write_study(quick)) == quick
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('recipe = "fast"\n', 'recipe = "fats"\n', "arm.ours.train.recipe: unknown recipe 'fats'"),
+        ('"small"', '"smal"', "arm.ours.network.preset: unknown preset 'smal'. Did you mean"),
+        ('"small"', "3", "arm.ours.network.preset: unknown preset 3"),
+        ("flip = true", "cutout = 3", "arm.ours.train.views: 'augment' must flip"),
+        ("epochs = 8\n", 'epochs = 8\noptimizer.name = "mun"\n', "optimizer.name: unknown value"),
+        ("ours.test_views_accuracy", "ours.test_view_accuracy", "mean 'test_views_accuracy'"),
+        ("test_accuracy +", "test_loss +", "compares loss with share"),
+    ],
+)
+def test_a_wrong_name_in_a_study_is_refused_with_its_key_path(old, new, words):
+    with pytest.raises(SpecError, match=words):
+        parse_study(NAMED.replace(old, new, 1), "full")

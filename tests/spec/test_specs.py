@@ -111,3 +111,108 @@ def test_early_stopping_needs_rows_to_judge_by():
 def test_an_arm_whose_parts_do_not_fit_is_refused(data, network, engine, words):
     with pytest.raises(SpecError, match=words):
         ArmSpec(data=data, network=network, train=TrainSpec(), engine=engine)
+
+
+def test_a_named_set_is_its_values_and_what_is_given_is_laid_over_it():
+    fast = TrainSpec.from_name("fast")
+    assert (fast.batch_size, fast.label_smoothing, fast.resolutions[-1]) == (500, 0.2, 1.0)
+    assert fast.optimizer == OptimizerSpec(name="muon", lr=0.24, momentum=0.6, beta2=0.99)
+    changed = TrainSpec.from_name("fast", batch_size=None, optimizer={"lr": 0.1})
+    assert changed.batch_size is None
+    assert changed.optimizer == OptimizerSpec(name="muon", lr=0.1, momentum=0.6, beta2=0.99)
+    assert TrainSpec.from_name("fast", epochs=3) == structure(
+        TrainSpec, {"recipe": "fast", "epochs": 3}, "t"
+    )
+    assert CNNSpec.from_name("paper") == CNNSpec()
+    assert CNNSpec.from_name("small", channels=(8, 8, 8, 8, 8)).design == "whitened"
+
+
+def test_another_optimiser_or_schedule_than_the_recipes_inherits_none_of_its_values():
+    adam = {"name": "adam"}
+    for given in (adam, OptimizerSpec(name="adam")):
+        assert TrainSpec.from_name("fast", optimizer=given).optimizer == OptimizerSpec(name="adam")
+    same = TrainSpec.from_name("fast", optimizer={"name": "muon", "head_lr": 0.5}).optimizer
+    assert (same.lr, same.head_lr) == (0.24, 0.5)
+    schedule = {"name": "step", "gamma": 0.5}
+    assert TrainSpec.from_name("fast", schedule=schedule).schedule.gamma == 0.5
+
+
+def test_asking_by_name_changes_no_set():
+    TrainSpec.from_name("fast", optimizer={"lr": 0.1}, resolutions=[1.0])
+    assert TrainSpec.from_name("fast").optimizer.lr == 0.24
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: CNNSpec.from_name("smal"), "CNNSpec.preset: unknown preset 'smal'. Did you mean"),
+        (lambda: TrainSpec.from_name("fst"), "TrainSpec.recipe: unknown recipe 'fst'. Did you"),
+        (lambda: TrainSpec.from_name("fast", epoch=1), "TrainSpec.epoch: unknown key. Did you"),
+        (lambda: TrainSpec.from_name("fast", epochs=0), "TrainSpec.epochs: 0 not in"),
+        (lambda: structure(CNNSpec, {"preset": ["small"]}, "n"), r"n.preset: .* \['small'\]"),
+        (lambda: structure(CNNSpec, {"presett": "small"}, "n"), "n.presett: .* mean 'preset'"),
+        (lambda: structure(OptimizerSpec, {"": 1}, "o"), "^o.: unknown key. Known: alpha"),
+        (
+            lambda: structure(ArmSpec, {"data": {"source": ["x"]}}, "a"),
+            r"a.data.source: unknown source \['x'\]",
+        ),
+    ],
+)
+def test_a_name_that_is_none_gets_its_path_and_the_nearest_one(make, words):
+    with pytest.raises(SpecError, match=words):
+        make()
+
+
+FLIP = {"augment": {"flip": True}}
+
+
+@pytest.mark.parametrize(
+    ("train", "words"),
+    [
+        ({"resolutions": [0.5, 0.9]}, "^t.resolutions: the last must be 1, got 0.9"),
+        ({"resolutions": [0.05, 1.0]}, r"^t.resolutions: 0.05 not in \[0.1, 1.0\]"),
+        (
+            {"resolutions": [0.5, 1.0], "patience": 1, "validation": 0.1},
+            "^t.resolutions: cannot be used with 'patience'",
+        ),
+        ({"views": True}, "^t.views: 'augment' must flip or translate"),
+        ({"views": True, "augment": {"cutout": 4}}, "^t.views: 'augment' must flip or translate"),
+        ({"label_smoothing": 0.1, "loss": "squared"}, "^t.label_smoothing: needs loss 'softmax'"),
+        ({"label_smoothing": 1.0}, "^t.label_smoothing: 1.0 not in"),
+        ({"augment": {"translate": -1}}, "^t.augment.translate: -1 not in"),
+        ({"augment": {"flips": True}}, "^t.augment.flips: unknown key. Did you mean 'flip'"),
+        ({"judged_rows": 0}, "^t.judged_rows: 0 not in"),
+    ],
+)
+def test_settings_of_pictures_that_do_not_fit_are_refused(train, words):
+    with pytest.raises(SpecError, match=words):
+        structure(TrainSpec, train, "t")
+
+
+@pytest.mark.parametrize(
+    ("train", "name"),
+    [
+        ({"optimizer": {"name": "muon"}}, "optimizer"),
+        ({"label_smoothing": 0.1}, "label_smoothing"),
+        (FLIP, "augment"),
+        ({"resolutions": [0.5, 1.0]}, "resolutions"),
+        ({"views": True, **FLIP}, "augment"),
+    ],
+)
+def test_only_a_cnn_on_torch_has_what_is_made_for_pictures(train, name):
+    def table(**changes):
+        network = {"kind": "cnn", "channels": [4], "pool_after": [1]}
+        return {"data": {"source": "digits"}, "network": network, "train": train, **changes}
+
+    with pytest.raises(SpecError, match=rf"^arm.a.train.{name}: needs kind 'cnn', got 'mlp'"):
+        structure(ArmSpec, table(network={"kind": "mlp"}), "arm.a")
+    with pytest.raises(SpecError, match=rf"^arm.a.train.{name}: not on the numpy engine"):
+        structure(ArmSpec, table(engine="numpy"), "arm.a")
+    for engine in ("auto", "torch"):
+        assert structure(ArmSpec, table(engine=engine), "arm.a").engine == engine
+
+
+def test_the_whitened_design_is_not_on_the_numpy_engine():
+    network = CNNSpec.from_name("small")
+    with pytest.raises(SpecError, match="^network.design: not on the numpy engine"):
+        ArmSpec(data=DigitsSpec(), network=network, train=TrainSpec(), engine="numpy")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from triptych.errors import SpecError
 from triptych.spec import OptimizerSpec, ScheduleSpec
 from triptych.training import factors
 from triptych.training.optimizers import NumpyOptimizer
@@ -87,3 +88,17 @@ def test_one_cycle_is_onecyclelr():
 
 def test_constant_is_one():
     assert ours(ScheduleSpec(), 2, 3).tolist() == [1.0] * 6
+
+
+def test_linear_goes_down_to_zero_step_by_step():
+    spec = ScheduleSpec(name="linear")
+    theirs = torch_factors(lambda o: torch.optim.lr_scheduler.LinearLR(o, 1.0, 0.0, 20), 5, 4)
+    np.testing.assert_allclose(ours(spec, 5, 4), theirs, rtol=1e-9)
+
+
+def test_muon_is_no_optimiser_of_one_flat_array():
+    spec = OptimizerSpec(name="muon")
+    with pytest.raises(SpecError, match="'muon' is on the torch engine only"):
+        NumpyOptimizer(spec, {"w": np.ones(2)}).step({"w": np.ones(2)}, 0.1)
+    with pytest.raises(SpecError, match="'muon' is not one of PyTorch's"):
+        TorchOptimizer(spec, torch.nn.Parameter(torch.ones(2)))

@@ -33,7 +33,9 @@ def keep_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):  # another C library, or none that can be asked
         return
-    mallopt(_M_MMAP_THRESHOLD, 1 << 30)
+    # Before 2.35 the first may be 32 MB at most, and asking for more changes nothing.
+    if not mallopt(_M_MMAP_THRESHOLD, 1 << 30):
+        mallopt(_M_MMAP_THRESHOLD, 1 << 25)
     mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
 
 

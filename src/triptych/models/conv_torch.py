@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 # Below these the transforms cost more than the multiplications they save: of channels, of how many
@@ -51,7 +52,8 @@ def pays(x: Tensor, w: Tensor) -> bool:
     (k, c), (height, width) = w.shape[:2], x.shape[2:]
     tiles = ((height + 3) // 4) * ((width + 3) // 4)
     return (
-        x.device.type == "cpu"
+        len(x) > 0
+        and x.device.type == "cpu"
         and x.dtype == torch.float32
         and min(c, k) >= _FEWEST_CHANNELS
         and c % _CHANNELS == 0
@@ -97,6 +99,7 @@ class Winograd(torch.autograd.Function):
         return y
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor, Tensor | None]:
         """Return the gradients of what `forward` took."""
         from triptych.models.compiled import winograd

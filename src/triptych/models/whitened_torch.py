@@ -102,7 +102,8 @@ class WhitenedTorch(nn.Module):
         patches = F.unfold(x.double().contiguous(), 2)
         covariance = torch.einsum("bip,bjp->ij", patches, patches)
         covariance /= patches.shape[0] * patches.shape[2]
-        variances, vectors = torch.linalg.eigh(covariance)
+        # On the CPU always: a GPU may give an eigenvector the other sign, and so other filters.
+        variances, vectors = torch.linalg.eigh(covariance.cpu())
         filters = vectors.T / torch.sqrt(variances[:, None] + _LEAST_VARIANCE)
         both = torch.cat([filters, -filters]).view(-1, channels, 2, 2)
         self.whiten.get_buffer("weight").copy_(both)

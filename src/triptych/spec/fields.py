@@ -123,10 +123,10 @@ def structure(cls: type[T], table: object, path: str) -> T:
 def _with_named(cls: type[Checked], table: Mapping[str, Any], path: str) -> Mapping[str, Any]:
     """Return `table` laid over the set of values that it asks for by name."""
     key, sets = cls.named
-    if key not in table:
+    if not sets or key not in table:
         return table
     name = table[key]
-    if name not in sets:
+    if not isinstance(name, str) or name not in sets:
         raise SpecError(f"{path}.{key}: unknown {key} {name!r}.{nearest(str(name), sets)}")
     given = {k: v for k, v in table.items() if k != key}
     # Another optimiser than the set's must not inherit that one's values.
@@ -160,9 +160,9 @@ def _from_plain(value: object, hint: Any, path: str) -> object:
     tag = next(f.name for f in dataclasses.fields(kinds[0]) if _is_literal(kinds[0], f.name))
     names = {name: kind for kind in kinds for name in get_args(_hints(kind)[tag])}
     found = value.get(tag)
-    if found not in names:
+    if not isinstance(found, str) or found not in names:
         raise SpecError(f"{path}.{tag}: unknown {tag} {found!r}.{nearest(str(found), names)}")
-    return structure(names[str(found)], value, path)
+    return structure(names[found], value, path)
 
 
 def _is_literal(cls: type[Checked], name: str) -> bool:

@@ -176,7 +176,7 @@ def _cuts(full: Mapping[str, ArmSpec], arms: Mapping[str, ArmSpec]) -> list[str]
 def _short(value: object) -> str:
     if value is None:
         return "all"
-    return "-".join(map(str, value)) if isinstance(value, list) else str(value)
+    return "-".join(map(str, value)) or "none" if isinstance(value, list) else str(value)
 
 
 def study_table(study: StudySpec) -> dict[str, Any]:

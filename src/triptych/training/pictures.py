@@ -35,7 +35,8 @@ def edge_at(spec: TrainSpec, epoch: int, edge: int) -> int:
     """
     if not spec.resolutions:
         return edge
-    part = min(epoch * len(spec.resolutions) // spec.epochs, len(spec.resolutions) - 1)
+    # The last epoch is at full size even where there are fewer epochs than sizes.
+    part = -1 if epoch + 1 >= spec.epochs else epoch * len(spec.resolutions) // spec.epochs
     return max(min(_SMALLEST_EDGE, edge), round(spec.resolutions[part] * edge))
 
 

@@ -34,7 +34,7 @@ from triptych.training.torch_optimizer import create_optimizer
 
 # A CNN's widest activations at 32 x 32 are 64 channels: 250 pictures hold 66 MB a layer.
 _EVAL_VALUES = 250 * 3 * 32 * 32
-# Patches of so many pictures tell their covariance, which has a dozen rows.
+# Patches of so many pictures are enough to tell their covariance, which has a dozen rows.
 WHITENED_BY = 1000
 
 
@@ -122,7 +122,8 @@ class TorchLearner:
 
     @property
     def _outputs(self) -> int:
-        return list(self.network.parameters())[-1].shape[-1]
+        # The last is a bias (O,), or a head without one (O, I).
+        return list(self.network.parameters())[-1].shape[0]
 
     def rebind(self, split: Split) -> None:
         """Learn from other rows; see `triptych.contracts.Learner.rebind`."""
@@ -157,7 +158,7 @@ class TorchLearner:
         self.epoch_steps = math.ceil((epoch or max(len(order), 1)) / batch_size)
         try:
             for step, (place, lr) in enumerate(zip(places, lrs, strict=True)):
-                self._begin(rows[place.start :])
+                self._begin(rows[place])
                 losses[step] = self._step(step, rows[place], float(lr))
         except (torch.OutOfMemoryError, MemoryError) as error:
             raise RunError(
@@ -166,15 +167,16 @@ class TorchLearner:
             ) from error
         return losses
 
-    def _begin(self, rows: Tensor) -> None:
-        """Set what changes from epoch to epoch, before a step on the first of `rows`."""
+    def _begin(self, rows_B: Tensor) -> None:
+        """Set what changes from epoch to epoch, before a step on `rows_B`."""
         if self.inputs is None or self.x_N.dim() != 4:
             return
         epoch, step = divmod(self.optimizer.steps, self.epoch_steps)
         edges = [edge_at(self.spec, e, min(self.x_N.shape[2:])) for e in (epoch - 1, epoch)]
         self.inputs.edge = edges[1]
         if self.whiten is not None and step == 0 and (epoch == 0 or edges[0] != edges[1]):
-            self.whiten(self._inputs(self.x_N.index_select(0, rows[:WHITENED_BY])))
+            # By the step's own rows, as where a call ends must not matter.
+            self.whiten(self._inputs(self.x_N.index_select(0, rows_B[:WHITENED_BY])))
 
     def _varied(self, rows_B: Tensor) -> Tensor:
         x = self.x_N.index_select(0, rows_B)
