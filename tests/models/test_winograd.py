@@ -125,23 +125,31 @@ def test_a_picture_that_wants_no_gradient_gets_none_and_stays_as_it_is():
 @wide
 def test_what_is_not_finite_stays_in_the_pictures_where_it_is():
     x, w = drawn(4, (3, 32, 9, 9), (32, 32, 3, 3))
-    whole = conv3x3(x, w)
+    whole = Winograd.apply(x, w, None)
     x[1, 0, 0, 0] = torch.nan
-    found = conv3x3(x, w)
+    found = Winograd.apply(x, w, None)
     assert found[1].isnan().any()
     assert torch.equal(found[[0, 2]], whole[[0, 2]])
 
 
 @pytest.mark.parametrize(
-    ("dtype", "c", "k"),
-    [(torch.float64, 32, 32), (torch.float32, 3, 32), (torch.float32, 32, 24),
-     (torch.float32, 16, 32)],
+    ("dtype", "c", "k", "n", "edge"),
+    [(torch.float64, 32, 32, 32, 7), (torch.float32, 3, 32, 32, 7), (torch.float32, 32, 24, 32, 7),
+     (torch.float32, 16, 32, 32, 7), (torch.float32, 32, 32, 31, 7),
+     (torch.float32, 32, 32, 128, 2), (torch.float32, 32, 32, 32, 5)],
 )  # fmt: skip
-def test_where_it_does_not_pay_it_is_pytorchs_to_the_bit(dtype, c, k):
-    given = [t.to(dtype) for t in drawn(5, (2, c, 7, 7), (k, c, 3, 3), (k,), (2, k, 7, 7))]
+def test_where_it_does_not_pay_it_is_pytorchs_to_the_bit(dtype, c, k, n, edge):
+    shapes = (n, c, edge, edge), (k, c, 3, 3), (k,), (n, k, edge, edge)
+    given = [t.to(dtype) for t in drawn(5, *shapes)]
     assert not pays(*given[:2])
     theirs = slopes(lambda x, w, b: F.conv2d(x, w, b, padding=1), *given)
     assert all(torch.equal(*pair) for pair in zip(slopes(conv3x3, *given), theirs, strict=True))
+
+
+@wide
+def test_it_pays_on_enough_tiles_of_enough_channels():
+    assert pays(*drawn(5, (32, 32, 7, 7), (32, 32, 3, 3)))
+    assert pays(*drawn(5, (128, 32, 3, 3), (32, 32, 3, 3)))
 
 
 def test_no_pictures_have_no_outputs():
@@ -154,14 +162,14 @@ def test_it_trains_where_the_first_call_of_all_was_an_evaluation():
     _kernel_transform.cache_clear()
     x, w, dy = drawn(7, (2, 32, 4, 4), (32, 32, 3, 3), (2, 32, 4, 4))
     with torch.inference_mode():
-        conv3x3(x, w)
-    found = slopes(conv3x3, x, w, None, dy)
+        Winograd.apply(x, w, None)
+    found = slopes(Winograd.apply, x, w, None, dy)
     assert all(error(*pair) < 1e-4 for pair in zip(found, pytorchs(x, w, None, dy), strict=True))
 
 
 @wide
 def test_a_second_derivative_is_refused_and_not_taken_for_0():
-    x, w = drawn(8, (1, 32, 4, 4), (32, 32, 3, 3))
+    x, w = drawn(8, (128, 32, 4, 4), (32, 32, 3, 3))
     x.requires_grad_()
     (dx,) = torch.autograd.grad(conv3x3(x, w).square().sum(), x, create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):

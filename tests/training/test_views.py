@@ -62,7 +62,13 @@ def test_the_mean_over_six_views_is_that_worked_out_by_hand():
         for view in (moved, np.flip(moved, axis=3)):
             expected += share / 2 * learner.outputs(view)
     found = mean_outputs(learner, x, AugmentSpec(flip=True, translate=2))
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    # Two of five, the quarter rounded up, are looked at again: those whose best two are closest.
+    plain = learner.outputs(x)
+    ranked = np.sort(plain, axis=1)
+    unsure = np.argsort(ranked[:, -1] - ranked[:, -2])[:2]
+    assert not np.allclose(expected[unsure], plain[unsure])
+    plain[unsure] = expected[unsure]
+    np.testing.assert_allclose(found, plain, rtol=1e-12)
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 7])
