@@ -32,9 +32,8 @@ class _Holder(nn.Module):
 class _Shift(_Holder):
     """Batch normalisation without a scale, which a convolution's norm would only repeat."""
 
-    # Statistics of few batches, as training is short; no variance is too small to divide by,
-    # for a channel that never varies is 0 above the line too.
-    momentum, eps = 0.4, 1e-12
+    # Statistics of the latest few batches, as training is short.
+    momentum, eps = 0.4, 1e-5
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `x` normalised and shifted."""

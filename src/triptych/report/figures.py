@@ -6,15 +6,17 @@ from typing import Any
 
 from triptych.records import StudyRecord
 from triptych.report.wording import accuracy, arm_label, figure, measured, metric_name
-from triptych.spec import ArmSpec, CNNSpec, MLPSpec, Reported, RNNSpec
+from triptych.spec import ArmSpec, CNNSpec, MLPSpec, Reported, RNNSpec, TrainSpec
 
 _COLUMNS = ("test_accuracy", "train_accuracy", "test_loss", "seconds")
 
 
 def columns(record: StudyRecord) -> tuple[str, ...]:
-    """Return the metrics that a study's tables show: four, and any other that was reported."""
+    """Return the metrics that a study's tables show: four, and what else was reported or scored."""
     reported = (value.metric.removesuffix("_sum") for value in record.study.reported)
-    return tuple(dict.fromkeys((*_COLUMNS, *reported)))
+    views = any(arm.train.views for arm in record.study.arms.values())
+    scored = ("test_views_accuracy",) if views else ()
+    return tuple(dict.fromkeys((_COLUMNS[0], *scored, *_COLUMNS[1:], *reported)))
 
 
 def heading(column: str) -> str:
@@ -92,8 +94,9 @@ def _network(arm: ArmSpec) -> str:
             text = f"MLP, hidden {'-'.join(map(str, hidden))}" if hidden else "MLP, no hidden layer"
             text += f", {activation}" if activation != "relu" else ""
             return f"{text}, dropout {dropout:g}" if dropout else text
-        case CNNSpec(channels=channels):
-            return f"CNN, channels {'-'.join(map(str, channels))}"
+        case CNNSpec(channels=channels, design=design):
+            text = "whitened CNN" if design == "whitened" else "CNN"
+            return f"{text}, channels {'-'.join(map(str, channels))}"
         case RNNSpec(hidden=hidden, output=output):
             return f"RNN, hidden {hidden}, {output}"
 
@@ -110,4 +113,17 @@ def _recipe(arm: ArmSpec) -> str:
     text += f", {train.loss} loss" if train.loss != "softmax" else ""
     text += f", L2 {train.l2:g}" if train.l2 else ""
     text += f", weight decay {optimizer.weight_decay:g}" if optimizer.weight_decay else ""
-    return text + (f", clipped at {train.clip_norm:g}" if train.clip_norm else "")
+    text += f", clipped at {train.clip_norm:g}" if train.clip_norm else ""
+    return text + _pictures(train)
+
+
+def _pictures(train: TrainSpec) -> str:
+    """Return what is done to pictures and labels, where anything is."""
+    varied = train.augment
+    text = f", labels smoothed by {train.label_smoothing:g}" if train.label_smoothing else ""
+    text += ", mirrored" if varied.flip else ""
+    text += f", shifted by up to {varied.translate} px" if varied.translate else ""
+    text += f", squares of {varied.cutout} px cut out" if varied.cutout else ""
+    if train.resolutions:
+        text += f", pictures at {', '.join(f'{r:.0%}' for r in train.resolutions)} of their size"
+    return text

@@ -140,6 +140,8 @@ def metric_name(name: str) -> str:
     """
     if name == "seconds":
         return "training time"
+    if name == "test_views_accuracy":
+        return "test accuracy over views"
     words = name.replace("_sum", ", summed").replace("_", " ")
     return words.replace("train ", "training ", 1)
 

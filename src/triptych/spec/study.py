@@ -144,7 +144,13 @@ class Reported(Checked):
 
     arm: str
     metric: Literal[
-        "train_accuracy", "test_accuracy", "train_loss", "test_loss", "test_loss_sum", "seconds"
+        "train_accuracy",
+        "test_accuracy",
+        "test_views_accuracy",
+        "train_loss",
+        "test_loss",
+        "test_loss_sum",
+        "seconds",
     ]
     value: float = field(metadata=between(-1e300, 1e300))
     approximate: bool = False

@@ -51,6 +51,13 @@ class OptimizerSpec(Checked):
     head_lr: float = field(default=0.05, metadata=between(0.0, 10.0, open_low=True))
     shift_lr: float = field(default=0.01, metadata=between(0.0, 10.0, open_low=True))
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.name == "muon" and self.weight_decay:
+            raise SpecError(
+                f"weight_decay: not with 'muon', which keeps the norm, got {self.weight_decay}."
+            )
+
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduleSpec(Checked):
