@@ -19,7 +19,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from triptych.contracts import Array, FloatArray
 from triptych.estimators.base import BaseMLP
-from triptych.estimators.parameters import CONSTRAINTS, check_classes, class_weights
+from triptych.estimators.parameters import (
+    CONSTRAINTS,
+    check_classes,
+    class_weights,
+    refuse_balanced,
+)
 
 
 class MLPClassifier(ClassifierMixin, BaseMLP):
@@ -233,11 +238,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         -------
         self
         """
-        if self.class_weight == "balanced":
-            raise ValueError(
-                "class_weight 'balanced' is not supported for partial_fit: it needs to know how "
-                "often each class will occur. Give the weights as a dict."
-            )
+        refuse_balanced(self)
         if _check_partial_fit_first_call(self, classes):
             self._label_binarizer = LabelBinarizer()
             multilabel = type_of_target(y).startswith("multilabel")
@@ -264,9 +265,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     def _predict(self, x: Any) -> Array:
         out = self._forward(x)
-        labels: Array = self._label_binarizer.inverse_transform(
-            out.ravel() if self.n_outputs_ == 1 else out
-        )
+        return self._labels(out.ravel() if self.n_outputs_ == 1 else out)
+
+    def _labels(self, y: Array) -> Array:
+        labels: Array = self._label_binarizer.inverse_transform(y)
         return labels
 
     def _score(self, x: Array, y: Array, sample_weight: FloatArray | None) -> float:
