@@ -38,11 +38,10 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
         zeros.
     channels : {"auto", "first", "last"}, default="auto"
         Which of three axes holds the channels, 1 to 4 of them; ``"auto"``: the only one that can.
-    max_iter : int, default=20
+    max_iter : int, default=10
         Epochs; with early stopping, at most.
     batch_size : int or "auto", default="auto"
-        ``"auto"``: a fiftieth of the rows, but 32 to 500, and one more where that would leave a
-        batch of one row.
+        ``"auto"``: a twelfth of the rows, but at least 32 and at most 500, shared out evenly.
     learning_rate_init : float, default=None
         None: the recipe's, 0.24; without one 0.001.
     flip : bool, default=False
@@ -79,6 +78,9 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
         are not varied.
     device : {"auto", "cpu", "cuda"}, default="auto"
         Of the torch engine.
+    dtype : {"auto", "float32", "float64"}, default="auto"
+        In what it computes. ``"auto"``: float32; but float64 for float64 rows without a
+        `picture_shape`, which may be any table.
     verbose : bool, default=False
         Whether to print the loss of each epoch.
     progress : bool, default=False
@@ -126,7 +128,7 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
         recipe: str | None = "fast",
         picture_shape: Any = None,
         channels: str = "auto",
-        max_iter: int = 20,
+        max_iter: int = 10,
         batch_size: int | str = "auto",
         learning_rate_init: float | None = None,
         flip: bool = False,
@@ -144,6 +146,7 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
         warm_start: bool = False,
         engine: str = "auto",
         device: str = "auto",
+        dtype: str = "auto",
         verbose: bool = False,
         progress: bool = False,
     ) -> None:
@@ -169,6 +172,7 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
         self.warm_start = warm_start
         self.engine = engine
         self.device = device
+        self.dtype = dtype
         self.verbose = verbose
         self.progress = progress
 

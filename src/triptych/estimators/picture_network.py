@@ -94,12 +94,19 @@ class BaseCNN(BaseNetwork):
         return "softmax"
 
     def _auto_batch_size(self, rows: int) -> int:
-        size = min(max(rows // 50, 32), 500, rows)
+        # Shared out evenly: with 9 rows left over for a last batch, whose statistics then count
+        # as much as any, digits were told apart 0.007 worse.
+        batches = max(1, min(12, rows // 32), math.ceil(rows / 500))
+        size = math.ceil(rows / batches)
         return size + 1 if rows % size == 1 else size
 
     def _train_spec(self, batch_size: int, dtype: str, *, incremental: bool) -> TrainSpec:
+        if self.dtype != "auto":
+            dtype = self.dtype
+        elif dtype == "uint8":
+            dtype = "float32"
         return picture_training(
-            self, batch_size, "float32", incremental=incremental, resumed=not self._is_first
+            self, batch_size, dtype, incremental=incremental, resumed=not self._is_first
         )
 
     def _first_rate(self, spec: TrainSpec) -> float:
@@ -147,8 +154,8 @@ class BaseCNN(BaseNetwork):
             check_classes(self, unique_labels(y))
         if len(self.classes_) < 2:
             raise ValueError(
-                f"{type(self).__name__} needs at least 2 classes. Got only the class "
-                f"{self.classes_[0]!r} instead."
+                f"{type(self).__name__} can't train with one class. "
+                f"Got only {self.classes_[0]!s} instead."
             )
         return x, np.searchsorted(self.classes_, y)
 
@@ -161,7 +168,7 @@ class BaseCNN(BaseNetwork):
         x = stacked(x)
         flat = getattr(x, "ndim", 2) <= 2
         found = validate_data(
-            self, x, *y, reset=reset, dtype=(np.float32, np.uint8), ensure_2d=flat, allow_nd=True
+            self, x, *y, reset=reset, dtype=self._dtypes(flat=flat), ensure_2d=flat, allow_nd=True
         )
         x, *y = found if y else (found,)
         layout = self._layout_of(x, reset=reset)
@@ -170,6 +177,15 @@ class BaseCNN(BaseNetwork):
             self.n_features_in_ = math.prod(x.shape[1:])
         pictures = layout.pictures(x)
         return (pictures, *y) if y else pictures
+
+    def _dtypes(self, *, flat: bool) -> tuple[Any, ...]:
+        """Return what rows may be kept in; others become the first of these."""
+        if self.dtype == "auto":
+            # A table's results must not depend on the order of its rows by more than scikit-learn
+            # allows. In pictures float64 only costs time, four times as much.
+            wide = flat and self.picture_shape is None
+            return (np.float64, np.float32, np.uint8) if wide else (np.float32, np.uint8)
+        return (np.dtype(self.dtype), np.uint8)
 
     def _layout_of(self, x: Array, *, reset: bool) -> Layout:
         name = type(self).__name__

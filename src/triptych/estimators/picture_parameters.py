@@ -31,6 +31,7 @@ PICTURE_CONSTRAINTS: dict[str, list[Any]] = {
     "label_smoothing": [Interval(Real, 0, 0.99, closed="both"), None],
     "class_weight": [StrOptions({"balanced"}), dict, None],
     "engine": [StrOptions({"auto", "numpy", "torch"})],
+    "dtype": [StrOptions({"auto", "float32", "float64"})],
 }
 
 
