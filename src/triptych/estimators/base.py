@@ -16,7 +16,7 @@ from triptych.contracts import Array, FloatArray, Learner, Split, Weights
 from triptych.engines import choose_device, choose_mlp_engine, create_mlp
 from triptych.errors import SpecError
 from triptych.estimators.lbfgs import fit_lbfgs
-from triptych.estimators.network import BaseNetwork
+from triptych.estimators.network import BaseNetwork, softmax
 from triptych.estimators.parameters import (
     CONSTRAINTS,
     STOCHASTIC,
@@ -134,9 +134,7 @@ class BaseMLP(BaseNetwork):
         """Return the activated output for rows that have been checked, shape (N, O)."""
         z = MLPNumpy(network_spec(self), self._weights()).outputs(x)
         if self.out_activation_ == "softmax":
-            shifted = np.exp(z - z.max(axis=1, keepdims=True))
-            out: FloatArray = shifted / shifted.sum(axis=1, keepdims=True)
-            return out
+            return softmax(z)
         if self.out_activation_ == "logistic":
             return sigmoid(z)
         with np.errstate(over="ignore"):

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import numpy as np
-from sklearn.base import ClassifierMixin, _fit_context
-from sklearn.metrics import accuracy_score
+from sklearn.base import _fit_context
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import check_is_fitted
 
 from triptych.contracts import Array, FloatArray
+from triptych.estimators.network import Classifying
 from triptych.estimators.parameters import refuse_balanced
 from triptych.estimators.picture_network import BaseCNN
 from triptych.estimators.picture_parameters import PICTURE_CONSTRAINTS
 
 
-class CNNClassifier(ClassifierMixin, BaseCNN):
+class CNNClassifier(Classifying, BaseCNN):
     """A convolutional network that tells classes of pictures, with scikit-learn's interface.
 
     It takes pictures ``(n, height, width)``, ``(n, height, width, channels)`` or
@@ -237,14 +236,5 @@ class CNNClassifier(ClassifierMixin, BaseCNN):
         check_is_fitted(self)
         return self._forward(self._checked(X))
 
-    def predict_log_proba(self, X: Any) -> FloatArray:
-        """Return the logarithm of `predict_proba`."""
-        with np.errstate(divide="ignore"):
-            log: FloatArray = np.log(self.predict_proba(X))
-        return log
-
     def _predict(self, x: Array) -> Array:
         return self._labels(self._forward(x).argmax(axis=1))
-
-    def _score(self, x: Array, y: Array, sample_weight: FloatArray | None) -> float:
-        return float(accuracy_score(y, self._predict(x), sample_weight=sample_weight))

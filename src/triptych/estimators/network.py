@@ -7,10 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import _check_sample_weight
 
 from triptych.contracts import Array, FloatArray, Learner, Split, Weights
+from triptych.estimators.parameters import class_weights
 from triptych.spec import TrainSpec
 
 
@@ -86,3 +88,26 @@ class BaseNetwork(BaseEstimator, ABC):
             raise ValueError("All rows have a sample_weight of 0.")
         dtype = np.float32 if x.dtype == np.uint8 else x.dtype
         return x[kept], y[kept], sample_weight[kept].astype(dtype)
+
+
+class Classifying(ClassifierMixin):
+    """What classifiers have beyond other estimators."""
+
+    def predict_log_proba(self, X: Any) -> FloatArray:
+        """Return the logarithm of `predict_proba`."""
+        with np.errstate(divide="ignore"):
+            log: FloatArray = np.log(self.predict_proba(X))
+        return log
+
+    def _score(self, x: Array, y: Array, sample_weight: FloatArray | None) -> float:
+        return float(accuracy_score(y, self._predict(x), sample_weight=sample_weight))
+
+    def _class_weights(self, y: Array, sample_weight: FloatArray | None) -> FloatArray | None:
+        return class_weights(self, y, sample_weight)
+
+
+def softmax(z: FloatArray) -> FloatArray:
+    """Return the probabilities that logits (N, O) stand for."""
+    shifted = np.exp(z - z.max(axis=1, keepdims=True))
+    out: FloatArray = shifted / shifted.sum(axis=1, keepdims=True)
+    return out

@@ -14,8 +14,8 @@ from triptych.chance import stream
 from triptych.contracts import Array, Dataset, FloatArray, Learner, Split, Weights
 from triptych.data.digits import channel_standardization
 from triptych.engines import CNN_ENGINE, choose_device, create_cnn
-from triptych.estimators.network import BaseNetwork
-from triptych.estimators.parameters import check_classes, class_weights
+from triptych.estimators.network import BaseNetwork, softmax
+from triptych.estimators.parameters import check_classes
 from triptych.estimators.picture_parameters import engine_of, picture_network, picture_training
 from triptych.estimators.pictures import Layout, layout_of, square, stacked
 from triptych.estimators.stochastic import fit_stochastic
@@ -132,17 +132,11 @@ class BaseCNN(BaseNetwork):
     def _forward(self, x: Array) -> FloatArray:
         """Return the probabilities of pictures that have been checked, shape (N, O)."""
         learner = self._bound(Split(x[:0], np.zeros(0, np.int64)))
-        z = learner.outputs(x)
-        shifted = np.exp(z - z.max(axis=1, keepdims=True))
-        out: FloatArray = shifted / shifted.sum(axis=1, keepdims=True)
-        return out
+        return softmax(learner.outputs(x))
 
     def _labels(self, y: Array) -> Array:
         labels: Array = self.classes_[y.reshape(-1)]
         return labels
-
-    def _class_weights(self, y: Array, sample_weight: FloatArray | None) -> FloatArray | None:
-        return class_weights(self, y, sample_weight)
 
     def _checked_pair(self, x: Any, y: Any, *, incremental: bool) -> tuple[Array, Array]:
         """Return pictures (N, C, H, W) and the places of their classes (N,), or raise."""
@@ -170,13 +164,13 @@ class BaseCNN(BaseNetwork):
         found = validate_data(
             self, x, *y, reset=reset, dtype=self._dtypes(flat=flat), ensure_2d=flat, allow_nd=True
         )
-        x, *y = found if y else (found,)
+        x, labels = found if y else (found, None)
         layout = self._layout_of(x, reset=reset)
         if reset:
             self._layout, self.picture_shape_ = layout, layout.shape
             self.n_features_in_ = math.prod(x.shape[1:])
         pictures = layout.pictures(x)
-        return (pictures, *y) if y else pictures
+        return (pictures, labels) if y else pictures
 
     def _dtypes(self, *, flat: bool) -> tuple[Any, ...]:
         """Return what rows may be kept in; others become the first of these."""

@@ -61,9 +61,7 @@ def picture_training(
         "epochs": int(e.max_iter),
         "batch_size": batch_size,
         "dtype": dtype,
-        "augment": AugmentSpec(
-            flip=bool(e.flip), translate=int(e.translate), cutout=int(e.cutout)
-        ),
+        "augment": AugmentSpec(flip=bool(e.flip), translate=int(e.translate), cutout=int(e.cutout)),
     }
     if e.label_smoothing is not None:
         changes["label_smoothing"] = float(e.label_smoothing)

@@ -33,14 +33,12 @@ class Layout:
     filled: int = 0
 
     @property
-    def shape(self) -> tuple[int, int, int]:
+    def shape(self) -> tuple[int, ...]:
         """Channels, height, width."""
         if len(self.given) == 2:
-            return (1, *self.given)  # type: ignore[return-value]
-        if self.first:
-            return self.given  # type: ignore[return-value]
-        height, width, channels = self.given
-        return channels, height, width
+            return (1, *self.given)
+        *pixels, channels = (*self.given[1:], self.given[0]) if self.first else self.given
+        return (channels, *pixels)
 
     def pictures(self, x: Array) -> Array:
         """Return rows (N, ...) as pictures (N, C, H, W), in the dtype they have."""

@@ -174,8 +174,8 @@ class _Epochs:
         except NonFiniteStep as error:
             step = self.taken + error.offset + 1
             raise NumericsError(
-                f"step {step}: loss {error.loss:.4g} (learning rate {rates[error.offset]:g}, gradient norm "
-                f"{error.grad_norm:.3g}). Try a smaller learning_rate_init, or features scaled to "
+                f"step {step}: loss {error.loss:.4g} (learning rate {rates[error.offset]:g}, "
+                f"gradient norm {error.grad_norm:.3g}). Try a smaller learning_rate_init, or features scaled to "
                 "a mean of 0 and a deviation of 1."
             ) from error
         seconds = max(time.perf_counter() - before, 1e-9)
