@@ -175,8 +175,8 @@ class _Epochs:
             step = self.taken + error.offset + 1
             raise NumericsError(
                 f"step {step}: loss {error.loss:.4g} (learning rate {rates[error.offset]:g}, "
-                f"gradient norm {error.grad_norm:.3g}). Try a smaller learning_rate_init, or features scaled to "
-                "a mean of 0 and a deviation of 1."
+                f"gradient norm {error.grad_norm:.3g}). Try a smaller learning_rate_init, or "
+                "features scaled to a mean of 0 and a deviation of 1."
             ) from error
         seconds = max(time.perf_counter() - before, 1e-9)
         self.budget = max(1, int(_SECONDS_A_PIECE * count / seconds))
