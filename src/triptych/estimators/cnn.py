@@ -37,7 +37,7 @@ class CNNClassifier(Classifying, BaseCNN):
         zeros.
     channels : {"auto", "first", "last"}, default="auto"
         Which of three axes holds the channels, 1 to 4 of them; ``"auto"``: the only one that can.
-    max_iter : int, default=10
+    max_iter : int, default=8
         Epochs; with early stopping, at most.
     batch_size : int or "auto", default="auto"
         ``"auto"``: a twelfth of the rows, but at least 32 and at most 500, shared out evenly.
@@ -127,7 +127,7 @@ class CNNClassifier(Classifying, BaseCNN):
         recipe: str | None = "fast",
         picture_shape: Any = None,
         channels: str = "auto",
-        max_iter: int = 10,
+        max_iter: int = 8,
         batch_size: int | str = "auto",
         learning_rate_init: float | None = None,
         flip: bool = False,
