@@ -235,6 +235,27 @@ def test_partial_fit_and_warm_start_go_on_from_the_present_weights(digits, prese
         warm.set_params(preset="wide").fit(x, y)
 
 
+def test_filters_that_whiten_stay_where_training_goes_on_with_other_pictures(digits):
+    x, y = digits[0][:120], digits[1][:120]
+    model = fitted(x, y, preset="small", max_iter=1, warm_start=True)
+    filters = model.weights_["whiten.weight"]
+    model.fit(x[:, ::-1, ::-1], y)
+    assert np.array_equal(model.weights_["whiten.weight"], filters)
+    fresh = fitted(x[:, ::-1, ::-1], y, preset="small", max_iter=1)
+    assert not np.allclose(fresh.weights_["whiten.weight"], filters)
+
+
+@pytest.mark.parametrize("keeping", [{"early_stopping": True}, {"keep_best": True}])
+def test_pictures_grow_unless_epochs_are_compared(colours, keeping):
+    x, y = colours
+    x = np.tile(x, (1, 2, 2, 1))
+    plain, kept = fitted(x, y), fitted(x, y, **keeping)
+    assert plain._spec[0].resolutions == (0.5625, 0.8125, 0.8125, 1.0)
+    assert kept._spec[0].resolutions == ()
+    again = plain.set_params(warm_start=True).fit(x, y)
+    assert again._spec[0].resolutions == ()
+
+
 def test_pipelines_grids_and_clones(digits):
     x, y = digits[0][:200].reshape(200, 64), digits[1][:200]
     shape = FunctionTransformer(lambda rows: rows.reshape(-1, 8, 8))
