@@ -40,9 +40,14 @@ def test_the_estimator_in_the_readme_scores_well(capsys):
     assert float(capsys.readouterr().out) > 0.9
 
 
+def test_the_estimator_of_pictures_in_the_readme_scores_well(capsys):
+    exec(blocks("python")[2].replace("random_state=0", "random_state=0, max_iter=2"), {})
+    assert float(capsys.readouterr().out) > 0.9
+
+
 def test_the_backward_pass_in_the_readme_departs_as_it_says(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    Path("my_backward.py").write_text(blocks("python")[2])
+    Path("my_backward.py").write_text(blocks("python")[3])
     _, command, says = re.search(r"```\n(\$ )(triptych twin.*)\n(.*)\n```", README).groups()
     with pytest.raises(SystemExit) as ended:
         main(command.split()[1:])

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from triptych.api import run
-    from triptych.estimators import MLPClassifier, MLPRegressor
+    from triptych.estimators import CNNClassifier, MLPClassifier, MLPRegressor
     from triptych.runner import Setting, StudyResult, read_result
     from triptych.spec import StudySpec, parse_study, read_study
     from triptych.studies import find_study
 
 _HOMES = {
+    "CNNClassifier": "estimators",
     "MLPClassifier": "estimators",
     "MLPRegressor": "estimators",
     "Setting": "runner",
@@ -30,6 +31,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "CNNClassifier",
     "MLPClassifier",
     "MLPRegressor",
     "Setting",

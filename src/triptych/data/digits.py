@@ -54,10 +54,20 @@ def load_digits_pictures(spec: DigitsSpec, seed: int, notes: tuple[str, ...] = (
 
 
 def channel_standardization(x: Array) -> Standardization:
-    """Return mean and deviation of each channel over uint8 pictures (N, C, H, W), as (C, 1, 1).
+    """Return mean and deviation of each channel over pictures (N, C, H, W), as (C, 1, 1).
 
-    Computed from histograms, so that no float copy of the pictures is made.
+    Parameters
+    ----------
+    x : Array, uint8 or float
+        Of uint8 computed from histograms, so that no float copy of the pictures is made.
     """
+    shape = (-1, 1, 1)
+    if x.dtype != np.uint8:
+        mean = x.mean(axis=(0, 2, 3), dtype=np.float64)
+        deviation = x.std(axis=(0, 2, 3), dtype=np.float64)
+        return Standardization(
+            mean.reshape(shape), np.where(deviation > 0, deviation, 1.0).reshape(shape)
+        )
     levels = np.arange(256, dtype=np.float64)
     means, deviations = [], []
     for channel in range(x.shape[1]):
@@ -65,9 +75,8 @@ def channel_standardization(x: Array) -> Standardization:
         for start in range(0, len(x), 4096):
             counts += np.bincount(x[start : start + 4096, channel].ravel(), minlength=256)
         share = counts / counts.sum()
-        mean = float(share @ levels)
-        means.append(mean)
+        center = float(share @ levels)
+        means.append(center)
         # A channel that never changes is centred and left at that.
-        deviations.append(float(np.sqrt(share @ (levels - mean) ** 2)) or 1.0)
-    shape = (-1, 1, 1)
+        deviations.append(float(np.sqrt(share @ (levels - center) ** 2)) or 1.0)
     return Standardization(np.array(means).reshape(shape), np.array(deviations).reshape(shape))

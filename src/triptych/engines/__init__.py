@@ -1,13 +1,21 @@
 """Which engine and device compute a network, and the learner they make of it."""
 
-from triptych.engines.choice import choose_device, choose_engine, choose_mlp_engine, estimate
-from triptych.engines.learners import create_learner, create_mlp, create_orders
+from triptych.engines.choice import (
+    CNN_ENGINE,
+    choose_device,
+    choose_engine,
+    choose_mlp_engine,
+    estimate,
+)
+from triptych.engines.learners import create_cnn, create_learner, create_mlp, create_orders
 from triptych.engines.threads import machine, use_threads
 
 __all__ = [
+    "CNN_ENGINE",
     "choose_device",
     "choose_engine",
     "choose_mlp_engine",
+    "create_cnn",
     "create_learner",
     "create_mlp",
     "create_orders",

@@ -53,6 +53,10 @@ COSTS = {
     "torch": EngineCost(1.05, 2.9e-04, 0.0, 1.8e-11, 4.2e-09, 9.4e-10),
 }
 
+# A step of 32 or 64 digits, one thread: 4.4 against 2.6 ms with channels (8, 16, 16), 38 against 10
+# with (32, 64, 64), 96 against 39 with (64, 128, 256, 256).
+CNN_ENGINE = "torch", "torch (chosen: numpy's steps take about 2 to 4 times as long)"
+
 
 def estimate(sizes: tuple[int, ...], batch: int, steps: int) -> dict[str, float]:
     """Return the seconds that each engine would take for an MLP on a CPU.
@@ -114,9 +118,7 @@ def choose_engine(arm: ArmSpec, data: Dataset, device: str = "cpu") -> tuple[str
     if arm.engine != "auto":
         return arm.engine, arm.engine
     if isinstance(arm.network, CNNSpec):
-        # A step of 32 or 64 digits, one thread: 4.4 against 2.6 ms with channels (8, 16, 16), 38
-        # against 10 with (32, 64, 64), 96 against 39 with (64, 128, 256, 256).
-        return "torch", "torch (chosen: numpy's steps take about 2 to 4 times as long)"
+        return CNN_ENGINE
     if not isinstance(arm.network, MLPSpec):
         return "torch", "torch (chosen: the only engine of this network)"
     rows = len(data.train)

@@ -22,15 +22,59 @@ def create_learner(arm: ArmSpec, engine: str, data: Dataset, seed: int, device: 
             arm.network, arm.train, engine, weights, data.train, seed=seed, device=device,
             standardization=data.standardization,
         )  # fmt: skip
-    weights = {name: w.astype(arm.train.dtype) for name, w in weights.items()}
-    if isinstance(arm.network, CNNSpec) and engine == "numpy":
-        cnn = CNNNumpy(arm.network, weights)
-        return NumpyLearner(cnn, data.train, arm.train, data.standardization)
+    if isinstance(arm.network, CNNSpec):
+        return create_cnn(
+            arm.network, arm.train, engine, weights, data.train, seed=seed, device=device,
+            standardization=data.standardization,
+        )  # fmt: skip
     from triptych.training.torch_learner import TorchLearner
 
+    weights = {name: w.astype(arm.train.dtype) for name, w in weights.items()}
     module = create_torch(arm.network, weights, device=device)
-    seed = stream_seed(seed, "augment")
-    return TorchLearner(module, data.train, arm.train, data.standardization, seed)
+    return TorchLearner(module, data.train, arm.train, data.standardization)
+
+
+def create_cnn(  # noqa: PLR0913 (each is a choice of its own)
+    network: CNNSpec,
+    train: TrainSpec,
+    engine: str,
+    weights: Weights,
+    split: Split,
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+    standardization: Standardization | None = None,
+) -> Learner:
+    """Return a CNN with its optimiser, bound to the rows of `split`.
+
+    Parameters
+    ----------
+    network : CNNSpec
+    train : TrainSpec
+    engine : {"numpy", "torch"}
+    weights : Weights
+        As `triptych.models.initial_weights` or a learner's `weights` gives them; copied, and cast
+        to ``train.dtype``. Filters that whiten already are kept.
+    split : Split
+        Pictures (N, C, H, W).
+    seed : int
+        Of what varies pictures.
+    device : str
+        Of the torch engine.
+    standardization : Standardization, optional
+        Turns raw pictures into inputs.
+    """
+    weights = {name: w.astype(train.dtype) for name, w in weights.items()}
+    if engine == "numpy":
+        return NumpyLearner(CNNNumpy(network, weights), split, train, standardization)
+    from triptych.training.torch_learner import TorchLearner
+
+    module = create_torch(network, weights, device=device)
+    learner = TorchLearner(module, split, train, standardization, stream_seed(seed, "augment"))
+    if network.design == "whitened" and weights["whiten.weight"].any():
+        # What follows them has learnt to read them; computed anew, some may change their sign.
+        learner.whiten = None
+    return learner
 
 
 def create_mlp(  # noqa: PLR0913 (each is a choice of its own)

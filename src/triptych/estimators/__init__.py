@@ -1,6 +1,7 @@
 """scikit-learn's interface: the same parameter names, attributes and results, on every engine."""
 
 from triptych.estimators.classifier import MLPClassifier
+from triptych.estimators.cnn import CNNClassifier
 from triptych.estimators.regressor import MLPRegressor
 
-__all__ = ["MLPClassifier", "MLPRegressor"]
+__all__ = ["CNNClassifier", "MLPClassifier", "MLPRegressor"]

@@ -1,27 +1,38 @@
-"""What both estimators share: validation, first weights, prediction."""
+"""What both MLP estimators share: validation, first weights, engines, prediction."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+import math
+from abc import abstractmethod
 from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state, column_or_1d
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import validate_data
 
-from triptych.contracts import Array, FloatArray, Weights
+from triptych.contracts import Array, FloatArray, Learner, Split, Weights
+from triptych.engines import choose_device, choose_mlp_engine, create_mlp
+from triptych.errors import SpecError
 from triptych.estimators.lbfgs import fit_lbfgs
-from triptych.estimators.parameters import CONSTRAINTS, STOCHASTIC, hidden_sizes, network_spec
+from triptych.estimators.network import BaseNetwork, softmax
+from triptych.estimators.parameters import (
+    CONSTRAINTS,
+    STOCHASTIC,
+    hidden_sizes,
+    network_spec,
+    targets_of,
+    train_spec,
+)
 from triptych.estimators.stochastic import fit_stochastic
 from triptych.estimators.stopping import forget
 from triptych.models import MLPNumpy
 from triptych.models.layers_numpy import sigmoid
+from triptych.spec import MLPSpec, TrainSpec
 
 
-class BaseMLP(BaseEstimator, ABC):
+class BaseMLP(BaseNetwork):
     """Base of `MLPClassifier` and `MLPRegressor`; see there."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = CONSTRAINTS
@@ -29,18 +40,6 @@ class BaseMLP(BaseEstimator, ABC):
     @abstractmethod
     def _validate_input(self, x: Any, y: Any, *, incremental: bool, reset: bool) -> Any:
         """Return checked rows, and targets as scikit-learn has them: (N,) or (N, O)."""
-
-    @abstractmethod
-    def _loss_name(self) -> str:
-        """Return the loss as `triptych.spec.TrainSpec` calls it."""
-
-    @abstractmethod
-    def _score(self, x: Array, y: Array, sample_weight: FloatArray | None) -> float:
-        """Return accuracy or R2 of rows that have been checked."""
-
-    def _class_weights(self, y: Array, sample_weight: FloatArray | None) -> FloatArray | None:
-        """Return what each row counts by its class; None where classes have no weights."""
-        return None
 
     def _fit(
         self, x: Any, y: Any, sample_weight: Any = None, *, incremental: bool = False
@@ -69,27 +68,6 @@ class BaseMLP(BaseEstimator, ABC):
             )
         return self
 
-    def _weighted(
-        self, x: Any, y: Array, sample_weight: Any
-    ) -> tuple[Any, Array, FloatArray | None]:
-        """Return rows, targets (N, O) and weights, without the rows whose weight is 0.
-
-        A row of weight 0 is no row: it takes no place in a batch, nor in a validation set.
-        """
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, x)
-        by_class = self._class_weights(y, sample_weight)
-        if by_class is not None:
-            sample_weight = by_class if sample_weight is None else sample_weight * by_class
-        y = y.reshape(-1, 1) if y.ndim == 1 else y
-        x = x.tocsr() if sparse.issparse(x) else x
-        if sample_weight is None:
-            return x, y, None
-        kept = np.flatnonzero(sample_weight)
-        if not len(kept):
-            raise ValueError("All rows have a sample_weight of 0.")
-        return x[kept], y[kept], sample_weight[kept].astype(x.dtype)
-
     def _initialize(self, sizes: tuple[int, ...], dtype: Any) -> None:
         """Draw first weights (Glorot and Bengio, 2010) as scikit-learn does, in its order."""
         forget(self)
@@ -106,8 +84,43 @@ class BaseMLP(BaseEstimator, ABC):
             for shape, into in (((fan_in, fan_out), self.coefs_), (fan_out, self.intercepts_)):
                 into.append(self._random_state.uniform(-bound, bound, shape).astype(dtype))
 
+    def _auto_batch_size(self, rows: int) -> int:
+        return min(200, rows)
+
+    def _first_rate(self, spec: TrainSpec) -> float:
+        return float(self.learning_rate_init)
+
+    def _train_spec(self, batch_size: int, dtype: str, *, incremental: bool) -> TrainSpec:
+        return train_spec(self, self._loss_name(), batch_size, dtype)
+
+    def _learner(self, spec: TrainSpec, rows: Split, epochs: int) -> Learner:
+        """Return a learner on the engine that was asked for, or that takes the least time."""
+        network: MLPSpec = network_spec(self)
+        engine = wording = self.engine
+        x: Any = rows.x
+        if self.device == "cuda" and engine not in ("auto", "torch"):
+            raise SpecError(
+                f"device: engine '{engine}' computes on the CPU; for cuda, take 'torch'."
+            )
+        if engine == "auto" and self.device == "cuda":
+            engine, wording = "torch", "torch (chosen: the only engine that computes on cuda)"
+        elif engine == "auto" and sparse.issparse(x):
+            engine, wording = "numpy", "numpy (chosen: it takes sparse rows as they are)"
+        elif engine == "auto":
+            steps = epochs * math.ceil(len(rows) / (spec.batch_size or 1))
+            sizes = (len(rows), x.shape[1], self.n_outputs_)
+            engine, wording = choose_mlp_engine(network, spec, *sizes, steps, device=self.device)
+        self.engine_ = wording
+        if engine == "torch" and sparse.issparse(x):
+            x = x.toarray()
+        split = Split(x, targets_of(self, rows.y, x.dtype), rows.weight)
+        # Of the dropout masks only; without them no number is drawn, so that results stay
+        # scikit-learn's.
+        seed = int(self._random_state.randint(2**31)) if self.dropout else 0
+        device = choose_device(self.device, engine)
+        return create_mlp(network, spec, engine, self._weights(), split, seed=seed, device=device)
+
     def _weights(self) -> Weights:
-        """Return the weights as the engines name them."""
         weights: Weights = {}
         for k, (w, b) in enumerate(zip(self.coefs_, self.intercepts_, strict=True), start=1):
             weights[f"w{k}"], weights[f"b{k}"] = w, b
@@ -121,9 +134,7 @@ class BaseMLP(BaseEstimator, ABC):
         """Return the activated output for rows that have been checked, shape (N, O)."""
         z = MLPNumpy(network_spec(self), self._weights()).outputs(x)
         if self.out_activation_ == "softmax":
-            shifted = np.exp(z - z.max(axis=1, keepdims=True))
-            out: FloatArray = shifted / shifted.sum(axis=1, keepdims=True)
-            return out
+            return softmax(z)
         if self.out_activation_ == "logistic":
             return sigmoid(z)
         with np.errstate(over="ignore"):

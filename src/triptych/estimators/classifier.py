@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import ClassifierMixin, _fit_context
-from sklearn.metrics import accuracy_score
+from sklearn.base import _fit_context
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
@@ -19,10 +18,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from triptych.contracts import Array, FloatArray
 from triptych.estimators.base import BaseMLP
-from triptych.estimators.parameters import CONSTRAINTS, check_classes, class_weights
+from triptych.estimators.network import Classifying
+from triptych.estimators.parameters import CONSTRAINTS, check_classes, refuse_balanced
 
 
-class MLPClassifier(ClassifierMixin, BaseMLP):
+class MLPClassifier(Classifying, BaseMLP):
     """A multilayer perceptron that tells classes, with scikit-learn's interface.
 
     Same parameter names, defaults, attributes and results as
@@ -233,11 +233,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         -------
         self
         """
-        if self.class_weight == "balanced":
-            raise ValueError(
-                "class_weight 'balanced' is not supported for partial_fit: it needs to know how "
-                "often each class will occur. Give the weights as a dict."
-            )
+        refuse_balanced(self)
         if _check_partial_fit_first_call(self, classes):
             self._label_binarizer = LabelBinarizer()
             multilabel = type_of_target(y).startswith("multilabel")
@@ -256,27 +252,16 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         out = self._forward(self._checked(X))
         return np.hstack([1 - out, out]) if self.n_outputs_ == 1 else out
 
-    def predict_log_proba(self, X: Any) -> FloatArray:
-        """Return the logarithm of `predict_proba`."""
-        with np.errstate(divide="ignore"):
-            log: FloatArray = np.log(self.predict_proba(X))
-        return log
-
     def _predict(self, x: Any) -> Array:
         out = self._forward(x)
-        labels: Array = self._label_binarizer.inverse_transform(
-            out.ravel() if self.n_outputs_ == 1 else out
-        )
-        return labels
+        return self._labels(out.ravel() if self.n_outputs_ == 1 else out)
 
-    def _score(self, x: Array, y: Array, sample_weight: FloatArray | None) -> float:
-        return float(accuracy_score(y, self._predict(x), sample_weight=sample_weight))
+    def _labels(self, y: Array) -> Array:
+        labels: Array = self._label_binarizer.inverse_transform(y)
+        return labels
 
     def _loss_name(self) -> str:
         return "softmax" if self._label_binarizer.y_type_ == "multiclass" else "sigmoid"
-
-    def _class_weights(self, y: Array, sample_weight: FloatArray | None) -> FloatArray | None:
-        return class_weights(self, y, sample_weight)
 
     def _validate_input(self, x: Any, y: Any, *, incremental: bool, reset: bool) -> Any:
         x, y = self._checked_pair(x, y, reset=reset, y_numeric=False)

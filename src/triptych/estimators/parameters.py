@@ -1,4 +1,4 @@
-"""The parameters that both estimators have: their limits, and what they ask of the engines."""
+"""The parameters of the estimators: their limits, and what an MLP's ask of the engines."""
 
 from __future__ import annotations
 
@@ -131,14 +131,28 @@ def check_classes(estimator: Any, classes: Array) -> None:
         )
 
 
+def refuse_balanced(estimator: Any) -> None:
+    """Raise where ``partial_fit`` cannot know what balances the classes.
+
+    Raises
+    ------
+    ValueError
+    """
+    if estimator.class_weight == "balanced":
+        raise ValueError(
+            "class_weight 'balanced' is not supported for partial_fit: it needs to know how "
+            "often each class will occur. Give the weights as a dict."
+        )
+
+
 def class_weights(estimator: Any, y: Array, sample_weight: FloatArray | None) -> FloatArray | None:
     """Return what each row counts by its class; None where classes have no weights.
 
     Parameters
     ----------
-    estimator : MLPClassifier
+    estimator : MLPClassifier or CNNClassifier
     y : Array, shape (N,) or (N, O)
-        As the estimator's label binarizer encodes it.
+        As the estimator encodes it.
     sample_weight : FloatArray, shape (N,), optional
         ``"balanced"`` balances the sums of these, so that a row of weight 2 is two rows.
 
@@ -150,7 +164,7 @@ def class_weights(estimator: Any, y: Array, sample_weight: FloatArray | None) ->
     given = estimator.class_weight
     if given is None:
         return None
-    labels = estimator._label_binarizer.inverse_transform(y)
+    labels = estimator._labels(y)
     if labels.ndim > 1 or isinstance(given, list):
         each: FloatArray = compute_sample_weight(given, labels)
         return each

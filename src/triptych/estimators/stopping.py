@@ -35,7 +35,7 @@ def prepare(estimator: Any, *, incremental: bool) -> None:
     if incremental or not (e.early_stopping or e.keep_best):
         vars(e).pop("_best", None)
     elif not hasattr(e, "_best"):
-        e._best = np.inf, e.coefs_, e.intercepts_
+        e._best = np.inf, e._weights()
 
 
 def judge(estimator: Any, held: Any) -> None:
@@ -43,7 +43,7 @@ def judge(estimator: Any, held: Any) -> None:
 
     Parameters
     ----------
-    estimator : BaseMLP
+    estimator : BaseNetwork
         With the weights and the loss of the epoch.
     held : rows with `x`, `y` and `weight`, or None
         Those that early stopping judges by.
@@ -65,13 +65,13 @@ def judge(estimator: Any, held: Any) -> None:
             e.best_validation_score_ = score
     e._no_improvement_count = e._no_improvement_count + 1 if worse else 0
     if best:
-        e._best = loss, e.coefs_, e.intercepts_
+        e._best = loss, e._weights()
 
 
 def put_back_best(estimator: Any) -> None:
     """Give the estimator the best weights, where they were kept."""
     if hasattr(estimator, "_best"):
-        _, estimator.coefs_, estimator.intercepts_ = estimator._best
+        estimator._take_weights(estimator._best[1])
 
 
 def say(estimator: Any, text: str) -> None:

@@ -8,6 +8,33 @@ from collections.abc import Iterator
 import numpy as np
 
 from triptych.contracts import Array
+from triptych.errors import SpecError
+
+LEFT_OUT = "the last batch of 1 row is left out of each epoch: BatchNorm needs 2"
+
+
+def plan(batch_size: int | None, rows: int, min_batch: int) -> tuple[int, int]:
+    """Return the rows of a batch, and how many rows an epoch uses.
+
+    Parameters
+    ----------
+    batch_size : int, optional
+        What was asked for; absent: all rows.
+    rows : int
+        That there are.
+    min_batch : int
+        See `triptych.contracts.Learner.min_batch`. A last batch that is smaller is left out.
+
+    Raises
+    ------
+    SpecError
+        If every batch would be too small.
+    """
+    size = min(batch_size or rows, rows)
+    if size < min_batch:
+        raise SpecError(f"train.batch_size: BatchNorm needs at least {min_batch} rows, got {size}.")
+    alone = 0 < rows % size < min_batch
+    return size, rows - rows % size if alone else rows
 
 
 def batches(places: int, batch_size: int, epoch: int | None = None) -> Iterator[slice]:

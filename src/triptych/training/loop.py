@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from triptych.contracts import FloatArray, IntArray, Learner, NonFiniteStep
-from triptych.errors import NumericsError, SpecError
+from triptych.errors import NumericsError
 from triptych.spec import TrainSpec
+from triptych.training.batches import LEFT_OUT, plan
 from triptych.training.events import Diverged, Event, Notice, Progress
 from triptych.training.jobs import Job
 from triptych.training.schedules import factors
@@ -84,8 +85,7 @@ def train_together(
     """
     loop = _Loop(jobs, spec, orders, together)
     if loop.kept < len(jobs[0].rows.fit):
-        text = "the last batch of 1 row is left out of each epoch: BatchNorm needs 2"
-        yield from ((k, Notice(text)) for k in range(len(jobs)))
+        yield from ((k, Notice(LEFT_OUT)) for k in range(len(jobs)))
     done = 0
     while done < spec.epochs and loop.active():
         last = min(spec.epochs, done + spec.eval_every - done % spec.eval_every)
@@ -108,7 +108,7 @@ class _Loop:
         self.jobs, self.spec, self.orders, self.together = jobs, spec, orders, together
         first = jobs[0]
         self.rows = len(first.rows.fit)
-        self.size, self.kept = _batches(spec, self.rows, first.learner.min_batch)
+        self.size, self.kept = plan(spec.batch_size, self.rows, first.learner.min_batch)
         self.steps = math.ceil(self.kept / self.size)
         self.lr = spec.optimizer.lr
         self.pace = 0.0  # steps a second
@@ -194,12 +194,3 @@ class _Loop:
             return False
         self.told = now
         return True
-
-
-def _batches(spec: TrainSpec, n: int, min_batch: int) -> tuple[int, int]:
-    """Return the batch size, and how many rows an epoch uses."""
-    size = min(spec.batch_size or n, n)
-    if size < min_batch:
-        raise SpecError(f"train.batch_size: BatchNorm needs at least {min_batch} rows, got {size}.")
-    alone = 0 < n % size < min_batch
-    return size, n - n % size if alone else n
