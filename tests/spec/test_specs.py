@@ -116,7 +116,7 @@ def test_an_arm_whose_parts_do_not_fit_is_refused(data, network, engine, words):
 def test_a_named_set_is_its_values_and_what_is_given_is_laid_over_it():
     fast = TrainSpec.from_name("fast")
     assert (fast.batch_size, fast.label_smoothing, fast.resolutions[-1]) == (500, 0.2, 1.0)
-    assert fast.optimizer == OptimizerSpec(name="muon", lr=0.24, momentum=0.6, beta2=0.99)
+    assert fast.optimizer == OptimizerSpec(name="muon", lr=0.18, momentum=0.6, beta2=0.99)
     changed = TrainSpec.from_name("fast", batch_size=None, optimizer={"lr": 0.1})
     assert changed.batch_size is None
     assert changed.optimizer == OptimizerSpec(name="muon", lr=0.1, momentum=0.6, beta2=0.99)
@@ -132,14 +132,14 @@ def test_another_optimiser_or_schedule_than_the_recipes_inherits_none_of_its_val
     for given in (adam, OptimizerSpec(name="adam")):
         assert TrainSpec.from_name("fast", optimizer=given).optimizer == OptimizerSpec(name="adam")
     same = TrainSpec.from_name("fast", optimizer={"name": "muon", "head_lr": 0.5}).optimizer
-    assert (same.lr, same.head_lr) == (0.24, 0.5)
+    assert (same.lr, same.head_lr) == (0.18, 0.5)
     schedule = {"name": "step", "gamma": 0.5}
     assert TrainSpec.from_name("fast", schedule=schedule).schedule.gamma == 0.5
 
 
 def test_asking_by_name_changes_no_set():
     TrainSpec.from_name("fast", optimizer={"lr": 0.1}, resolutions=[1.0])
-    assert TrainSpec.from_name("fast").optimizer.lr == 0.24
+    assert TrainSpec.from_name("fast").optimizer.lr == 0.18
 
 
 @pytest.mark.parametrize(

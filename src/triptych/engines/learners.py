@@ -9,6 +9,7 @@ import numpy as np
 from triptych import chance
 from triptych.chance import stream, stream_seed
 from triptych.contracts import Dataset, IntArray, Learner, Split, Standardization, Weights
+from triptych.engines.threads import keep_memory
 from triptych.models import CNNNumpy, MLPNumpy, create_torch, initial_weights
 from triptych.spec import ArmSpec, CNNSpec, MLPSpec, TrainSpec
 from triptych.training import CompiledLearner, Kernels, NumpyLearner, Orders
@@ -69,6 +70,7 @@ def create_cnn(  # noqa: PLR0913 (each is a choice of its own)
         return NumpyLearner(CNNNumpy(network, weights), split, train, standardization)
     from triptych.training.torch_learner import TorchLearner
 
+    keep_memory()  # what lies between layers is large
     module = create_torch(network, weights, device=device)
     learner = TorchLearner(module, split, train, standardization, stream_seed(seed, "augment"))
     if network.design == "whitened" and weights["whiten.weight"].any():

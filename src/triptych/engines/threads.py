@@ -56,7 +56,6 @@ def use_threads(arm: ArmSpec, data: Dataset, engine: str) -> None:
         return
     import torch
 
-    keep_memory()
     rows = min(arm.train.batch_size or len(data.train), len(data.train))
     small = 3 * rows * cost_on(arm.network, data).flops < SHARED_FROM
     every = _all_threads()

@@ -42,7 +42,7 @@ class CNNClassifier(Classifying, BaseCNN):
     batch_size : int or "auto", default="auto"
         ``"auto"``: a twelfth of the rows, but at least 32 and at most 500, shared out evenly.
     learning_rate_init : float, default=None
-        None: the recipe's, 0.24; without one 0.001.
+        None: the recipe's, 0.18; without one 0.001.
     flip : bool, default=False
         Whether half of the pictures are mirrored, left to right, anew in each epoch.
     translate : int, default=0
