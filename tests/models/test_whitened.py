@@ -92,6 +92,21 @@ def test_the_network_is_its_description_written_out():
     torch.testing.assert_close(network(x), expected, rtol=1e-9, atol=1e-11)
 
 
+def test_channels_of_zeros_for_the_quick_way_change_nothing():
+    spec = CNNSpec(design="whitened", channels=(64, 32), pool_after=(1, 2))
+    x = pictures(40, edge=16)
+    found = []
+    for dtype in (np.float64, np.float32):  # in float64 there are none
+        network = create_torch(spec, first_weights(spec, dtype=dtype)).train()
+        inputs = x.to(torch.float64 if dtype == np.float64 else torch.float32)
+        network.whiten_patches(inputs)
+        network(inputs).square().sum().backward()
+        found.append([p.grad.double() for p in network.parameters()])
+    for exact, single in zip(*found, strict=True):
+        assert exact.shape == single.shape
+        torch.testing.assert_close(single, exact, rtol=0, atol=2e-3 * float(exact.abs().max()))
+
+
 def test_the_states_names_and_order_are_those_of_the_first_weights():
     weights = first_weights()
     state = create_torch(TINY, weights).state_dict()

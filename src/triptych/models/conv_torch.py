@@ -64,11 +64,19 @@ def pays(x: Tensor, w: Tensor) -> bool:
     )
 
 
-def spare_channels(x: Tensor, channels: int) -> int:
-    """Return how many channels of zeros would let `conv3x3` take the quick way on data like `x`."""
+def spare_channels(x: Tensor, w: Tensor) -> int:
+    """Return how many channels of zeros would let `conv3x3` take the quick way, where that pays.
+
+    Parameters
+    ----------
+    x : Tensor
+        Of the dtype and on the device of the pictures.
+    w : Tensor, shape (K, C, 3, 3)
+    """
     able = x.device.type == "cpu" and x.dtype == torch.float32 and has_wide_registers()
-    spare = -channels % _CHANNELS
-    return spare if able and channels + spare >= _FEWEST_CHANNELS else 0
+    spare = -w.shape[1] % _CHANNELS
+    pays_off = w.shape[1] + spare >= _FEWEST_CHANNELS and len(w) >= 2 * _FEWEST_CHANNELS
+    return spare if able and pays_off else 0
 
 
 @cache

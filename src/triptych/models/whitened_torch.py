@@ -77,7 +77,7 @@ class WhitenedTorch(nn.Module):
         """Return logits (B, classes) for pictures (B, C, H, W), at least 2 pixels each way."""
         filters = self.whiten.get_buffer("weight")
         # Filters of zeros, where that lets the first convolution take the quick way.
-        spare = spare_channels(x, len(filters))
+        spare = spare_channels(x, self.get_submodule("conv1").get_parameter("weight"))
         out = F.gelu(F.conv2d(x, F.pad(filters, (0, 0, 0, 0, 0, 0, 0, spare))))
         for k in self.layers:
             kernels = self.get_submodule(f"conv{k}").get_parameter("weight")

@@ -18,7 +18,14 @@ import numpy as np
 
 from triptych.models.compiled.blocks import ROWS, add_product, multiply_packed
 from triptych.models.compiled.caching import SOURCE, helper, kernel
-from triptych.models.compiled.winograd_tiles import slopes_in, slopes_out, tiles_in, tiles_out
+from triptych.models.compiled.winograd_tiles import (
+    copy_in,
+    copy_out,
+    slopes_in,
+    slopes_out,
+    tiles_in,
+    tiles_out,
+)
 
 PLACES = 36
 # The kernel's transform (6, 3), of which U = G w G^T.
@@ -77,7 +84,7 @@ def forward(x: Any, u: Any, bias: Any, y: Any, first: int, last: int) -> None:
     for start in range(first, last, at_once):
         stop = min(start + at_once, last)
         for n in range(start, stop):
-            framed[1 : H + 1, 1 : W + 1] = x[n]
+            copy_in(x[n], framed, 1)
             row = (n - start) * tiles
             tiles_in(framed.reshape(-1), 4 * shape[1] + 2, C, v, apart_v, row, shape)
         filled = _whole_blocks((stop - start) * tiles)
@@ -85,7 +92,7 @@ def forward(x: Any, u: Any, bias: Any, y: Any, first: int, last: int) -> None:
             multiply_packed(v, p * apart_v, filled, C, u, p * C * K, K, m, p * apart_m)
         for n in range(start, stop):
             tiles_out(m, apart_m, (n - start) * tiles, K, shape, bias, out.reshape(-1))
-            y[n] = out[:H, :W]
+            copy_out(out, 0, y[n])
 
 
 @kernel()
@@ -114,9 +121,9 @@ def backward(
         stop = min(start + at_once, last)
         for n in range(start, stop):
             row = (n - start) * tiles
-            framed[1 : H + 1, 1 : W + 1] = x[n]
+            copy_in(x[n], framed, 1)
             tiles_in(framed.reshape(-1), 4 * shape[1] + 2, C, v, apart_v, row, shape)
-            out[:H, :W] = dy[n]
+            copy_in(dy[n], out, 0)
             slopes_out(out.reshape(-1), K, shape, m, apart_m, row)
         filled = (stop - start) * tiles
         _clear_rest(v, apart_v, C, filled)
@@ -129,4 +136,4 @@ def backward(
         for n in range(start, stop if wants_dx else start):
             back[:] = 0
             slopes_in(v, apart_v, (n - start) * tiles, C, shape, back.reshape(-1))
-            dx[n] = back[1 : H + 1, 1 : W + 1]
+            copy_out(back, 1, dx[n])

@@ -20,6 +20,32 @@ _F = np.float32
 
 
 @helper()
+def _copy(source: Any, at: int, target: Any, to: int, count: int) -> None:
+    for k in range(0, count, LANES):
+        v_store(target, to + k, v_load(source, at + k, LANES))
+
+
+@helper()
+def copy_in(picture: Any, larger: Any, edge: int) -> None:
+    """Copy a picture (H, W, C) into a larger one, from row and column `edge` on."""
+    flat, target = picture.reshape(-1), larger.reshape(-1)
+    line, C = picture.shape[1] * picture.shape[2], picture.shape[2]
+    for i in range(picture.shape[0]):
+        to = ((i + edge) * larger.shape[1] + edge) * C
+        _copy(flat, i * line, target, to, line)
+
+
+@helper()
+def copy_out(larger: Any, edge: int, picture: Any) -> None:
+    """Copy a picture (H, W, C) out of a larger one; the reverse of `copy_in`."""
+    flat, source = picture.reshape(-1), larger.reshape(-1)
+    line, C = picture.shape[1] * picture.shape[2], picture.shape[2]
+    for i in range(picture.shape[0]):
+        at = ((i + edge) * larger.shape[1] + edge) * C
+        _copy(source, at, flat, i * line, line)
+
+
+@helper()
 def _bt(d0: Any, d1: Any, d2: Any, d3: Any, d4: Any, d5: Any) -> Any:
     """Return ``B^T d``."""
     even, odd = v_fma(d2, _F(-4), d4), v_fma(d1, _F(-4), d3)
