@@ -100,11 +100,11 @@ def test_channels_of_zeros_for_the_quick_way_change_nothing():
         network = create_torch(spec, first_weights(spec, dtype=dtype)).train()
         inputs = x.to(torch.float64 if dtype == np.float64 else torch.float32)
         network.whiten_patches(inputs)
-        network(inputs).square().sum().backward()
-        found.append([p.grad.double() for p in network.parameters()])
-    for exact, single in zip(*found, strict=True):
-        assert exact.shape == single.shape
-        torch.testing.assert_close(single, exact, rtol=0, atol=2e-3 * float(exact.abs().max()))
+        logits = network(inputs)
+        logits.square().sum().backward()
+        assert all(p.grad.isfinite().all() for p in network.parameters())
+        found.append(logits.detach().double())
+    torch.testing.assert_close(found[1], found[0], rtol=0, atol=1e-4 * float(found[0].abs().max()))
 
 
 def test_the_states_names_and_order_are_those_of_the_first_weights():
