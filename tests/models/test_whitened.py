@@ -95,12 +95,13 @@ def test_the_network_is_its_description_written_out():
 def test_channels_of_zeros_for_the_quick_way_change_nothing():
     spec = CNNSpec(design="whitened", channels=(64, 32), pool_after=(1, 2))
     x = pictures(40, edge=16)
+    whitened = create_torch(spec, first_weights(spec))
+    whitened.whiten_patches(x)
+    weights = {name: w.numpy() for name, w in whitened.state_dict().items()}
     found = []
-    for dtype in (np.float64, np.float32):  # in float64 there are none
-        network = create_torch(spec, first_weights(spec, dtype=dtype)).train()
-        inputs = x.to(torch.float64 if dtype == np.float64 else torch.float32)
-        network.whiten_patches(inputs)
-        logits = network(inputs)
+    for dtype in ("float64", "float32"):  # in float64 there are none
+        network = create_torch(spec, {n: w.astype(dtype) for n, w in weights.items()}).train()
+        logits = network(x.to(getattr(torch, dtype)))
         logits.square().sum().backward()
         assert all(p.grad.isfinite().all() for p in network.parameters())
         found.append(logits.detach().double())
