@@ -1,7 +1,7 @@
 """Which engine and device compute a network, and the learner they make of it."""
 
 from triptych.engines.choice import (
-    CNN_ENGINE,
+    choose_cnn_engine,
     choose_device,
     choose_engine,
     choose_mlp_engine,
@@ -11,7 +11,7 @@ from triptych.engines.learners import create_cnn, create_learner, create_mlp, cr
 from triptych.engines.threads import machine, use_threads
 
 __all__ = [
-    "CNN_ENGINE",
+    "choose_cnn_engine",
     "choose_device",
     "choose_engine",
     "choose_mlp_engine",

@@ -55,7 +55,8 @@ COSTS = {
 
 # A step of 32 or 64 digits, one thread: 4.4 against 2.6 ms with channels (8, 16, 16), 38 against 10
 # with (32, 64, 64), 96 against 39 with (64, 128, 256, 256).
-CNN_ENGINE = "torch", "torch (chosen: numpy's steps take about 2 to 4 times as long)"
+_SLOWER = "torch (chosen: numpy's steps take about 2 to 4 times as long)"
+_ALONE = "torch (chosen: the only engine of this network and training)"
 
 
 def estimate(sizes: tuple[int, ...], batch: int, steps: int) -> dict[str, float]:
@@ -113,14 +114,20 @@ def _seconds(value: float) -> str:
     return f"{round(value, min(digits, 3)):g} s"
 
 
+def choose_cnn_engine(network: CNNSpec, train: TrainSpec) -> tuple[str, str]:
+    """Return the engine that trains a CNN, and how to call it in a table."""
+    alone = network.design != "vgg" or train.for_pictures()
+    return "torch", _ALONE if alone else _SLOWER
+
+
 def choose_engine(arm: ArmSpec, data: Dataset, device: str = "cpu") -> tuple[str, str]:
     """Return the engine that computes `arm`, and how to call it in a table."""
     if arm.engine != "auto":
         return arm.engine, arm.engine
     if isinstance(arm.network, CNNSpec):
-        return CNN_ENGINE
+        return choose_cnn_engine(arm.network, arm.train)
     if not isinstance(arm.network, MLPSpec):
-        return "torch", "torch (chosen: the only engine of this network)"
+        return "torch", _ALONE
     rows = len(data.train)
     steps = arm.train.epochs * math.ceil(rows / min(arm.train.batch_size or rows, rows))
     inputs = math.prod(data.sample_shape)

@@ -13,7 +13,7 @@ from sklearn.utils.validation import validate_data
 from triptych.chance import stream
 from triptych.contracts import Array, Dataset, FloatArray, Learner, Split, Weights
 from triptych.data.digits import channel_standardization
-from triptych.engines import CNN_ENGINE, choose_device, create_cnn
+from triptych.engines import choose_cnn_engine, choose_device, create_cnn
 from triptych.estimators.network import BaseNetwork, softmax
 from triptych.estimators.parameters import check_classes
 from triptych.estimators.picture_parameters import engine_of, picture_network, picture_training
@@ -116,7 +116,7 @@ class BaseCNN(BaseNetwork):
     def _learner(self, spec: TrainSpec, rows: Split, epochs: int) -> Learner:
         engine = wording = engine_of(self, self.network_, spec)
         if engine == "auto":
-            engine, wording = CNN_ENGINE
+            engine, wording = choose_cnn_engine(self.network_, spec)
         self.engine_ = wording
         seed = int(self._random_state.randint(2**31))
         self._spec = spec, engine
