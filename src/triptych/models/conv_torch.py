@@ -1,4 +1,4 @@
-"""3x3 convolutions on a CPU, two to three times as fast as PyTorch's.
+"""3x3 convolutions on a CPU, about twice as fast as PyTorch's (docs/log.md, "Winograd").
 
 PyTorch's are near what the processor can multiply, so what is left is to multiply less: Winograd's
 form, in `triptych.models.compiled.winograd`. Where it does not apply (a GPU, float64, few channels,
@@ -52,15 +52,12 @@ def pays(x: Tensor, w: Tensor) -> bool:
     (k, c), (height, width) = w.shape[:2], x.shape[2:]
     tiles = ((height + 3) // 4) * ((width + 3) // 4)
     return (
-        len(x) > 0
-        and x.device.type == "cpu"
-        and x.dtype == torch.float32
+        _able(x)
         and min(c, k) >= _FEWEST_CHANNELS
         and c % _CHANNELS == 0
         and k % _CHANNELS == 0
         and 9 * height * width >= _LEAST_SAVING * 36 * tiles
         and len(x) * tiles >= _FEWEST_TILES
-        and has_wide_registers()
     )
 
 
@@ -73,10 +70,14 @@ def spare_channels(x: Tensor, w: Tensor) -> int:
         Of the dtype and on the device of the pictures.
     w : Tensor, shape (K, C, 3, 3)
     """
-    able = x.device.type == "cpu" and x.dtype == torch.float32 and has_wide_registers()
     spare = -w.shape[1] % _CHANNELS
     pays_off = w.shape[1] + spare >= _FEWEST_CHANNELS and len(w) >= 2 * _FEWEST_CHANNELS
-    return spare if able and pays_off else 0
+    return spare if pays_off and _able(x) else 0
+
+
+def _able(x: Tensor) -> bool:
+    """Whether the kernels can work on data like `x`, on a processor that they are quick on."""
+    return x.device.type == "cpu" and x.dtype == torch.float32 and has_wide_registers()
 
 
 @cache
