@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,22 @@ IntArray = NDArray[np.integer[Any]]
 Weights = dict[str, Array]
 
 
+def lengths_of(x: Array) -> IntArray:
+    """Return the steps (N,) of each of some sequences, of which the longest has T.
+
+    Parameters
+    ----------
+    x : Array
+        Symbols, unsigned (N, T), all of one length, or signed with -1 past the end; or vectors,
+        float (N, T, D), NaN past the end. Nothing but the end may be so marked.
+    """
+    if x.ndim == 2 and x.dtype.kind == "u":
+        return np.full(len(x), x.shape[1])
+    there_NT = x >= 0 if x.ndim == 2 else ~np.isnan(x[:, :, 0])
+    lengths: IntArray = there_NT.sum(axis=1)
+    return lengths
+
+
 @dataclass(frozen=True)
 class Split:
     """Rows and what is to be learnt of them.
@@ -28,7 +44,7 @@ class Split:
     Attributes
     ----------
     x : Array, shape (N, ...)
-        Features: float (N, I); uint8 pictures (N, C, H, W); uint8 symbols (N, T).
+        Features: float (N, I); uint8 pictures (N, C, H, W); sequences, see `lengths_of`.
     y : Array
         Class indices, int64 (N,); or targets, float (N, O).
     weight : FloatArray, shape (N,), optional
@@ -84,6 +100,8 @@ class Dataset:
         How raw features become inputs; None where they are inputs already.
     notes : tuple of str
         What a reader of any table must know (a stand-in, a leak, a cut).
+    symbols : int, optional
+        How many symbols sequences are made of; None where each step is a vector.
     """
 
     name: str
@@ -94,6 +112,7 @@ class Dataset:
     fingerprint: str
     standardization: Standardization | None = None
     notes: tuple[str, ...] = ()
+    symbols: int | None = None
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
@@ -213,8 +232,8 @@ class NumpyNetwork(Protocol):
         ...
 
     @property
-    def reads_pictures(self) -> bool:
-        """Whether inputs are pictures (B, C, H, W); else they are features (B, I)."""
+    def reads(self) -> Literal["rows", "pictures", "sequences"]:
+        """What inputs are: features (B, I), pictures (B, C, H, W), or as `lengths_of` says."""
         ...
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -64,7 +65,7 @@ class CNNNumpy:
         What it computes with.
     """
 
-    reads_pictures = True
+    reads: Literal["pictures"] = "pictures"
     min_batch = 2  # of which BatchNorm can take a variance, whatever the size of the picture
 
     def __init__(self, spec: CNNSpec, weights: Weights) -> None:

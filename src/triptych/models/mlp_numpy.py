@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -49,7 +50,7 @@ class MLPNumpy:
         What it computes with.
     """
 
-    reads_pictures = False
+    reads: Literal["rows"] = "rows"
     min_batch = 1
 
     def __init__(

@@ -90,20 +90,47 @@ class CNNSpec(Checked):
 
 @dataclass(frozen=True, kw_only=True)
 class RNNSpec(Checked):
-    """A vanilla (Elman) network: ``h = tanh(Wx x + Wh h)``, read out after the last step.
+    """A recurrent network, read out after the last step of a sequence.
 
     Attributes
     ----------
+    cell : {"elman", "lstm", "gru"}
+        ``"elman"``, the paper's vanilla network: ``h = tanh(Wx x + bx + Wh h + bh)`` (Elman, 1990).
+        LSTM (Hochreiter and Schmidhuber, 1997) and GRU (Cho et al., 2014) as PyTorch has them.
     hidden : int
-        Units of the hidden state.
+        Units of the hidden state, in each layer and direction.
+    layers : int
+        Each reads the states of the one before.
+    bidirectional : bool
+        Whether each layer also reads backwards; both last states are read out.
     output : {"logits", "softmax"}
         What the network hands to the loss. The paper's code returns softmax probabilities, to
         which the cross-entropy applies a second softmax; ``"softmax"`` is that faithful variant.
+    init : {"uniform", "latch"}
+        First weights: all uniform in ``±1/sqrt(fan_in)``; or with ``Wh = 3 I`` and ``bx = bh = 0``,
+        so that each unit of an Elman cell keeps its sign from the start.
     """
 
     kind: Literal["rnn"] = "rnn"
+    cell: Literal["elman", "lstm", "gru"] = "elman"
     hidden: int = field(default=128, metadata=between(1, 65_536))
+    layers: int = field(default=1, metadata=between(1, 64))
+    bidirectional: bool = False
     output: Literal["logits", "softmax"] = "logits"
+    init: Literal["uniform", "latch"] = "uniform"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.init == "latch" and not self.is_vanilla:
+            raise SpecError(
+                "init: 'latch' needs one Elman layer that reads forward, got cell "
+                f"'{self.cell}', layers {self.layers}, bidirectional {self.bidirectional}."
+            )
+
+    @property
+    def is_vanilla(self) -> bool:
+        """Whether it is the paper's network: one Elman layer, forward in time."""
+        return self.cell == "elman" and self.layers == 1 and not self.bidirectional
 
 
 NetworkSpec = MLPSpec | CNNSpec | RNNSpec

@@ -69,17 +69,20 @@ class NumpyLearner:
 
     def rebind(self, split: Split) -> None:
         """Learn from other rows; see `triptych.contracts.Learner.rebind`."""
-        self.x_N = split.x if self.network.reads_pictures else self._inputs(split.x)
+        self.x_N = split.x if self.network.reads != "rows" else self._inputs(split.x)
         self.y_N = targets(split.y, self.spec.loss, self._outputs, self.spec.dtype)
         self.weight_N = split.weight
 
     def _inputs(self, x: Array) -> FloatArray:
+        if self.network.reads == "sequences":
+            # Symbols stay integers; a network looks up their rows.
+            return x.astype(self.spec.dtype, copy=False) if x.ndim == 3 else x
         if sparse.issparse(x):
             rows: FloatArray = x.astype(self.spec.dtype)
             return rows
         if self.standardization is not None:
             x = self.standardization(x, self.spec.dtype)
-        if not self.network.reads_pictures:
+        if self.network.reads == "rows":
             x = x.reshape(len(x), -1)
         return x.astype(self.spec.dtype, copy=False)
 
@@ -101,7 +104,7 @@ class NumpyLearner:
     def _step(self, step: int, rows_B: IntArray, lr: float) -> float:
         weight_B = None if self.weight_N is None else self.weight_N[rows_B]
         x = self.x_N[rows_B]
-        if self.network.reads_pictures:
+        if self.network.reads != "rows":
             x = self._inputs(x)
         before = [w.copy() for w in self.statistics]
         loss, grads = self.network.loss_and_grads(
@@ -136,7 +139,7 @@ class NumpyLearner:
     def outputs(self, x: Array) -> FloatArray:
         """Return the outputs in eval mode; see `triptych.contracts.Learner.outputs`."""
         size = _EVAL_ROWS
-        if self.network.reads_pictures:
+        if self.network.reads == "pictures":
             size = max(1, min(size, _EVAL_VALUES // max(1, math.prod(x.shape[1:]))))
         parts = [
             self.network.outputs(self._inputs(x[start : start + size]))
