@@ -7,7 +7,7 @@ T time, V vocabulary, C classes or channels.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -102,6 +102,8 @@ class Dataset:
         What a reader of any table must know (a stand-in, a leak, a cut).
     symbols : int, optional
         How many symbols sequences are made of; None where each step is a vector.
+    probes : mapping of int to Split
+        Further sequences that a trained network is judged by, by their length.
     """
 
     name: str
@@ -113,11 +115,17 @@ class Dataset:
     standardization: Standardization | None = None
     notes: tuple[str, ...] = ()
     symbols: int | None = None
+    probes: Mapping[int, Split] = field(default_factory=dict)
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
         """Shape of one sample, without the rows."""
         return tuple(self.train.x.shape[1:])
+
+    @property
+    def step_inputs(self) -> int:
+        """How many symbols there are, or features in a step."""
+        return self.symbols or self.sample_shape[-1]
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ long strings. Here the digits themselves are drawn, so that any length works.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from triptych.chance import stream
@@ -16,10 +18,14 @@ from triptych.spec import PalindromeSpec
 # Up to here all strings are listed and divided; beyond, a clash is rare and drawn again.
 _LISTABLE = 1_000_000
 _HELD_OUT = 0.2
+# A million steps take a network seconds; these are 20 strings of a million digits.
+_PROBE_DIGITS = 20_000_000
 
 
 def load_palindromes(spec: PalindromeSpec, seed: int) -> Dataset:
-    """Return palindromes of one length: x uint8 (N, T - 1), y int64 (N,), ten classes.
+    """Return palindromes without their last digit, and the last digit: y int64 (N,), ten classes.
+
+    x is uint8 (N, T - 1); or, of several lengths, int8 with -1 past the end.
 
     Parameters
     ----------
@@ -27,24 +33,73 @@ def load_palindromes(spec: PalindromeSpec, seed: int) -> Dataset:
     seed : int
         Draws the strings, with replacement, and chooses which are held out.
     """
-    rng = stream(seed, "draw")
-    half = (spec.length + 1) // 2
-    if spec.split == "paper" or half == 1:
-        halves = [rng.integers(0, 10, (n, half), dtype=np.uint8) for n in _sizes(spec)]
-    elif 10**half <= _LISTABLE:
-        halves = _divided(spec, half, rng)
+    if spec.shortest is None:
+        halves = _halves(spec, stream(seed, "draw"))
+        train, test = (_split(mirror(h_NH, spec.length)) for h_NH in halves)
+        name, notes = f"palindromes T={spec.length}", _notes(spec, *halves)
     else:
-        halves = _redrawn(spec, half, rng)
-    train, test = (_split(mirror(h_NH, spec.length)) for h_NH in halves)
+        train, test, notes = _of_all_lengths(spec, spec.shortest, seed)
+        name = f"palindromes T={spec.shortest} to {spec.length}"
     return Dataset(
-        name=f"palindromes T={spec.length}",
+        name=name,
         train=train,
         test=test,
         classes=tuple(map(str, range(10))),
         kind="sequences",
         fingerprint=fingerprint(train, test),
-        notes=_notes(spec, half, *halves),
+        notes=notes,
+        symbols=10,
+        probes=_probes(spec, seed),
     )
+
+
+def _halves(spec: PalindromeSpec, rng: np.random.Generator) -> list[Array]:
+    """Draw the first halves (N, ceil(T / 2)) of both splits."""
+    half = (spec.length + 1) // 2
+    if spec.split == "paper" or half == 1:
+        return [rng.integers(0, 10, (n, half), dtype=np.uint8) for n in _sizes(spec)]
+    if 10**half <= _LISTABLE:
+        return _divided(spec, half, rng)
+    return _redrawn(spec, half, rng)
+
+
+def _of_all_lengths(
+    spec: PalindromeSpec, shortest: int, seed: int
+) -> tuple[Split, Split, tuple[str, ...]]:
+    """Draw both splits, about equally many strings of each length from `shortest` on."""
+    lengths = range(shortest, spec.length + 1)
+    shares = [np.diff(np.arange(len(lengths) + 1) * n // len(lengths)) for n in _sizes(spec)]
+    parts: list[list[Split]] = [[], []]
+    notes: list[str] = []
+    for t, train, test in zip(lengths, *shares, strict=True):
+        one = replace(spec, length=t, shortest=None, train_size=int(train), test_size=int(test))
+        halves = _halves(one, stream(seed, f"draw {t}"))
+        notes += _notes(one, *halves)
+        for part, half_NH in zip(parts, halves, strict=True):
+            split = _split(mirror(half_NH, t))
+            part.append(Split(_padded(split.x, spec.length - 1), split.y))
+    train, test = (
+        Split(np.concatenate([p.x for p in part]), np.concatenate([p.y for p in part]))
+        for part in parts
+    )
+    return train, test, tuple(notes)
+
+
+def _padded(x_NT: Array, steps: int) -> Array:
+    out = np.full((len(x_NT), steps), -1, np.int8)
+    out[:, : x_NT.shape[1]] = x_NT
+    return out
+
+
+def _probes(spec: PalindromeSpec, seed: int) -> dict[int, Split]:
+    """Draw strings of the lengths that a trained network is judged at, for each anew."""
+    found = {}
+    for length in spec.probes:
+        count = max(1, min(spec.probe_size, _PROBE_DIGITS // length))
+        rng = stream(seed, f"probe {length}")
+        half_NH = rng.integers(0, 10, (count, (length + 1) // 2), dtype=np.uint8)
+        found[length] = _split(mirror(half_NH, length))
+    return found
 
 
 def mirror(half_NH: Array, length: int) -> Array:
@@ -98,8 +153,9 @@ def _keys(half_NH: Array) -> Array:
     return digits @ 10 ** np.arange(digits.shape[1], dtype=np.int64)
 
 
-def _notes(spec: PalindromeSpec, half: int, train: Array, test: Array) -> tuple[str, ...]:
+def _notes(spec: PalindromeSpec, train: Array, test: Array) -> tuple[str, ...]:
     """Say what chance alone makes of the two sets; long strings never meet twice."""
+    half = (spec.length + 1) // 2
     if half > 16:
         return ()
     name = f"Palindromes of length {spec.length}"

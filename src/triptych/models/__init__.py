@@ -16,12 +16,22 @@ from triptych.models.cnn_numpy import CNNNumpy
 from triptych.models.costs import Cost, cost, cost_on
 from triptych.models.initial import cnn_weights, mlp_weights, rnn_weights, whitened_weights
 from triptych.models.mlp_numpy import MLPNumpy
+from triptych.models.rnn_numpy import RNNNumpy
 from triptych.spec import CNNSpec, MLPSpec, NetworkSpec, RNNSpec
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["CNNNumpy", "Cost", "MLPNumpy", "cost", "cost_on", "create_torch", "initial_weights"]
+__all__ = [
+    "CNNNumpy",
+    "Cost",
+    "MLPNumpy",
+    "RNNNumpy",
+    "cost",
+    "cost_on",
+    "create_torch",
+    "initial_weights",
+]
 
 
 def initial_weights(spec: NetworkSpec, data: Dataset, rng: np.random.Generator) -> Weights:
@@ -34,7 +44,7 @@ def initial_weights(spec: NetworkSpec, data: Dataset, rng: np.random.Generator) 
             draw = cnn_weights if spec.design == "vgg" else whitened_weights
             return draw(spec, data.sample_shape[0], classes, rng)
         case RNNSpec():
-            return rnn_weights(spec, classes, classes, rng)
+            return rnn_weights(spec, data.step_inputs, classes, rng)
         case _:
             assert_never(spec)
 
@@ -56,7 +66,7 @@ def create_torch(
     """
     from triptych.models.cnn_torch import CNNTorch
     from triptych.models.mlp_torch import MLPTorch
-    from triptych.models.rnn_torch import RNNTorch
+    from triptych.models.rnn_torch import CellsTorch, RNNTorch
     from triptych.models.whitened_torch import WhitenedTorch
 
     network: torch.nn.Module
@@ -67,7 +77,7 @@ def create_torch(
             design = CNNTorch if spec.design == "vgg" else WhitenedTorch
             network = design(spec, weights)
         case RNNSpec():
-            network = RNNTorch(spec, weights)
+            network = (RNNTorch if spec.is_vanilla else CellsTorch)(spec, weights)
         case _:
             assert_never(spec)
     return network.to(device)

@@ -24,16 +24,19 @@ class Cost:
     flops: int
 
 
-def cost(spec: NetworkSpec, sample_shape: tuple[int, ...], classes: int) -> Cost:
+def cost(
+    spec: NetworkSpec, sample_shape: tuple[int, ...], classes: int, symbols: int | None = None
+) -> Cost:
     """Return what `spec` costs on samples of `sample_shape`.
 
     Parameters
     ----------
     spec : NetworkSpec
     sample_shape : tuple of int
-        ``(I,)``, or ``(C, H, W)`` for pictures, or ``(T,)`` symbols for an RNN, whose vocabulary
-        is as large as its set of classes.
+        ``(I,)``, or ``(C, H, W)`` for pictures, or for an RNN ``(T,)`` symbols or ``(T, V)``.
     classes : int
+    symbols : int, optional
+        How many there are; absent: as many as classes.
 
     Examples
     --------
@@ -46,14 +49,15 @@ def cost(spec: NetworkSpec, sample_shape: tuple[int, ...], classes: int) -> Cost
         case CNNSpec():
             return _cnn(spec, sample_shape, classes)
         case RNNSpec():
-            return _rnn(spec, sample_shape[0], classes)
+            inputs = sample_shape[1] if len(sample_shape) == 2 else symbols or classes
+            return _rnn(spec, sample_shape[0], inputs, classes)
         case _:
             assert_never(spec)
 
 
 def cost_on(spec: NetworkSpec, data: Dataset) -> Cost:
     """Return what `spec` costs on the samples of `data`."""
-    return cost(spec, data.sample_shape, len(data.classes))
+    return cost(spec, data.sample_shape, len(data.classes), data.symbols)
 
 
 def _mlp(spec: MLPSpec, inputs: int, classes: int) -> Cost:
@@ -89,7 +93,12 @@ def _whitened(spec: CNNSpec, sample_shape: tuple[int, ...], classes: int) -> Cos
     return Cost(parameters + channels * classes, flops + 2 * channels * classes)
 
 
-def _rnn(spec: RNNSpec, steps: int, classes: int) -> Cost:
-    hidden, vocabulary = spec.hidden, classes
-    parameters = (vocabulary + 1) * hidden + (hidden + 1) * hidden + (hidden + 1) * classes
-    return Cost(parameters, 2 * steps * hidden * (vocabulary + hidden) + 2 * hidden * classes)
+def _rnn(spec: RNNSpec, steps: int, inputs: int, classes: int) -> Cost:
+    hidden, gates = spec.hidden, {"elman": 1, "gru": 3, "lstm": 4}[spec.cell]
+    directions = 2 if spec.bidirectional else 1
+    parameters = flops = 0
+    for _ in range(spec.layers):
+        parameters += directions * gates * hidden * (inputs + hidden + 2)
+        flops += directions * 2 * steps * gates * hidden * (inputs + hidden)
+        inputs = directions * hidden
+    return Cost(parameters + (inputs + 1) * classes, flops + 2 * inputs * classes)

@@ -14,6 +14,10 @@ import numpy as np
 from triptych.contracts import Array, Weights
 from triptych.spec import CNNSpec, MLPSpec, RNNSpec
 
+# tanh(g h + u) has two stable points while |u| < sqrt(g (g - 1)) - artanh(sqrt(1 - 1 / g)): 1.3 for
+# 3, so that a unit keeps its sign whatever smaller inputs come.
+LATCH_GAIN = 3.0
+
 
 def uniform_fan_in(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int) -> Array:
     """Return float64 of `shape`, uniform in ``±1/sqrt(fan_in)``."""
@@ -74,10 +78,48 @@ def whitened_weights(spec: CNNSpec, inputs: int, classes: int, rng: np.random.Ge
 
 
 def rnn_weights(spec: RNNSpec, inputs: int, classes: int, rng: np.random.Generator) -> Weights:
-    """Return ``wx (V, H), bx, wh (H, H), bh, wy (H, C), by`` in order."""
+    """Return the first weights of a recurrent network.
+
+    Parameters
+    ----------
+    spec : RNNSpec
+    inputs : int
+        V: symbols, or features of a step.
+    classes : int
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    Weights
+        Of a vanilla network ``wx (V, H), bx, wh (H, H), bh, wy (H, C), by`` in order; of others
+        what `triptych.models.rnn_torch.CellsTorch` takes, as uniform as PyTorch draws them.
+    """
+    if not spec.is_vanilla:
+        return _cell_weights(spec, inputs, classes, rng)
     weights: Weights = {}
     hidden = spec.hidden
     for name, fan_in, out in (("x", inputs, hidden), ("h", hidden, hidden), ("y", hidden, classes)):
         weights[f"w{name}"] = uniform_fan_in(rng, (fan_in, out), fan_in)
         weights[f"b{name}"] = uniform_fan_in(rng, (out,), fan_in)
+    if spec.init == "latch":
+        weights["wh"] = LATCH_GAIN * np.eye(hidden)
+        weights["bx"], weights["bh"] = np.zeros(hidden), np.zeros(hidden)
+    return weights
+
+
+def _cell_weights(spec: RNNSpec, inputs: int, classes: int, rng: np.random.Generator) -> Weights:
+    weights: Weights = {}
+    hidden, gates = spec.hidden, {"elman": 1, "gru": 3, "lstm": 4}[spec.cell]
+    directions = ("", "_reverse") if spec.bidirectional else ("",)
+    for layer in range(spec.layers):
+        for direction in directions:
+            end = f"_l{layer}{direction}"
+            for name, width in (("ih", inputs), ("hh", hidden)):
+                shape = (gates * hidden, width)
+                weights[f"cells.weight_{name}{end}"] = uniform_fan_in(rng, shape, hidden)
+            for name in ("ih", "hh"):
+                weights[f"cells.bias_{name}{end}"] = uniform_fan_in(rng, (gates * hidden,), hidden)
+        inputs = hidden * len(directions)
+    weights["wy"] = uniform_fan_in(rng, (inputs, classes), inputs)
+    weights["by"] = uniform_fan_in(rng, (classes,), inputs)
     return weights

@@ -51,7 +51,8 @@ class RunRecord:
     seconds : float
         Spent in training steps.
     scores : dict of str to float
-        ``train_loss``, ``train_accuracy``, ``test_loss``, ``test_accuracy`` at the end.
+        ``train_loss``, ``train_accuracy``, ``test_loss``, ``test_accuracy`` at the end;
+        ``test_accuracy_at(T)`` where longer sequences were judged.
     error : str
         Why it diverged.
     curve : tuple of dict
@@ -93,6 +94,8 @@ class RunRecord:
         if metric.name == "seconds":
             return self.seconds, False
         name, factor = metric.name, 1.0
+        if name == "test_accuracy_at":
+            name = f"test_accuracy_at({metric.level:.0f})"
         if name == "test_loss_sum":
             name, factor = "test_loss", float(self.test_rows)
         value = self.scores.get(name)

@@ -194,8 +194,9 @@ def evaluation_row(evaluation: Evaluation) -> dict[str, float]:
             row |= {f"{split}_loss": scores.loss, f"{split}_accuracy": scores.accuracy}
     if evaluation.test_views_accuracy is not None:
         row["test_views_accuracy"] = evaluation.test_views_accuracy
+    row |= {f"test_accuracy_at({t})": value for t, value in evaluation.probes.items()}
     return row
 
 
 def _scores(row: dict[str, float]) -> dict[str, float | None]:
-    return {name: row[name] for name in row if name.endswith(("_loss", "_accuracy"))}
+    return {name: value for name, value in row.items() if "_loss" in name or "_accuracy" in name}

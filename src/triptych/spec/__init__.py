@@ -6,7 +6,13 @@ from triptych.spec.files import parse_study, read_study, spec_id, study_table, w
 from triptych.spec.networks import CNNSpec, MLPSpec, NetworkSpec, RNNSpec
 from triptych.spec.sources import Cifar10Spec, DataSpec, DigitsSpec, PalindromeSpec, ToySpec
 from triptych.spec.study import ArmSpec, ClaimSpec, Evidence, PartSpec, Reported, StudySpec
-from triptych.spec.training import AugmentSpec, OptimizerSpec, ScheduleSpec, TrainSpec
+from triptych.spec.training import (
+    AugmentSpec,
+    GrowthSpec,
+    OptimizerSpec,
+    ScheduleSpec,
+    TrainSpec,
+)
 
 __all__ = [
     "UNITS",
@@ -20,6 +26,7 @@ __all__ = [
     "DataSpec",
     "DigitsSpec",
     "Evidence",
+    "GrowthSpec",
     "MLPSpec",
     "Metric",
     "NetworkSpec",

@@ -7,6 +7,7 @@
     sum     = ["-"] term {("+" | "-") term}
     term    = number ["*" metric] | metric ["*" number]
     metric  = arm "." name | arm ".epochs_to(" name "," number ")"
+            | arm ".test_accuracy_at(" number ")"
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ UNITS = {
     "train_accuracy": "share",
     "test_accuracy": "share",
     "test_views_accuracy": "share",
+    "test_accuracy_at": "share",
     "train_loss": "loss",
     "test_loss": "loss",
     "test_loss_sum": "loss",
@@ -41,7 +43,8 @@ class Metric:
     arm, name : str
         Which arm, which figure.
     of, level : str, float
-        For ``epochs_to``: the metric and the value it is to reach.
+        For ``epochs_to``: the metric and the value it is to reach. For ``test_accuracy_at``: the
+        length of the sequences.
     """
 
     arm: str
@@ -51,6 +54,8 @@ class Metric:
 
     def __str__(self) -> str:
         inside = f"({self.of}, {self.level:g})" if self.of else ""
+        if self.name == "test_accuracy_at":
+            inside = f"({self.level:.0f})"
         return f"{self.arm}.{self.name}{inside}"
 
 
@@ -214,9 +219,15 @@ class _Parser:
         name = self._next()
         if name not in UNITS:
             raise self._error(f"unknown metric {name!r}.{nearest(name, UNITS)}".rstrip("."))
-        if name != "epochs_to":
+        if name not in ("epochs_to", "test_accuracy_at"):
             return Metric(arm, name)
         self._expect("(")
+        if name == "test_accuracy_at":
+            length = self._number()
+            if length != int(length):
+                raise self._error(f"test_accuracy_at takes a whole number, found {length:g}")
+            self._expect(")")
+            return Metric(arm, name, level=length)
         of = self._next()
         if of not in ("train_accuracy", "test_accuracy"):
             raise self._error(f"epochs_to takes train_accuracy or test_accuracy, found {of!r}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from triptych.errors import SpecError
 from triptych.spec.fields import Checked, between
 
 SEED = between(0, 2**32 - 1)
@@ -74,12 +75,19 @@ class Cifar10Spec(Checked):
 
 @dataclass(frozen=True, kw_only=True)
 class PalindromeSpec(Checked):
-    """Decimal palindromes of one length; the last digit is to be predicted from the others.
+    """Decimal palindromes; the last digit is to be predicted from the others.
 
     Attributes
     ----------
     length : int
         T, digits of the whole palindrome; the network sees T - 1 of them.
+    shortest : int, optional
+        Where present, palindromes of all lengths from this one to `length`, about equally many of
+        each, with no string of the test split among the training strings.
+    probes : tuple of int
+        Further lengths at which the trained network is judged; in claims ``test_accuracy_at``.
+    probe_size : int
+        Strings of each of them; fewer where they would have more than 20 million digits.
     train_size, test_size : int
         Strings drawn for each split, with replacement as in the paper.
     split : {"held-out", "paper"}
@@ -89,9 +97,31 @@ class PalindromeSpec(Checked):
 
     source: Literal["palindromes"] = "palindromes"
     length: int = field(default=5, metadata=between(2, 10_000_000))
+    shortest: int | None = field(default=None, metadata=between(2, 10_000_000))
+    probes: tuple[int, ...] = field(default=(), metadata=between(2, 10_000_000))
+    probe_size: int = field(default=300, metadata=between(1, 10_000_000))
     train_size: int = field(default=80_000, metadata=between(1, 100_000_000))
     test_size: int = field(default=20_000, metadata=between(1, 100_000_000))
     split: Literal["held-out", "paper"] = "held-out"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.shortest is None:
+            return
+        if self.shortest > self.length:
+            raise SpecError(
+                f"shortest: {self.shortest} is above the longest, length {self.length}."
+            )
+        if self.split == "paper":
+            raise SpecError(
+                "split: 'paper' draws strings of one length only; leave out 'shortest'."
+            )
+        lengths = self.length - self.shortest + 1
+        if min(self.train_size, self.test_size) < lengths:
+            raise SpecError(
+                f"train_size, test_size: must be at least {lengths}, one string of each length, "
+                f"got {self.train_size} and {self.test_size}."
+            )
 
 
 DataSpec = ToySpec | DigitsSpec | Cifar10Spec | PalindromeSpec

@@ -49,20 +49,25 @@ class ArmSpec(Checked):
             raise SpecError(
                 f"train.loss: '{self.train.loss}' needs kind 'mlp', got '{self.network.kind}'."
             )
+        if self.train.growth is not None and not isinstance(self.network, RNNSpec):
+            raise SpecError(f"train.growth: needs kind 'rnn', got '{self.network.kind}'.")
         self._check_engine()
         self._check_pictures()
 
     def _check_engine(self) -> None:
-        if self.engine == "compiled" and not isinstance(self.network, MLPSpec):
-            kinds = "kind 'mlp'"
-        elif self.engine == "numpy" and not isinstance(self.network, MLPSpec | CNNSpec):
-            kinds = "kinds 'mlp' and 'cnn'"
-        else:
+        if self.engine in ("auto", "torch"):
             return
-        raise SpecError(
-            f"engine: '{self.engine}' trains {kinds} only, got '{self.network.kind}'. "
-            "Use engine = 'torch'."
-        )
+        if isinstance(self.network, RNNSpec) and not self.network.is_vanilla:
+            raise SpecError(
+                f"engine: '{self.engine}' trains one Elman layer, forward in time, got cell "
+                f"'{self.network.cell}', layers {self.network.layers}, bidirectional "
+                f"{self.network.bidirectional}. Use engine = 'torch'."
+            )
+        if self.engine == "compiled" and isinstance(self.network, CNNSpec):
+            raise SpecError(
+                "engine: 'compiled' trains kinds 'mlp' and 'rnn' only, got 'cnn'. "
+                "Use engine = 'torch'."
+            )
 
     def _check_pictures(self) -> None:
         used = self.train.for_pictures()

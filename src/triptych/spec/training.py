@@ -100,6 +100,29 @@ class AugmentSpec(Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
+class GrowthSpec(Checked):
+    """How sequences grow while a recurrent network learns: only short ones at first.
+
+    Each step takes rows of one length, drawn uniformly from the lengths up to the longest that is
+    allowed by then; where too few rows have it, those of the lengths next to it join. An epoch is
+    still as many steps as the training rows make.
+
+    Attributes
+    ----------
+    stages : int
+        In how many equal stages the allowed length goes from the shortest to the longest.
+    every : int
+        Steps of a round, at whose end the allowed length may go up by a stage.
+    gate : float
+        Mean loss of the round below which it does.
+    """
+
+    stages: int = field(default=9, metadata=between(1, 10_000))
+    every: int = field(default=16, metadata=between(1, 1_000_000))
+    gate: float = field(default=0.05, metadata=between(0.0, 1e9, open_low=True))
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainSpec(Checked):
     """One training: how long, in what batches, how judged.
 
@@ -140,6 +163,8 @@ class TrainSpec(Checked):
         each (as they are and shifted by a pixel both ways, each with its mirror image), as far as
         `augment` varies pictures so. Only the least certain quarter is looked at again. Told apart
         from the plain score.
+    growth : GrowthSpec, optional
+        Of sequences only: how their length grows; absent: all lengths from the start.
     judged_rows : int, optional
         Training rows that training scores are computed on, drawn at random; absent: all.
 
@@ -178,6 +203,7 @@ class TrainSpec(Checked):
     augment: AugmentSpec = field(default_factory=AugmentSpec)
     resolutions: tuple[float, ...] = field(default=(), metadata=between(0.1, 1.0))
     views: bool = False
+    growth: GrowthSpec | None = None
     judged_rows: int | None = field(default=None, metadata=between(1, 1_000_000_000))
     optimizer: OptimizerSpec = field(default_factory=OptimizerSpec)
     schedule: ScheduleSpec = field(default_factory=ScheduleSpec)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from triptych.contracts import Scores, Weights
 from triptych.errors import NumericsError
@@ -50,6 +51,8 @@ class Evaluation:
         Time spent in training steps so far; evaluations do not count.
     test_views_accuracy : float or None
         On test rows seen in several views, see `triptych.training.views`; of the last only.
+    probes : mapping of int to float
+        Accuracy on sequences of other lengths, see `triptych.contracts.Dataset`; of the last only.
     """
 
     epoch: int
@@ -60,6 +63,7 @@ class Evaluation:
     validation: Scores | None
     seconds: float
     test_views_accuracy: float | None = None
+    probes: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from triptych.contracts import FloatArray, IntArray, Learner, NonFiniteStep
+from triptych.contracts import FloatArray, IntArray, Learner, NonFiniteStep, lengths_of
 from triptych.errors import NumericsError
 from triptych.spec import TrainSpec
 from triptych.training.batches import LEFT_OUT, plan
 from triptych.training.events import Diverged, Event, Notice, Progress
+from triptych.training.growth import Growth
 from triptych.training.jobs import Job
 from triptych.training.schedules import factors
 
@@ -111,8 +112,14 @@ class _Loop:
         self.size, self.kept = plan(spec.batch_size, self.rows, first.learner.min_batch)
         self.steps = math.ceil(self.kept / self.size)
         self.lr = spec.optimizer.lr
+        self.growths = [] if spec.growth is None else [self._growth(job) for job in jobs]
         self.pace = 0.0  # steps a second
         self.told = 0.0
+
+    def _growth(self, job: Job) -> Growth:
+        assert self.spec.growth is not None
+        lengths = lengths_of(job.data.train.x[job.rows.fit])
+        return Growth(self.spec.growth, job.rows.fit, lengths, self.size, job.order_seed)
 
     def active(self) -> list[int]:
         """Return the jobs that have not ended."""
@@ -122,26 +129,38 @@ class _Loop:
         """Take the steps of epochs `first` to `last`."""
         epoch = first
         while epoch <= last and (active := self.active()):
-            # Cutting training into pieces changes no arithmetic, so time may decide where.
-            ahead = min(self._budget() // self.steps, _PLACES_AHEAD // (self.rows * len(active)))
-            count = max(1, min(last - epoch + 1, ahead))
-            seeds = [self.jobs[k].order_seed for k in active]
-            order = self.orders(seeds, epoch, count, self.rows)
-            if self.jobs[0].validation is not None:  # else the rows are those drawn
-                order = np.stack([self.jobs[k].rows.fit[order[i]] for i, k in enumerate(active)])
-            if self.kept < self.rows:
-                order = order.reshape(-1, count, self.rows)[:, :, : self.kept]
-                order = order.reshape(len(active), -1)
+            if self.growths:
+                count, order = 1, None
+            else:
+                # Cutting training into pieces changes no arithmetic, so time may decide where.
+                most = _PLACES_AHEAD // (self.rows * len(active))
+                ahead = min(self._budget() // self.steps, most)
+                count = max(1, min(last - epoch + 1, ahead))
+                order = self._drawn(active, epoch, count)
             yield from self._pieces(order, epoch, count)
             epoch += count
+
+    def _drawn(self, active: list[int], epoch: int, count: int) -> IntArray:
+        """Draw the orders of `count` epochs, a row for each job."""
+        seeds = [self.jobs[k].order_seed for k in active]
+        order = self.orders(seeds, epoch, count, self.rows)
+        if self.jobs[0].validation is not None:  # else the rows are those drawn
+            order = np.stack([self.jobs[k].rows.fit[order[i]] for i, k in enumerate(active)])
+        if self.kept < self.rows:
+            order = order.reshape(-1, count, self.rows)[:, :, : self.kept]
+            order = order.reshape(len(active), -1)
+        return order
 
     def _budget(self) -> int:
         return max(1, int(_SECONDS_BETWEEN_PROGRESS * self.pace))
 
     def _pieces(
-        self, order: IntArray, epoch: int, count: int
+        self, order: IntArray | None, epoch: int, count: int
     ) -> Iterator[tuple[int, Progress | Diverged]]:
-        """Take the steps of `count` epochs, or those of a long one piece by piece."""
+        """Take the steps of `count` epochs, or those of a long one piece by piece.
+
+        `order` has a row of places for each active job; without it `Growth` says what comes next.
+        """
         lrs = self.spec.optimizer.lr * np.concatenate([
             factors(self.spec.schedule, e, self.steps, self.spec.epochs)
             for e in range(epoch, epoch + count)
@@ -150,13 +169,17 @@ class _Loop:
         done, before = 0, (epoch - 1) * self.steps
         while done < len(lrs) and active:
             stop = min(len(lrs), done + self._budget()) if count == 1 else len(lrs)
-            places = slice(done * self.size, stop * self.size if count == 1 else None)
-            found = self._fit(active, order[:, places], lrs[done:stop])
+            if order is None:
+                stop = min(stop, done + self.growths[active[0]].left())
+                rows = np.stack([self.growths[k].order(stop - done) for k in active])
+            else:
+                rows = order[:, done * self.size : stop * self.size if count == 1 else None]
+            found = self._fit(active, rows, lrs[done:stop])
             finite = [i for i, (_, error) in enumerate(found) if error is None]
             for k, (_, error) in zip(active, found, strict=True):
                 if error is not None:
                     yield k, self._diverged(k, error, before + done, lrs[done:stop])
-            order, active = order[finite], [active[i] for i in finite]
+            order, active = None if order is None else order[finite], [active[i] for i in finite]
             done = stop
             if active and self._is_due():
                 now, whole = before + done, self.spec.epochs * self.steps
@@ -168,8 +191,11 @@ class _Loop:
         """Let all jobs take the same steps, and share out the seconds."""
         learners = [self.jobs[k].learner for k in active]
         started = time.perf_counter()
-        found = self.together(learners, orders, self.size, lrs, self.kept)
+        found = self.together(learners, orders, self.size, lrs, None if self.growths else self.kept)
         seconds = time.perf_counter() - started
+        for k, (losses, error) in zip(active, found, strict=True):
+            if self.growths and error is None:
+                self.growths[k].tell(losses)
         for k in active:
             self.jobs[k].seconds += seconds / len(active)
         self.pace = len(lrs) / max(seconds, 1e-9)
