@@ -101,7 +101,7 @@ class Dataset:
     notes : tuple of str
         What a reader of any table must know (a stand-in, a leak, a cut).
     symbols : int, optional
-        How many symbols sequences are made of; None where each step is a vector.
+        How many symbols sequences are made of; absent: as many as classes.
     probes : mapping of int to Split
         Further sequences that a trained network is judged by, by their length.
     """
@@ -124,8 +124,9 @@ class Dataset:
 
     @property
     def step_inputs(self) -> int:
-        """How many symbols there are, or features in a step."""
-        return self.symbols or self.sample_shape[-1]
+        """How many features a step has, or how many symbols there are."""
+        shape = self.sample_shape
+        return shape[1] if len(shape) == 2 else self.symbols or len(self.classes)
 
 
 @dataclass(frozen=True)

@@ -104,8 +104,13 @@ def test_early_stopping_needs_rows_to_judge_by():
         (PalindromeSpec(), MLPSpec(), "auto", "cannot read data source 'palindromes'"),
         (ToySpec(source="moons"), RNNSpec(), "auto", "cannot read data source 'moons'"),
         (ToySpec(source="moons"), CNNSpec(), "auto", "needs pictures"),
-        (PalindromeSpec(), RNNSpec(), "numpy", "'numpy' trains kinds 'mlp' and 'cnn' only"),
-        (DigitsSpec(), CNNSpec(), "compiled", "'compiled' trains kind 'mlp' only, got 'cnn'"),
+        (PalindromeSpec(), RNNSpec(cell="gru"), "numpy", "one Elman layer, forward in time, got"),
+        (
+            DigitsSpec(),
+            CNNSpec(),
+            "compiled",
+            "'compiled' trains kinds 'mlp' and 'rnn' only, got 'cnn'",
+        ),
     ],
 )
 def test_an_arm_whose_parts_do_not_fit_is_refused(data, network, engine, words):

@@ -36,7 +36,7 @@ def cost(
         ``(I,)``, or ``(C, H, W)`` for pictures, or for an RNN ``(T,)`` symbols or ``(T, V)``.
     classes : int
     symbols : int, optional
-        How many there are; absent: as many as classes.
+        See `triptych.contracts.Dataset`.
 
     Examples
     --------
