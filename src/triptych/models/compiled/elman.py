@@ -57,7 +57,7 @@ class ElmanRows:
 
 @dataclass(frozen=True, kw_only=True)
 class ElmanPlan:
-    """How to train Elman networks of one shape; kernels are compiled, or read from cache, when used.
+    """How to train Elman networks of one shape; kernels are compiled, or read, when used.
 
     Attributes
     ----------
@@ -121,30 +121,34 @@ class ElmanPlan:
         v, h, c = self.sizes
         return no_moments((v + 1) * h + (h + 1) * h + (h + 1) * c, runs, self.dtype)
 
-    def _stride(self) -> int:
-        """Return the numbers of a row of units: whole panels of two registers."""
-        return up(self.sizes[1], 128 // np.dtype(self.dtype).itemsize)
+    def _stride(self, count: int) -> int:
+        """Return the numbers of a row: whole panels of two registers."""
+        return up(count, 128 // np.dtype(self.dtype).itemsize)
 
     def _cell(self, symbols: bool) -> Cell:  # noqa: FBT001 (of two kinds of input)
         v, h, _ = self.sizes
         table, wx = (v, 0) if symbols else (0, up(v + 1, 4))
-        sizes = (table * self._stride(), wx * self._stride(), up(h, 4) * self._stride())
+        sizes = (rows * self._stride(h) for rows in (table, wx, up(h, 4)))
         return Cell(*(_zeros(size, self.dtype) for size in sizes))
 
     def _work(self, steps: int, batch: int, symbols: bool) -> Work:  # noqa: FBT001
-        v, h, _ = self.sizes
-        stride, dtype = self._stride(), self.dtype
+        v, h, c = self.sizes
+        stride, wide, dtype = self._stride(h), self._stride(c), self.dtype
         high = up(batch, 4)
         return Work(
             cell=self._cell(symbols),
             wh_turned=_zeros(up(h, 4) * stride, dtype),
+            wy=_zeros(up(h, 4) * wide, dtype),
+            wy_turned=_zeros(up(c, 4) * stride, dtype),
             x=_zeros(high * up(v + 1, 8), dtype),
             h=aligned((steps + 1) * high * stride, dtype),
             last=_zeros(high * stride, dtype),
+            z=_zeros(high * wide, dtype),
             dh=_zeros(high * stride, dtype),
             dz=_zeros(high * stride, dtype),
             dwx=_zeros(up(v + 1, 8) * stride, dtype),
             dwh=_zeros(stride * stride, dtype),
+            dwy=_zeros(stride * wide, dtype),
         )
 
     def fit(
@@ -234,7 +238,7 @@ class ElmanPlan:
         length_N = length_N[order_N]
         cell_weights, (wy, by) = params[:2], params[2]
         kept = [writable(a, self.dtype) for layer in cell_weights for a in layer]
-        stride, v = self._stride(), self.sizes[0]
+        stride, v = self._stride(self.sizes[1]), self.sizes[0]
         h = _zeros(len(x) * stride, self.dtype)
         cell = self._cell(x.ndim == 2)
         work = [_zeros(TOGETHER * size, self.dtype) for size in (up(v + 1, 8), stride)]

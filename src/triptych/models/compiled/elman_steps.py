@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from triptych.models.compiled.blocks import add_packed
+from triptych.models.compiled.blocks import add_packed, add_product
 from triptych.models.compiled.caching import SOURCE, helper, kernel
 from triptych.models.compiled.elman_time import (
     backward,
@@ -21,12 +21,12 @@ from triptych.models.compiled.elman_time import (
     forward,
     pack,
     sort_by_length,
+    tanh_of,
     up,
 )
 from triptych.models.compiled.functions import softmax_loss
-from triptych.models.compiled.products import add_rows, multiply, multiply_back, weight_slope
 from triptych.models.compiled.steps import add_penalty, clip_scale, shares, sum_squares, update
-from triptych.models.compiled.vectors import v_exp, v_tanh
+from triptych.models.compiled.vectors import v_exp
 
 # Rows whose states are taken along together in evaluation: with the weights, in the nearest cache.
 TOGETHER = 64
@@ -37,29 +37,33 @@ class Work(NamedTuple):
 
     cell: Any
     wh_turned: Any
+    wy: Any
+    wy_turned: Any
     x: Any
     h: Any
     last: Any
+    z: Any
     dh: Any
     dz: Any
     dwx: Any
     dwh: Any
+    dwy: Any
 
 
 @helper()
-def softmax_rows(z_BC: Any) -> None:
-    """Turn logits into probabilities."""
+def softmax_rows(z_BC: Any, p_BC: Any) -> None:
+    """Turn logits into probabilities, and set `p_BC` to them as well."""
     for r in range(z_BC.shape[0]):
-        z_C = z_BC[r]
-        top = z_C[0]
-        for c in range(1, len(z_C)):
-            top = z_C[c] if z_C[c] > top else top
-        total = z_C.dtype.type(0)
-        for c in range(len(z_C)):
-            z_C[c] = v_exp(z_C[c] - top)
-            total += z_C[c]
-        for c in range(len(z_C)):
-            z_C[c] /= total
+        top = z_BC[r, 0]
+        for c in range(1, z_BC.shape[1]):
+            top = z_BC[r, c] if z_BC[r, c] > top else top
+        total = z_BC.dtype.type(0)
+        for c in range(z_BC.shape[1]):
+            z_BC[r, c] = v_exp(z_BC[r, c] - top)
+            total += z_BC[r, c]
+        for c in range(z_BC.shape[1]):
+            z_BC[r, c] /= total
+            p_BC[r, c] = z_BC[r, c]
 
 
 @helper()
@@ -74,51 +78,69 @@ def softmax_back(p_BC: Any, dp_BC: Any) -> None:
 
 
 @helper()
-def read_out(h_BH: Any, wy_HC: Any, by_C: Any, softmaxed: bool, y_BC: Any) -> None:
-    """Set what is handed to the loss."""
-    multiply(h_BH, wy_HC, y_BC)
-    for r in range(y_BC.shape[0]):
-        for c in range(len(by_C)):
-            y_BC[r, c] += by_C[c]
-    if softmaxed:
-        softmax_rows(y_BC)
+def last_states(length_N: Any, rows_B: Any, h: Any, stride: int, last: Any) -> None:
+    """Gather the state of each row where its sequence ends."""
+    apart = up(len(rows_B), 4) * stride
+    for r in range(len(rows_B)):
+        h0 = length_N[rows_B[r]] * apart + r * stride
+        for j in range(stride):
+            last[r * stride + j] = h[h0 + j]
 
 
 @helper()
-def last_states(length_N: Any, rows_B: Any, h: Any, apart: int, stride: int, last_BH: Any) -> None:
-    """Gather the state of each row where its sequence ends."""
+def loss_of(z_BC: Any, y_N: Any, rows_B: Any, weight_N: Any, softmaxed: Any) -> tuple[float, float]:
+    """Return the loss and the batch's weight; turn logits into slopes."""
+    y_B, share_B = np.empty(len(rows_B), np.int64), np.empty(len(rows_B), z_BC.dtype)
     for r in range(len(rows_B)):
-        h0 = length_N[rows_B[r]] * apart + r * stride
-        for j in range(last_BH.shape[1]):
-            last_BH[r, j] = h[h0 + j]
+        y_B[r] = y_N[rows_B[r]]
+    total = shares(rows_B, weight_N, share_B)
+    if not softmaxed:
+        return softmax_loss(z_BC, y_B, share_B), total
+    p_BC = np.empty(z_BC.shape, z_BC.dtype)
+    softmax_rows(z_BC, p_BC)
+    loss = softmax_loss(z_BC, y_B, share_B)
+    softmax_back(p_BC, z_BC)
+    return loss, total
 
 
 @helper()
 def from_readout(
-    last_BH: Any, wy_HC: Any, by_C: Any, y_B: Any, share_B: Any, softmaxed: bool, g_P: Any,
-    stride: int, out: Any,
-) -> float:  # fmt: skip
-    """Return the loss; set the readout's gradient, and the slopes (B, S) by the last states."""
-    batch, hidden = last_BH.shape
-    classes = len(by_C)
-    p_BC = np.empty((batch, classes), last_BH.dtype)
-    read_out(last_BH, wy_HC, by_C, softmaxed, p_BC)
-    d_BC = p_BC.copy()
-    loss = softmax_loss(d_BC, y_B, share_B)
-    if softmaxed:
-        softmax_back(p_BC, d_BC)
-    weight_slope(last_BH, d_BC, g_P[: hidden * classes].reshape(hidden, classes))
-    add_rows(d_BC, g_P[hidden * classes :])
-    multiply_back(d_BC, wy_HC, last_BH)  # the states are no longer needed
+    wy_HC: Any, by_C: Any, y_N: Any, rows_B: Any, weight_N: Any, softmaxed: Any, g_P: Any,
+    stride: int, work: Work,
+) -> tuple[float, float]:  # fmt: skip
+    """Return the loss and the batch's weight; set the readout's gradient.
+
+    The last states are replaced by the slopes by them.
+    """
+    batch, (hidden, classes) = len(rows_B), wy_HC.shape
+    wide = up(classes, 128 // by_C.itemsize)
+    z, last = work.z, work.last
+    pack(wy_HC, up(hidden, 4), work.wy)
+    pack(wy_HC.T, up(classes, 4), work.wy_turned)
+    z[:] = 0
+    z_BC = z[: batch * wide].reshape(batch, wide)[:, :classes]
     for r in range(batch):
-        for j in range(hidden):
-            out[r * stride + j] = last_BH[r, j]
-        out[r * stride + hidden : (r + 1) * stride] = 0
-    return loss
+        for c in range(classes):
+            z_BC[r, c] = by_C[c]
+    add_packed(last, 0, stride, batch, up(hidden, 4), work.wy, wide, z, 0)
+    loss, total = loss_of(z_BC, y_N, rows_B, weight_N, softmaxed)
+    work.dwy[:] = 0
+    add_product(last, 0, stride, z, 0, wide, up(batch, 4), work.dwy, 0)
+    by = hidden * classes
+    for i in range(hidden):
+        for c in range(classes):
+            g_P[i * classes + c] = work.dwy[i * wide + c]
+    g_P[by : by + classes] = 0
+    for r in range(batch):
+        for c in range(classes):
+            g_P[by + c] += z_BC[r, c]
+    last[:] = 0
+    add_packed(z, 0, wide, batch, up(classes, 4), work.wy_turned, stride, last, 0)
+    return loss, total
 
 
 @helper()
-def unpack_gradients(sizes: Any, symbols: bool, stride: int, dwx: Any, dwh: Any, g_P: Any) -> None:
+def unpack_gradients(sizes: Any, symbols: Any, stride: int, dwx: Any, dwh: Any, g_P: Any) -> None:
     """Set the gradients of ``wx, bx, wh, bh`` from those that `backward` has set."""
     inputs, hidden = sizes[0], sizes[1]
     bx, wh = inputs * hidden, (inputs + 1) * hidden
@@ -145,7 +167,6 @@ def loss_and_grads(  # type: ignore[no-untyped-def]
     """Set the gradient of one batch; return its loss without penalty, and its weight."""
     inputs, hidden, classes = sizes[0], sizes[1], sizes[3]
     stride, batch = up(hidden, 128 // theta_P.itemsize), len(order_B)
-    apart = up(batch, 4) * stride
     wh, bh = (inputs + 1) * hidden, (inputs + 1 + hidden) * hidden
     wy = bh + hidden
     wh_HH = theta_P[wh:bh].reshape(hidden, hidden)
@@ -153,18 +174,14 @@ def loss_and_grads(  # type: ignore[no-untyped-def]
         work.cell, theta_P[: inputs * hidden].reshape(inputs, hidden),
         theta_P[inputs * hidden : wh], wh_HH, theta_P[bh:wy], stride,
     )  # fmt: skip
-    pack(wh_HH.T, 128 // theta_P.itemsize, work.wh_turned)
+    pack(wh_HH.T, up(hidden, 4), work.wh_turned)
     rows_B = np.empty(batch, np.int64)
     steps = sort_by_length(data.length_N, order_B, rows_B, alive_T)
     forward(data, rows_B, alive_T, steps, work.cell, work.x, hidden, stride, work.h)
-    last_BH = np.empty((batch, hidden), theta_P.dtype)
-    last_states(data.length_N, rows_B, work.h, apart, stride, last_BH)
-    share_B = np.empty(batch, theta_P.dtype)
-    total = shares(rows_B, weight_N, share_B)
-    loss = from_readout(
-        last_BH, theta_P[wy : wy + hidden * classes].reshape(hidden, classes),
-        theta_P[wy + hidden * classes :], y_N[rows_B], share_B, softmaxed, g_P[wy:], stride,
-        work.last,
+    last_states(data.length_N, rows_B, work.h, stride, work.last)
+    loss, total = from_readout(
+        theta_P[wy : wy + hidden * classes].reshape(hidden, classes),
+        theta_P[wy + hidden * classes :], y_N, rows_B, weight_N, softmaxed, g_P[wy:], stride, work,
     )  # fmt: skip
     backward(
         data, rows_B, alive_T, steps, work.wh_turned, work.x, hidden, stride, work.h, work.last,
@@ -228,7 +245,6 @@ def make_advance() -> Any:
                     alive -= 1
                 drive(data, t, rows_B[:alive], cell, x, stride, z, 0)
                 add_packed(h, h0, stride, alive, up(hidden, 4), cell.wh, stride, z, 0)
-                for k in range(alive * stride):
-                    h[h0 + k] = v_tanh(z[k])
+                tanh_of(z, 0, h, h0, alive * stride)
 
     return advance

@@ -16,7 +16,7 @@ from numba.extending import register_jitable
 
 from triptych.models.compiled.blocks import add_packed, add_product
 from triptych.models.compiled.caching import helper
-from triptych.models.compiled.vectors import v_tanh
+from triptych.models.compiled.vectors import panel_load, v_add, v_store, v_tanh
 
 
 class Sequences(NamedTuple):
@@ -62,33 +62,50 @@ def up(count: int, unit: int) -> int:
 
 
 @helper()
-def pack(w_IO: Any, wide: int, out: Any) -> None:
-    """Lay a matrix out in panels of `wide` columns; `out` has as many whole ones as it needs.
+def pack(w_IO: Any, inner: int, out: Any) -> None:
+    """Lay a matrix out in panels of two registers of columns and `inner` rows.
 
     What `out` has beyond the rows and columns of the matrix is left as it is.
     """
     rows, columns = w_IO.shape
-    inner = up(rows, 4)
-    for i in range(rows):
-        for j in range(columns):
-            out[(j // wide * inner + i) * wide + j % wide] = w_IO[i, j]
+    wide = 128 // out.itemsize
+    for start in range(0, columns, wide):
+        for i in range(rows):
+            row = out[start * inner + i * wide : start * inner + (i + 1) * wide]
+            for j in range(min(wide, columns - start)):
+                row[j] = w_IO[i, start + j]
 
 
 @helper()
 def fill_cell(cell: Cell, wx_VH: Any, bx_H: Any, wh_HH: Any, bh_H: Any, stride: int) -> None:
     """Lay the weights out; the padding is 0 already."""
     inputs, hidden = wx_VH.shape
-    wide = 128 // wh_HH.itemsize
-    pack(wh_HH, wide, cell.wh)
+    pack(wh_HH, up(hidden, 4), cell.wh)
+    bias_H = bx_H + bh_H
     if len(cell.table):
         for v in range(inputs):
+            row = cell.table[v * stride : (v + 1) * stride]
             for j in range(hidden):
-                cell.table[v * stride + j] = wx_VH[v, j] + bx_H[j] + bh_H[j]
+                row[j] = wx_VH[v, j] + bias_H[j]
         return
-    pack(wx_VH, wide, cell.wx)
-    inner = up(inputs + 1, 4)
+    inner, wide = up(inputs + 1, 4), 128 // cell.wx.itemsize
+    pack(wx_VH, inner, cell.wx)
     for j in range(hidden):
-        cell.wx[(j // wide * inner + inputs) * wide + j % wide] = bx_H[j] + bh_H[j]
+        cell.wx[(j // wide * inner + inputs) * wide + j % wide] = bias_H[j]
+
+
+@helper()
+def add_rows_at(source: Any, s0: int, out: Any, o0: int, count: int) -> None:
+    """Add `count` numbers, whole panels, to those of `out`."""
+    for k in range(0, count, 128 // out.itemsize):
+        v_store(out, o0 + k, v_add(panel_load(out, o0 + k), panel_load(source, s0 + k)))
+
+
+@helper()
+def tanh_of(z: Any, z0: int, out: Any, o0: int, count: int) -> None:
+    """Set `count` numbers, whole panels; Numba's own loop would take ten times as long."""
+    for k in range(0, count, 128 // out.itemsize):
+        v_store(out, o0 + k, v_tanh(panel_load(z, z0 + k)))
 
 
 @helper()
@@ -134,8 +151,8 @@ def drive(
     if len(cell.table):
         for r in range(len(rows_B)):
             v0 = data.x_NT[rows_B[r], t] * stride
-            for j in range(stride):
-                out[o0 + r * stride + j] = cell.table[v0 + j]
+            for j in range(0, stride, 128 // out.itemsize):
+                v_store(out, o0 + r * stride + j, panel_load(cell.table, v0 + j))
         return
     inputs = data.x_NTV.shape[2]
     x_stride = up(inputs + 1, 8)
@@ -161,8 +178,7 @@ def forward(
         drive(data, t, rows_B[:alive], cell, x, stride, h, o0)
         add_packed(h, t * apart, stride, alive, up(hidden, 4), cell.wh, stride, h, o0)
         end = o0 + alive * stride
-        for k in range(o0, end):
-            h[k] = v_tanh(h[k])
+        tanh_of(h, o0, h, o0, alive * stride)
         h[end : o0 + up(alive, 4) * stride] = 0
 
 
@@ -200,9 +216,7 @@ def backward(
         dz[alive * stride : filled * stride] = 0
         if data.x_NTV.shape[2] == 0:
             for r in range(alive):
-                v0 = data.x_NT[rows_B[r], t] * stride
-                for j in range(stride):
-                    dwx[v0 + j] += dz[r * stride + j]
+                add_rows_at(dz, r * stride, dwx, data.x_NT[rows_B[r], t] * stride, stride)
         else:
             read_vectors(data, t, rows_B[:alive], x, x_stride)
             x[alive * x_stride : filled * x_stride] = 0
