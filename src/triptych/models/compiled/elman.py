@@ -123,7 +123,8 @@ class ElmanPlan:
 
     def _stride(self, count: int) -> int:
         """Return the numbers of a row: whole panels of two registers."""
-        return up(count, 128 // np.dtype(self.dtype).itemsize)
+        stride: int = up(count, 128 // np.dtype(self.dtype).itemsize)
+        return stride
 
     def _cell(self, symbols: bool) -> Cell:  # noqa: FBT001 (of two kinds of input)
         v, h, _ = self.sizes

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from triptych.models.compiled.blocks import add_packed, add_product
-from triptych.models.compiled.caching import SOURCE, helper, kernel
+from triptych.models.compiled.caching import SOURCE, helper, inlined, kernel
 from triptych.models.compiled.elman_time import (
     backward,
     drive,
@@ -87,7 +87,7 @@ def last_states(length_N: Any, rows_B: Any, h: Any, stride: int, last: Any) -> N
             last[r * stride + j] = h[h0 + j]
 
 
-@helper()
+@inlined()
 def loss_of(z_BC: Any, y_N: Any, rows_B: Any, weight_N: Any, softmaxed: Any) -> tuple[float, float]:
     """Return the loss and the batch's weight; turn logits into slopes."""
     y_B, share_B = np.empty(len(rows_B), np.int64), np.empty(len(rows_B), z_BC.dtype)
@@ -103,7 +103,7 @@ def loss_of(z_BC: Any, y_N: Any, rows_B: Any, weight_N: Any, softmaxed: Any) -> 
     return loss, total
 
 
-@helper()
+@inlined()
 def from_readout(
     wy_HC: Any, by_C: Any, y_N: Any, rows_B: Any, weight_N: Any, softmaxed: Any, g_P: Any,
     stride: int, work: Work,
@@ -160,7 +160,7 @@ def unpack_gradients(sizes: Any, symbols: Any, stride: int, dwx: Any, dwh: Any, 
             g_P[wh + i * hidden + j] = dwh[i * stride + j]
 
 
-@helper()
+@inlined()
 def loss_and_grads(  # type: ignore[no-untyped-def]
     sizes, theta_P, g_P, data, y_N, weight_N, order_B, alive_T, softmaxed, work
 ):

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from numba.extending import register_jitable
 
 from triptych.models.compiled.blocks import add_packed, add_product
-from triptych.models.compiled.caching import helper
+from triptych.models.compiled.caching import helper, inlined
 from triptych.models.compiled.vectors import panel_load, v_add, v_store, v_tanh
 
 
@@ -143,7 +143,7 @@ def read_vectors(data: Sequences, t: int, rows_B: Any, out: Any, stride: int) ->
         out[r * stride + inputs + 1 : (r + 1) * stride] = 0
 
 
-@helper()
+@inlined()
 def drive(
     data: Sequences, t: int, rows_B: Any, cell: Cell, x: Any, stride: int, out: Any, o0: int
 ) -> None:
@@ -161,7 +161,7 @@ def drive(
     add_packed(x, 0, x_stride, len(rows_B), up(inputs + 1, 4), cell.wx, stride, out, o0)
 
 
-@helper()
+@inlined()
 def forward(
     data: Sequences, rows_B: Any, alive_T: Any, steps: int, cell: Cell, x: Any, hidden: int,
     stride: int, h: Any,
@@ -191,7 +191,7 @@ def slopes_before_tanh(h: Any, h0: int, dh: Any, d0: int, count: int, dz: Any) -
         dz[d0 + k] = dh[d0 + k] * (one - state * state)
 
 
-@helper()
+@inlined()
 def backward(
     data: Sequences, rows_B: Any, alive_T: Any, steps: int, wh_turned: Any, x: Any, hidden: int,
     stride: int, h: Any, last: Any, dh: Any, dz: Any, dwx: Any, dwh: Any,

@@ -184,7 +184,8 @@ def add_penalty(sizes: Any, theta_P: Any, g_P: Any, hyper: Any, total: float) ->
     l2 = hyper[L2]
     if hyper[L2_BY_ROWS] > 0.0:
         l2 = l2 / total if total > 0 else 0.0
-    return add_l2(sizes, theta_P, g_P, l2)
+    penalty: float = add_l2(sizes, theta_P, g_P, l2)
+    return penalty
 
 
 @helper()
