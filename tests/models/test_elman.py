@@ -13,6 +13,7 @@ from triptych.models.compiled.elman_steps import make_advance, make_elman_steps
 from triptych.models.initial import rnn_weights
 from triptych.models.rnn_numpy import RNNNumpy
 from triptych.spec import OptimizerSpec, RNNSpec, TrainSpec
+from triptych.training import CompiledTogether
 
 # Symbols or features, units, classes, rows, steps: one row, uneven blocks, more than one panel.
 SHAPES = [(3, 5, 2, 1, 7), (13, 40, 4, 23, 9), (10, 64, 10, 32, 12)]
@@ -173,6 +174,22 @@ def test_one_call_equals_many_bit_for_bit():
     for name, w in whole.items():
         assert np.array_equal(w, pieces[name])
     assert np.array_equal(state.second, other.second)
+
+
+def test_learners_together_end_with_the_bits_of_each_alone():
+    spec, _, x, y = task(SHAPES[1], "padded")
+    train = TrainSpec(optimizer=OptimizerSpec(name="adam"), dtype="float64")
+    drawn = [rnn_weights(spec, 13, 4, np.random.default_rng(seed)) for seed in (1, 2)]
+    alone, group = ([create_rnn(spec, train, "compiled", w, Split(x, y)) for w in drawn]
+                    for _ in range(2))  # fmt: skip
+    orders = np.stack([np.random.default_rng(seed).permutation(len(y)) for seed in (1, 2)])
+    together, lrs = CompiledTogether(2), np.full(4, 0.01)
+    together.prepare(group, 6)
+    found = together(group, orders, 6, lrs, None)
+    for k, one in enumerate(alone):
+        assert np.array_equal(one.fit(orders[k], 6, lrs), found[k][0])
+        for name, w in one.weights().items():
+            assert np.array_equal(w, group[k].weights()[name])
 
 
 def test_it_stops_before_a_step_that_is_not_finite():

@@ -103,7 +103,7 @@ def add_rows_at(source: Any, s0: int, out: Any, o0: int, count: int) -> None:
 
 @helper()
 def tanh_of(z: Any, z0: int, out: Any, o0: int, count: int) -> None:
-    """Set `count` numbers, whole panels; Numba's own loop would take ten times as long."""
+    """Set `count` numbers, whole panels; a plain loop took ten times as long."""
     for k in range(0, count, 128 // out.itemsize):
         v_store(out, o0 + k, v_tanh(panel_load(z, z0 + k)))
 
