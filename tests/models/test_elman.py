@@ -222,6 +222,8 @@ def test_what_is_not_there_is_refused():
         plan.rows(x, y + 2)
     with pytest.raises(ValueError, match="symbols must lie in 0 to 2"):
         plan.rows(x + 1, y)
+    with pytest.raises(ValueError, match="up to the end of a sequence"):
+        plan.rows(np.array([[0, -1, 2]]), y[:1])
     with pytest.raises(ValueError, match="must have 3 features, got 2"):
         plan.rows(np.zeros((4, 7, 2)), y)
     with pytest.raises(SpecError, match="one Elman layer"):

@@ -94,7 +94,8 @@ class ElmanPlan:
         Raises
         ------
         ValueError
-            If a symbol, a class or the width of vectors is not one of this plan.
+            If a symbol, a class or the width of vectors is not one of this plan, or a symbol is
+            marked as past the end before it.
         """
         classes = writable(y, np.int64)
         check_classes(classes, self.sizes[2])
@@ -109,6 +110,8 @@ class ElmanPlan:
             return Sequences(np.empty((len(x), 0), np.int32), writable(x, self.dtype), length_N)
         if x.size and x.max() >= self.sizes[0]:
             raise ValueError(f"symbols must lie in 0 to {self.sizes[0] - 1}")
+        if x.dtype.kind != "u" and ((x >= 0) != (np.arange(x.shape[1]) < length_N[:, None])).any():
+            raise ValueError("symbols must be 0 or more up to the end of a sequence, then -1")
         none = np.empty((len(x), 0, 0), self.dtype)
         return Sequences(writable(x, np.int32), none, length_N)
 
