@@ -7,7 +7,13 @@ from triptych.engines.choice import (
     choose_mlp_engine,
     estimate,
 )
-from triptych.engines.learners import create_cnn, create_learner, create_mlp, create_orders
+from triptych.engines.learners import (
+    create_cnn,
+    create_learner,
+    create_mlp,
+    create_orders,
+    create_rnn,
+)
 from triptych.engines.threads import machine, use_threads
 
 __all__ = [
@@ -19,6 +25,7 @@ __all__ = [
     "create_learner",
     "create_mlp",
     "create_orders",
+    "create_rnn",
     "estimate",
     "machine",
     "use_threads",
