@@ -5,6 +5,7 @@ from triptych.engines.choice import (
     choose_device,
     choose_engine,
     choose_mlp_engine,
+    choose_rnn_engine,
     estimate,
 )
 from triptych.engines.learners import (
@@ -21,6 +22,7 @@ __all__ = [
     "choose_device",
     "choose_engine",
     "choose_mlp_engine",
+    "choose_rnn_engine",
     "create_cnn",
     "create_learner",
     "create_mlp",
