@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from triptych.contracts import Dataset
 from triptych.errors import SpecError
-from triptych.spec import ArmSpec, CNNSpec, MLPSpec, TrainSpec
+from triptych.spec import ArmSpec, CNNSpec, MLPSpec, RNNSpec, TrainSpec
 from triptych.training.blas import SHARED_FROM
 
 
@@ -120,14 +120,21 @@ def choose_cnn_engine(network: CNNSpec, train: TrainSpec) -> tuple[str, str]:
     return "torch", _ALONE if alone else _SLOWER
 
 
+def choose_rnn_engine(network: RNNSpec, train: TrainSpec) -> tuple[str, str]:
+    """Return the engine that trains a recurrent network, and how to call it in a table."""
+    if network.is_vanilla:
+        return "torch", "torch (chosen: NumPy's is written to be read)"
+    return "torch", _ALONE
+
+
 def choose_engine(arm: ArmSpec, data: Dataset, device: str = "cpu") -> tuple[str, str]:
     """Return the engine that computes `arm`, and how to call it in a table."""
     if arm.engine != "auto":
         return arm.engine, arm.engine
     if isinstance(arm.network, CNNSpec):
         return choose_cnn_engine(arm.network, arm.train)
-    if not isinstance(arm.network, MLPSpec):
-        return "torch", _ALONE
+    if isinstance(arm.network, RNNSpec):
+        return choose_rnn_engine(arm.network, arm.train)
     rows = len(data.train)
     steps = arm.train.epochs * math.ceil(rows / min(arm.train.batch_size or rows, rows))
     inputs = math.prod(data.sample_shape)

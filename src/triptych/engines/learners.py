@@ -10,8 +10,9 @@ from triptych import chance
 from triptych.chance import stream, stream_seed
 from triptych.contracts import Dataset, IntArray, Learner, Split, Standardization, Weights
 from triptych.engines.threads import keep_memory
-from triptych.models import CNNNumpy, MLPNumpy, create_torch, initial_weights
-from triptych.spec import ArmSpec, CNNSpec, MLPSpec, TrainSpec
+from triptych.errors import SpecError
+from triptych.models import CNNNumpy, MLPNumpy, RNNNumpy, create_torch, initial_weights
+from triptych.spec import ArmSpec, CNNSpec, MLPSpec, RNNSpec, TrainSpec
 from triptych.training import CompiledLearner, Kernels, NumpyLearner, Orders
 
 
@@ -28,11 +29,57 @@ def create_learner(arm: ArmSpec, engine: str, data: Dataset, seed: int, device: 
             arm.network, arm.train, engine, weights, data.train, seed=seed, device=device,
             standardization=data.standardization,
         )  # fmt: skip
+    return create_rnn(
+        arm.network, arm.train, engine, weights, data.train, seed=seed, device=device,
+        standardization=data.standardization,
+    )  # fmt: skip
+
+
+def create_rnn(  # noqa: PLR0913 (each is a choice of its own)
+    network: RNNSpec,
+    train: TrainSpec,
+    engine: str,
+    weights: Weights,
+    split: Split,
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+    standardization: Standardization | None = None,
+) -> Learner:
+    """Return a recurrent network with its optimiser, bound to the rows of `split`.
+
+    Parameters
+    ----------
+    network : RNNSpec
+    train : TrainSpec
+    engine : {"numpy", "torch"}
+        NumPy computes vanilla networks only.
+    weights : Weights
+        As `triptych.models.initial_weights` or a learner's `weights` gives them; copied, and cast
+        to ``train.dtype``.
+    split : Split
+        Sequences, see `triptych.contracts.lengths_of`.
+    seed : int
+        Not used: nothing of a step is drawn.
+    device : str
+        Of the torch engine.
+    standardization : Standardization, optional
+        Turns raw features of a step into inputs; of vectors only.
+
+    Raises
+    ------
+    SpecError
+        If the engine does not compute such a network.
+    """
+    weights = {name: w.astype(train.dtype) for name, w in weights.items()}
+    if engine == "numpy":
+        return NumpyLearner(RNNNumpy(network, weights), split, train, standardization)
+    if engine != "torch":
+        raise SpecError(f"engine: '{engine}' computes no recurrent networks; take 'torch'.")
     from triptych.training.torch_learner import TorchLearner
 
-    weights = {name: w.astype(arm.train.dtype) for name, w in weights.items()}
-    module = create_torch(arm.network, weights, device=device)
-    return TorchLearner(module, data.train, arm.train, data.standardization)
+    module = create_torch(network, weights, device=device)
+    return TorchLearner(module, split, train, standardization)
 
 
 def create_cnn(  # noqa: PLR0913 (each is a choice of its own)
