@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from triptych.api import run
-    from triptych.estimators import CNNClassifier, MLPClassifier, MLPRegressor
+    from triptych.estimators import CNNClassifier, MLPClassifier, MLPRegressor, RNNClassifier
     from triptych.runner import Setting, StudyResult, read_result
     from triptych.spec import StudySpec, parse_study, read_study
     from triptych.studies import find_study
@@ -20,6 +20,7 @@ _HOMES = {
     "CNNClassifier": "estimators",
     "MLPClassifier": "estimators",
     "MLPRegressor": "estimators",
+    "RNNClassifier": "estimators",
     "Setting": "runner",
     "StudyResult": "runner",
     "StudySpec": "spec",
@@ -34,6 +35,7 @@ __all__ = [
     "CNNClassifier",
     "MLPClassifier",
     "MLPRegressor",
+    "RNNClassifier",
     "Setting",
     "StudyResult",
     "StudySpec",

@@ -44,10 +44,7 @@ class BaseCNN(ClassNetwork):
             )
 
     def _auto_batch_size(self, rows: int) -> int:
-        # Shared out evenly: with 9 rows left over for a last batch, whose statistics then count
-        # as much as any, digits were told apart 0.007 worse.
-        batches = max(1, min(12, rows // 32), math.ceil(rows / 500))
-        size = math.ceil(rows / batches)
+        size = self._shared_out(rows, 500)
         return size + 1 if rows % size == 1 else size
 
     def _train_spec(self, batch_size: int, dtype: str, *, incremental: bool) -> TrainSpec:
