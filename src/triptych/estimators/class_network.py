@@ -23,7 +23,7 @@ from triptych.contracts import (
 )
 from triptych.engines import choose_device
 from triptych.estimators.network import BaseNetwork, Classifying, softmax
-from triptych.estimators.parameters import check_classes
+from triptych.estimators.parameters import check_classes, check_labels
 from triptych.estimators.stochastic import fit_stochastic
 from triptych.estimators.stopping import forget
 from triptych.models import initial_weights
@@ -166,6 +166,7 @@ class ClassNetwork(Classifying, BaseNetwork):
 
     def _checked_pair(self, x: Any, y: Any, *, incremental: bool) -> tuple[Array, Array]:
         """Return samples (N, ...) and the places of their classes (N,), or raise."""
+        check_labels(y)
         x, y = self._validated(x, y, reset=self._is_first)
         check_classification_targets(y)
         if self._is_first and not incremental:

@@ -110,6 +110,22 @@ def targets_of(estimator: Any, y: Array, dtype: Any) -> Array:
     return targets
 
 
+def check_labels(y: Any) -> None:
+    """Raise where a label is missing, naming which.
+
+    Raises
+    ------
+    ValueError
+    """
+    if y is None or np.ndim(y) != 1:
+        return
+    for place, label in enumerate(np.asarray(y, dtype=object)):
+        if label is None or (isinstance(label, float) and np.isnan(label)):
+            raise ValueError(
+                f"Input y contains NaN: y[{place}] is missing. Give it a class, or leave it out."
+            )
+
+
 def check_classes(estimator: Any, classes: Array) -> None:
     """Raise where rows have other classes than those the estimator knows, in scikit-learn's words.
 

@@ -52,8 +52,8 @@ class RNNClassifier(BaseRNN):
     init : {"uniform", "latch"} or None, default=None
         First weights, see `triptych.spec.RNNSpec`. None: ``"latch"`` with ``recipe="lengths"`` and
         one Elman layer that reads forward, else ``"uniform"``.
-    symbols : array-like, default=None
-        All symbols there will be. None: those that `fit` is given.
+    symbols : array-like or str, default=None
+        All symbols there will be, integers or strings; a plain string names its characters. None: those that `fit` is given.
     max_iter : int, default=50
         Epochs; with early stopping, at most.
     batch_size : int or "auto", default="auto"

@@ -41,7 +41,7 @@ SEQUENCE_CONSTRAINTS: dict[str, list[Any]] = {
     "bidirectional": ["boolean"],
     "recipe": [StrOptions(set(RECIPES))],
     "init": [StrOptions({"uniform", "latch"}), None],
-    "symbols": ["array-like", None],
+    "symbols": ["array-like", str, None],
     "learning_rate_init": [Interval(Real, 0, None, closed="neither"), None],
     # Infinity: no limit.
     "clip_norm": [Interval(Real, 0, None, closed="right"), None],

@@ -79,7 +79,7 @@ def gathered(given: Given, *, numbers: bool) -> Steps | None:
     x = np.asarray(x)
     if x.ndim == 1 and x.dtype.kind in "OUT":
         return _of_rows(x.tolist(), numbers=numbers)
-    if x.ndim < 2 or not len(x) or (x.ndim == 2 and _is_table(x, numbers=numbers)):
+    if x.ndim < 2 or (x.ndim == 2 and (not len(x) or _is_table(x, numbers=numbers))):
         return None
     return _of_padded(x, None, numbers=numbers)
 
