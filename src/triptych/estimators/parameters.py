@@ -117,9 +117,11 @@ def check_labels(y: Any) -> None:
     ------
     ValueError
     """
-    if y is None or np.ndim(y) != 1:
+    # As an array of strings, a list with a NaN would hold the string "nan".
+    labels = y if isinstance(y, list | tuple) else np.asarray(y)
+    if isinstance(labels, np.ndarray) and (labels.ndim != 1 or labels.dtype.kind not in "fO"):
         return
-    for place, label in enumerate(np.asarray(y, dtype=object)):
+    for place, label in enumerate(labels):
         if label is None or (isinstance(label, float) and np.isnan(label)):
             raise ValueError(
                 f"Input y contains NaN: y[{place}] is missing. Give it a class, or leave it out."

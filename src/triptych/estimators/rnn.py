@@ -53,7 +53,8 @@ class RNNClassifier(BaseRNN):
         First weights, see `triptych.spec.RNNSpec`. None: ``"latch"`` with ``recipe="lengths"`` and
         one Elman layer that reads forward, else ``"uniform"``.
     symbols : array-like or str, default=None
-        All symbols there will be, integers or strings; a plain string names its characters. None: those that `fit` is given.
+        All symbols there will be, integers or strings; a plain string names its characters.
+        None: those that `fit` is given.
     max_iter : int, default=50
         Epochs; with early stopping, at most.
     batch_size : int or "auto", default="auto"
