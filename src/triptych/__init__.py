@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from triptych.api import run
+    from triptych.data.sequences import read_sequences
     from triptych.estimators import CNNClassifier, MLPClassifier, MLPRegressor, RNNClassifier
     from triptych.runner import Setting, StudyResult, read_result
     from triptych.spec import StudySpec, parse_study, read_study
@@ -27,6 +28,7 @@ _HOMES = {
     "find_study": "studies",
     "parse_study": "spec",
     "read_result": "runner",
+    "read_sequences": "data.sequences",
     "read_study": "spec",
     "run": "api",
 }
@@ -42,6 +44,7 @@ __all__ = [
     "find_study",
     "parse_study",
     "read_result",
+    "read_sequences",
     "read_study",
     "run",
 ]
