@@ -31,7 +31,8 @@ def read_json_lines(
     ------
     DataError
     """
-    found, labels = [], []
+    found: list[tuple[str, Any, str]] = []
+    labels: list[Any] = []
     for number, line in enumerate(lines, start=1):
         where = f"{name} line {number}"
         record = _record(line, where)

@@ -42,8 +42,8 @@ def read_lines(path: Path, encoding: str) -> list[str]:
     if not text.strip():
         raise DataError(f"{path.name}: the file is empty.")
     if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
-        raise DataError(f"{path.name} line {line}: there is a NUL byte; this is no text file.")
+        place = text.count("\n", 0, text.index("\0")) + 1
+        raise DataError(f"{path.name} line {place}: there is a NUL byte; this is no text file.")
     # Not by splitlines, which also ends lines at what may stand in a sequence.
     lines = [line.removesuffix("\r") for line in text.split("\n")]
     while not lines[-1].strip():

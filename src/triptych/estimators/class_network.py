@@ -48,6 +48,7 @@ class ClassNetwork(Classifying, BaseNetwork):
     _stops_by_loss = False
     _create: ClassVar[Callable[..., Learner]]
     _described_by: ClassVar[str]
+    network_: Any  # each kind knows its own spec
 
     @abstractmethod
     def _described(self) -> NetworkSpec:

@@ -18,8 +18,10 @@ class Order(Protocol):
     epoch: int | None
     """Rows that make an epoch, across whose end no batch reaches; None: every batch is whole."""
 
-    whole: bool
-    """Whether all rows may come by now."""
+    @property
+    def whole(self) -> bool:
+        """Whether all rows may come by now."""
+        ...
 
     def begin(self) -> None:
         """Start an epoch."""
@@ -89,7 +91,7 @@ class Growing:
     @property
     def whole(self) -> bool:
         """Whether the longest sequences may come."""
-        return self.growth.longest >= self.growth.known[-1]
+        return self.growth.longest >= float(self.growth.known[-1])
 
     def begin(self) -> None:
         """See `Order`."""

@@ -55,13 +55,13 @@ class RNNClassifier(BaseRNN):
     symbols : array-like or str, default=None
         All symbols there will be, integers or strings; a plain string names its characters.
         None: those that `fit` is given.
-    max_iter : int, default=50
+    max_iter : int, default=100
         Epochs; with early stopping, at most.
     batch_size : int or "auto", default="auto"
         ``"auto"``: a twelfth of the sequences, but at least 32 and at most the
         recipe's, shared out evenly.
     learning_rate_init : float, default=None
-        None: 0.001.
+        None: the recipe's, 0.001; of ``"lengths"`` 0.003.
     clip_norm : float, default=None
         Largest norm of a gradient; infinity: no limit. None: the recipe's.
     shuffle : bool, default=True
@@ -122,7 +122,7 @@ class RNNClassifier(BaseRNN):
     Examples
     --------
     >>> words = ["abc", "abd", "ab", "ca", "cbbb", "cd"] * 10
-    >>> model = RNNClassifier(hidden=16, max_iter=30, random_state=0)
+    >>> model = RNNClassifier(hidden=16, learning_rate_init=0.01, random_state=0)
     >>> model.fit(words, [word[0] for word in words]).predict(["abba", "c"]).tolist()
     ['a', 'c']
     """
@@ -139,7 +139,7 @@ class RNNClassifier(BaseRNN):
         recipe: str = "logits",
         init: str | None = None,
         symbols: Any = None,
-        max_iter: int = 50,
+        max_iter: int = 100,
         batch_size: int | str = "auto",
         learning_rate_init: float | None = None,
         clip_norm: float | None = None,

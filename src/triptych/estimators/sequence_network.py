@@ -30,6 +30,8 @@ class BaseRNN(ClassNetwork):
     _create = staticmethod(create_rnn)
     _described_by = "'cell', 'hidden', 'layers', 'bidirectional', 'init' or 'recipe' describes"
 
+    symbols_: Array | None
+
     def _described(self) -> RNNSpec:
         return sequence_network(self)
 
@@ -61,7 +63,7 @@ class BaseRNN(ClassNetwork):
 
     def _probabilities(self, outputs: FloatArray) -> FloatArray:
         # With the report's second softmax the network's own outputs are probabilities.
-        is_done = self.network_.output == "softmax"
+        is_done: bool = self.network_.output == "softmax"
         return outputs if is_done else super()._probabilities(outputs)
 
     def _validated(self, given: Given, *y: Any, reset: bool) -> Any:
@@ -71,7 +73,7 @@ class BaseRNN(ClassNetwork):
         if steps is None:
             return self._validated_table(given.x, *y, reset=reset)
         if reset:
-            vars(self).pop("feature_names_in_", None)
+            self.__dict__.pop("feature_names_in_", None)
             self._columns = None
             self._kind, self.symbols_ = self._alphabet(steps)
             self.n_features_in_ = steps.values.shape[1] if steps.kind == "vectors" else 1

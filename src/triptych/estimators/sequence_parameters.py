@@ -20,10 +20,12 @@ _REPORT: dict[str, Any] = {
 RECIPES: dict[str, dict[str, Any]] = {
     "logits": _REPORT,
     "paper": _REPORT,
+    # Palindromes of up to 12 digits, 30 epochs of 2000: at 0.001, 0.003 and 0.01 alike all of 60
+    # digits are right, with a loss of 0.005, 0.001 and 0.0002; 0.001 has not grown after 20 epochs.
     "lengths": {
         "batch_size": 64,
         "clip_norm": 1.0,
-        "optimizer": {"name": "adam", "lr": 0.001},
+        "optimizer": {"name": "adam", "lr": 0.003},
         "growth": GrowthSpec(),
     },
 }
