@@ -121,9 +121,9 @@ class RNNClassifier(BaseRNN):
 
     Examples
     --------
-    >>> words = ["abc", "abd", "ab", "ca", "cbbb", "cd"] * 10
+    >>> words = ["abc", "abdaa", "ab", "ca", "cbbb", "cd"] * 10
     >>> model = RNNClassifier(hidden=16, learning_rate_init=0.01, random_state=0)
-    >>> model.fit(words, [word[0] for word in words]).predict(["abba", "c"]).tolist()
+    >>> model.fit(words, [word[0] for word in words]).predict(["ab", "cbbb"]).tolist()
     ['a', 'c']
     """
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from triptych.contracts import Array
+
+_LARGEST = int(np.iinfo(np.int64).max)
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ def row_of(given: Any, name: str) -> Row:
     """
     if isinstance(given, str):
         return Row("strings", list(given))
-    if isinstance(given, bytes) or not hasattr(given, "__len__"):
+    if isinstance(given, bytes | Mapping | Set) or not hasattr(given, "__len__"):
         raise ValueError(
             f"{name} must be a sequence: a string, a list or an array. Got {_short(given)} instead."
         )
@@ -77,7 +80,7 @@ def _as_array(given: Any, name: str) -> Array:
     """Return a sequence as an array of numbers or of strings."""
     try:
         array = np.asarray(given)
-        if array.dtype.kind == "O":
+        if array.dtype.kind == "O" and not all(isinstance(v, int) for v in given):
             array = np.array([np.asarray(v, np.float64) for v in given])
     except (TypeError, ValueError, OverflowError) as error:
         sizes = [len(v) for v in given if hasattr(v, "__len__")]
@@ -95,19 +98,26 @@ def _of_array(array: Array, name: str) -> Row:
     kind, axes = array.dtype.kind, array.ndim
     if kind in "UT" and axes == 1:
         return Row("strings", array.tolist())
+    if axes == 1 and (kind == "O" or (kind == "u" and array.max() > _LARGEST)):
+        raise ValueError(f"{name} has an integer beyond {_LARGEST}, the largest symbol there is.")
     if kind not in "iubf":
         what = "Complex data not supported: " if kind == "c" else ""
         raise ValueError(
             f"{what}{name} must hold numbers or strings. Got {array.dtype}, {axes} axes, instead."
         )
     if axes == 1:
-        return Row("numbers" if kind == "f" else "integers", array)
+        # One type for all, since unsigned and signed ones would together become floats.
+        return Row("numbers", array) if kind == "f" else Row("integers", _signed(array))
     if axes == 2 and array.shape[1]:
         return Row("vectors", array)
     raise ValueError(
         f"{name} must have steps of one symbol or number (1 axis), or of features (2 axes). "
         f"Got shape {array.shape} instead."
     )
+
+
+def _signed(array: Array) -> Array:
+    return array.astype(np.int64) if array.dtype.kind == "u" else array
 
 
 def _short(value: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, NamedTuple
@@ -12,6 +12,8 @@ from scipy import sparse
 
 from triptych.contracts import Array, IntArray
 from triptych.estimators.sequence_rows import Row, row_of
+
+_NONE = "X holds no sequence: at least 1 is needed, 0 sample(s) were found."
 
 
 class Given(NamedTuple):
@@ -68,20 +70,30 @@ def gathered(given: Given, *, numbers: bool) -> Steps | None:
         Naming the sequence, and the step where there is one.
     """
     x, lengths = given
-    if isinstance(x, str):
-        raise ValueError("X must hold sequences. Got a single string instead; put it in a list.")
-    if lengths is not None:
-        return _of_padded(_as_array(x), lengths, numbers=numbers)
     if sparse.issparse(x):
         return None
+    _refuse_odd(x)
+    if lengths is not None:
+        return _of_padded(_as_array(x), lengths, numbers=numbers)
     if isinstance(x, list | tuple):
         return _of_rows(x, numbers=numbers)
     x = np.asarray(x)
-    if x.ndim == 1 and x.dtype.kind in "OUT":
+    if x.ndim == 1 and x.dtype.kind in "OUT" and len(x):
         return _of_rows(x.tolist(), numbers=numbers)
     if x.ndim < 2 or (x.ndim == 2 and (not len(x) or _is_table(x, numbers=numbers))):
         return None
     return _of_padded(x, None, numbers=numbers)
+
+
+def _refuse_odd(x: Any) -> None:
+    """Raise where `x` holds no sequences, or no order of them."""
+    if isinstance(x, str):
+        raise ValueError("X must hold sequences. Got a single string instead; put it in a list.")
+    ordered = hasattr(x, "__len__") or hasattr(x, "__array__")
+    if not ordered or isinstance(x, Mapping | Set | bytes):
+        raise ValueError(
+            f"X must be a list or an array of sequences. Got {type(x).__name__} instead."
+        )
 
 
 def _is_table(x: Array, *, numbers: bool) -> bool:
@@ -119,7 +131,7 @@ def _checked_lengths(given: Any, x: Array) -> IntArray:
     """Return how many steps of a padded array count in each row."""
     rows, most = x.shape[:2]
     if not rows:
-        raise ValueError("X holds no sequence: at least 1 is needed, 0 sample(s) were found.")
+        raise ValueError(_NONE)
     lengths = np.full(rows, most) if given is None else np.asarray(given)
     if lengths.shape != (rows,):
         raise ValueError(
@@ -144,9 +156,9 @@ def _empty(row: int) -> str:
 
 
 def _of_rows(x: Sequence[Any], *, numbers: bool) -> Steps | None:
-    """Return the steps of a list of sequences; None where it is a table, or no sequences."""
-    if not len(x) or not any(hasattr(row, "__len__") for row in x):
-        return None
+    """Return the steps of a list of sequences; None where it is a table."""
+    if not len(x):
+        raise ValueError(_NONE)
     rows = []
     for k, given in enumerate(x):
         row = row_of(given, f"X[{k}]")
