@@ -147,13 +147,23 @@ class ClassNetwork(Classifying, BaseNetwork):
         spec, engine = self._spec
         create = type(self)._create
         return create(
-            self.network_, spec, engine, self.weights_, rows, seed=seed,
-            device=choose_device(self.device, engine), standardization=self._standardization,
+            self.network_, spec, engine, self.weights_, self._ready(rows), seed=seed,
+            device=choose_device(self.device, engine), standardization=self._left_to_learners(),
         )  # fmt: skip
+
+    def _ready(self, rows: Split) -> Split:
+        """Return rows as a learner is to be given them."""
+        return rows
+
+    def _left_to_learners(self) -> Standardization | None:
+        """Return how a learner is to scale what it is given."""
+        return self._standardization
 
     def _forward(self, x: Array) -> FloatArray:
         """Return the probabilities of samples that have been checked, shape (N, O)."""
-        return self._probabilities(self._bound(Split(x[:0], np.zeros(0, np.int64))).outputs(x))
+        rows = Split(x, np.zeros(len(x), np.int64))
+        learner = self._bound(rows.take(np.arange(0)))
+        return self._probabilities(learner.outputs(self._ready(rows).x))
 
     def _probabilities(self, outputs: FloatArray) -> FloatArray:
         return softmax(outputs)

@@ -38,6 +38,18 @@ class BaseRNN(ClassNetwork):
     def _measured(self, x: Array) -> Standardization | None:
         return standardization(x) if x.ndim == 3 else None
 
+    def _ready(self, rows: Split) -> Split:
+        """Scale numbers, in float64: in float32 there is no second between today's time stamps."""
+        if self._standardization is None:
+            return rows
+        dtype = self._spec[0].dtype
+        with np.errstate(over="ignore"):
+            x = self._standardization(rows.x, "float64").astype(dtype, copy=False)
+        return Split(x, rows.y, rows.weight)
+
+    def _left_to_learners(self) -> None:
+        return None
+
     def _dataset(self, nothing: Split, classes: tuple[str, ...]) -> Dataset:
         symbols = None if self.symbols_ is None else len(self.symbols_)
         return Dataset(
@@ -55,7 +67,7 @@ class BaseRNN(ClassNetwork):
     def _train_spec(self, batch_size: int, dtype: str, *, incremental: bool) -> TrainSpec:
         if self.dtype != "auto":
             dtype = self.dtype
-        elif not dtype.startswith("float"):  # codes of symbols
+        elif self._columns is None:
             dtype = "float32"
         return sequence_training(
             self, batch_size, dtype, incremental=incremental, resumed=not self._is_first
@@ -106,7 +118,7 @@ class BaseRNN(ClassNetwork):
     def _encoded(self, steps: Steps) -> Array:
         if self.symbols_ is not None:
             return coded(steps, self.symbols_)
-        x = finite(steps, np.float32 if self.dtype == "auto" else np.dtype(self.dtype))
+        x = finite(steps)
         self._check_width(x)
         return x
 

@@ -90,21 +90,19 @@ def _like(symbol: Any, symbols: Array) -> str:
     return f"{len(known)} are known, {shown}"
 
 
-def finite(steps: Steps, dtype: Any) -> Array:
-    """Return vectors (N, T, D) in `dtype`, NaN past the end.
+def finite(steps: Steps) -> Array:
+    """Return vectors, float64 (N, T, D), NaN past the end.
 
     Raises
     ------
     ValueError
-        If a number is not finite, or not in `dtype`, naming its place.
+        If a number is not finite, naming its place.
     """
-    with np.errstate(over="ignore"):
-        values = np.asarray(steps.values).astype(dtype)
+    values = np.asarray(steps.values, np.float64)
     wrong = np.argwhere(~np.isfinite(values))
     if len(wrong):
         step, feature = wrong[0].tolist()
-        value = np.asarray(steps.values)[step, feature]
-        what = "NaN" if np.isnan(value) else f"infinity or a value too large for {values.dtype}"
+        what = "NaN" if np.isnan(values[step, feature]) else "infinity"
         raise ValueError(
             f"Input X contains {what}: {steps.place(step)}, feature {feature}. "
             "Where it pads a sequence, pass lengths."
@@ -124,5 +122,5 @@ def standardization(x: Array) -> Standardization:
     eps, n = np.finfo(np.float64).eps, len(values)
     constant = variance <= n * eps * variance + (n * eps * mean) ** 2
     std = np.sqrt(variance) * scale
-    constant |= std < np.finfo(x.dtype).tiny  # 0 in the dtype of inputs, or nearly
+    constant |= std < np.finfo(np.float64).tiny  # nearly 0
     return Standardization(mean * scale, np.where(constant, 1.0, std))
