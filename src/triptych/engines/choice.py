@@ -135,6 +135,8 @@ def choose_rnn_engine(network: RNNSpec, train: TrainSpec, device: str = "cpu") -
     """
     if not network.is_vanilla:
         return "torch", _ALONE
+    if device == "cuda":
+        return "torch", "torch (chosen: the engine that computes on a GPU)"
     large = 2 * (train.batch_size or 1) * network.hidden**2 >= _GPU_PAYS
     if large and choose_device(device, "torch") == "cuda":
         return "torch", "torch (chosen: a GPU takes steps as large as these)"

@@ -11,8 +11,7 @@ from triptych.chance import stream, stream_seed
 from triptych.contracts import Dataset, IntArray, Learner, Split, Standardization, Weights
 from triptych.engines.threads import keep_memory
 from triptych.errors import SpecError
-from triptych.models import CNNNumpy, MLPNumpy, create_torch, initial_weights
-from triptych.models.rnn_numpy import RNNNumpy
+from triptych.models import CNNNumpy, MLPNumpy, RNNNumpy, create_torch, initial_weights
 from triptych.spec import ArmSpec, CNNSpec, MLPSpec, RNNSpec, TrainSpec
 from triptych.training import CompiledLearner, Kernels, NumpyLearner, Orders
 
@@ -145,6 +144,7 @@ def create_rnn(  # noqa: PLR0913 (each is a choice of its own)
     weights: Weights,
     split: Split,
     *,
+    seed: int = 0,
     device: str = "cpu",
     standardization: Standardization | None = None,
 ) -> Learner:
@@ -159,10 +159,12 @@ def create_rnn(  # noqa: PLR0913 (each is a choice of its own)
         As `triptych.models.initial_weights` gives them; copied, and cast to ``train.dtype``.
     split : Split
         Sequences, see `triptych.contracts.lengths_of`.
+    seed : int
+        Not used: nothing of a step is drawn.
     device : str
         Of the torch engine.
     standardization : Standardization, optional
-        Of the torch engine alone; sequences are inputs as they are.
+        Turns raw features of a step into inputs; of vectors only.
 
     Raises
     ------
@@ -183,7 +185,7 @@ def create_rnn(  # noqa: PLR0913 (each is a choice of its own)
         )
     numpy_network = RNNNumpy(network, weights)
     if engine == "numpy":
-        return NumpyLearner(numpy_network, split, train)
+        return NumpyLearner(numpy_network, split, train, standardization)
     from triptych.models.compiled import ElmanPlan
 
     plan = ElmanPlan(
@@ -195,7 +197,7 @@ def create_rnn(  # noqa: PLR0913 (each is a choice of its own)
         l2_scale=train.l2_scale,
         clip_norm=train.clip_norm,
     )
-    return CompiledLearner(numpy_network, Kernels(plan), split, train)
+    return CompiledLearner(numpy_network, Kernels(plan), split, train, standardization)
 
 
 def create_orders(engine: str) -> Orders:

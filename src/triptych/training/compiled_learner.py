@@ -122,7 +122,7 @@ class CompiledLearner(NumpyLearner):
         """Return the outputs in eval mode; see `triptych.contracts.Learner.outputs`."""
         if self.network.reads != "sequences":
             return super().outputs(x)
-        out: FloatArray = self.kernels.plan.outputs(self.pairs, x)
+        out: FloatArray = self.kernels.plan.outputs(self.pairs, self._inputs(x))
         return out
 
     def moments(self) -> Weights:
