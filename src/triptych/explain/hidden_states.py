@@ -46,9 +46,9 @@ def hidden_states(network: Recurrent, strings: Split) -> Finding:
         title="Where the hidden state goes",
         caption=(
             f"The hidden state while {steps} digits are read, {_EACH} strings of each first digit, "
-            f"on the two axes along which it varies most ({explained.sum():.0%} of its variance); "
-            f"dots are the last {late} steps. Where each colour ends in a place of its own, the "
-            "network still knows the first digit."
+            f"on the two axes along which it varies most; strong lines are the last {late} steps. "
+            "Ten ends apart are ten stable states: the network still knows the first digit. A ring "
+            "that is walked round is a clock: it counts steps, whatever the string began with."
         ),
         arrays={
             "paths": paths_BPD,

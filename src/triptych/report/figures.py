@@ -97,8 +97,16 @@ def _network(arm: ArmSpec) -> str:
         case CNNSpec(channels=channels, design=design):
             text = "whitened CNN" if design == "whitened" else "CNN"
             return f"{text}, channels {'-'.join(map(str, channels))}"
-        case RNNSpec(hidden=hidden, output=output):
-            return f"RNN, hidden {hidden}, {output}"
+        case RNNSpec():
+            return _recurrent(arm.network)
+
+
+def _recurrent(network: RNNSpec) -> str:
+    cell = {"elman": "RNN", "lstm": "LSTM", "gru": "GRU"}[network.cell]
+    text = f"{cell}, hidden {network.hidden}, {network.output}"
+    text += f", {network.layers} layers" if network.layers > 1 else ""
+    text += ", both directions" if network.bidirectional else ""
+    return f"{text}, first weights: {network.init}" if network.init != "uniform" else text
 
 
 def _recipe(arm: ArmSpec) -> str:
@@ -114,6 +122,9 @@ def _recipe(arm: ArmSpec) -> str:
     text += f", L2 {train.l2:g}" if train.l2 else ""
     text += f", weight decay {optimizer.weight_decay:g}" if optimizer.weight_decay else ""
     text += f", clipped at {train.clip_norm:g}" if train.clip_norm else ""
+    if train.growth is not None:
+        text += ", one length a batch"
+        text += f", growing in {train.growth.stages} stages" if train.growth.stages > 1 else ""
     return text + _pictures(train)
 
 
