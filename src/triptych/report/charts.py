@@ -244,6 +244,10 @@ def _responsive(svg: str, description: str) -> str:
     # Vega names every data mark for screen readers, value by value; the table says it better.
     # Without ids and clips, several drawings on one page cannot meet.
     rest = re.sub(r' (aria-[a-z]+|role|class|id|clip-path)="[^"]*"', "", rest)
+    # The page's own font is inherited; what is hidden has nothing to say.
+    rest = re.sub(r' font-family="[^"]*"|<path [^>]*display="none"/>', "", rest)
     # A tenth of a pixel is finer than any screen.
-    rest = re.sub(r' d="[^"]*"', lambda d: re.sub(r"(\.\d)\d+", r"\1", d[0]), rest)
+    rest = re.sub(
+        r' d="[^"]*"|translate\([^)]*\)', lambda d: re.sub(r"(\.\d)\d+", r"\1", d[0]), rest
+    )
     return f'{head} role="img" aria-label="{escape(visible(description))}">{rest}'

@@ -19,7 +19,7 @@ from triptych.spec import RNNSpec
 # As `triptych.explain` calls them.
 FLOW, STATES = "gradient flow", "hidden states"
 _AT = re.compile(r"test_accuracy_at\((\d+)\)")
-_STEPS_SHOWN = 6
+_STEPS_SHOWN = 5
 
 
 def sequences(record: StudyRecord, names: Sequence[str]) -> dict[str, Any]:
@@ -94,9 +94,10 @@ def _flow(record: StudyRecord, names: Sequence[str]) -> dict[str, Any] | None:
     if not series:
         return None
     back = series[0].finding.arrays["back"]
-    shown = sorted({int(k) for k in np.geomspace(1, len(back), _STEPS_SHOWN).round() - 1})
+    # At the end itself it is 1 by definition.
+    shown = sorted({int(k) for k in np.geomspace(2, len(back), _STEPS_SHOWN).round() - 1})
     rows = [
-        (one.label, when, [figure(float(one.finding.arrays[when][k])) for k in shown])
+        (one.label, when, [_share(float(one.finding.arrays[when][k])) for k in shown])
         for one in series
         for when in ("before", "after")
     ]
@@ -109,6 +110,11 @@ def _flow(record: StudyRecord, names: Sequence[str]) -> dict[str, Any] | None:
         "heads": [f"{back[k]:g}" for k in shown],
         "rows": rows,
     }
+
+
+def _share(value: float) -> str:
+    """Return a gradient's share of that at the end; the smallest are rounding."""
+    return f"{value:.2g}" if value >= 1e-20 else "< 1e-20"
 
 
 def _paths(record: StudyRecord, names: Sequence[str]) -> dict[str, Any] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from triptych.chance import stream
+from triptych.chance import stream, stream_seed
 from triptych.contracts import Dataset, Finding, Split, Weights
 from triptych.data import load
 from triptych.explain import gradient_flow, hidden_states
@@ -46,6 +46,6 @@ def explain_run(arm: ArmSpec, seed: int, data: Dataset, weights: Weights) -> tup
 
 
 def _strings(source: PalindromeSpec, seed: int, length: int, count: int) -> Split:
-    """Draw palindromes of one length that no training has seen: they are too long for that."""
+    """Draw palindromes of one length, from a stream that no training draws from."""
     spec = replace(source, length=length, shortest=None, probes=(), train_size=1, test_size=count)
-    return load(spec, seed).test
+    return load(spec, stream_seed(seed, "explain")).test
