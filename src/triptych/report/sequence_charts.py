@@ -50,7 +50,7 @@ def lengths_svg(series: Sequence[Reach], description: str) -> str:
         for one, width in zip(series, _widths(series), strict=True)
         for t, v in one.at.items()
     ]
-    lengths = [point["t"] for point in points]
+    lengths = [t for one in series for t in one.at]
     x = {
         "field": "t",
         "type": "quantitative",
@@ -172,7 +172,7 @@ def paths_svg(finding: Finding, description: str) -> str:
 
 def _joined(paths: Sequence[Sequence[Sequence[float]]], digits: Sequence[str]) -> dict[str, Any]:
     """Return paths as data, those of one class in one line with gaps: half as large a drawing."""
-    values = []
+    values: list[dict[str, Any]] = []
     for path, digit in zip(paths, digits, strict=True):
         # A point without a place breaks the line.
         for x, y in (*path, (None, None)):
