@@ -48,7 +48,7 @@ def hidden_states(network: Recurrent, strings: Split) -> Finding:
             f"The hidden state while {steps} digits are read, {_EACH} strings of each first digit, "
             f"on the two axes along which it varies most; strong lines are the last {late} steps. "
             "Ten ends apart are ten stable states: the network still knows the first digit. A ring "
-            "that is walked round is a clock: it counts steps, whatever the string began with."
+            "that is walked round is a clock: what it shows can be read right at one length only."
         ),
         arrays={
             "paths": paths_BPD,
