@@ -35,6 +35,13 @@ conv_backward(dy, x, w, b), norm_forward(x, w, b), norm_backward(dy, x, w, b), p
 pool_backward(dy, x). Pictures are (batch, channels, height, width), kernels (out, in, 3, 3), with
 zeros around the picture; windows of a pool are 3 x 3, two pixels apart, with one pixel around.
 """
+_RNN_EXAMPLE = """\
+Functions of your own, with --mine FILE: elman_forward(x, h, wx, bx, wh, bh), which returns all
+states, from h (batch, hidden), before the first step, to the last: (time + 1, batch, hidden);
+elman_backward(dh, x, h, wx, bx, wh, bh), which is given the gradient of the last state and all
+states and returns (dwx, dbx, dwh, dbh); dense_forward, dense_backward, loss_forward and
+loss_backward as of 'triptych twin mlp'. x is (batch, time, 10): each digit as a 1 in its place.
+"""
 
 
 def add_twin_mlp(networks: Any, common: argparse.ArgumentParser) -> None:
@@ -67,6 +74,23 @@ def add_twin_cnn(networks: Any, common: argparse.ArgumentParser) -> None:
     _add_training(cnn, ("numpy", "torch"))
 
 
+def add_twin_rnn(networks: Any, common: argparse.ArgumentParser) -> None:
+    """Add ``twin rnn`` to the parsers of ``twin``."""
+    rnn = _parser(networks, common, "rnn", "the vanilla recurrent network", _RNN_EXAMPLE)
+    add = rnn.add_argument
+    add("--steps", type=int, default=200, help="optimiser steps to compare (default: 200)")
+    add("--length", type=int, default=10, help="digits of a palindrome (default: 10)")
+    add("--shortest", type=int, metavar="LENGTH",
+        help="palindromes of all lengths from this one on, padded")  # fmt: skip
+    add("--hidden", type=int, default=20, help="units of the hidden state (default: 20)")
+    add("--output", default="logits", help="what the loss reads: logits (default) or softmax")
+    add("--init", default="uniform", help="first weights: uniform (default) or latch")
+    add("--clip-norm", type=float, help="largest norm of the gradient")
+    add("--batch", type=int, default=32, help="rows a step (default: 32)")
+    rnn.set_defaults(call=_twin, spec=_rnn_spec)
+    _add_training(rnn, ("numpy", "torch"))
+
+
 def _parser(
     networks: Any, common: argparse.ArgumentParser, name: str, network: str, epilog: str
 ) -> argparse.ArgumentParser:
@@ -87,7 +111,7 @@ def _add_training(parser: argparse.ArgumentParser, engines: tuple[str, ...]) -> 
     )
     add("--lr", type=float, default=0.01, help="learning rate (default: 0.01)")
     add("--l2", type=float, default=0.0, help="weight of the L2 penalty")
-    add("--seed", type=int, default=0, help="of data, weights, order and dropout")
+    add("--seed", type=int, default=0, help="of all that is drawn")
     add("--engines", nargs="+", choices=engines, default=list(engines), metavar="ENGINE",
         help=f"two or more of {', '.join(engines)}; the first is compared with")  # fmt: skip
 
@@ -97,6 +121,8 @@ def _train(options: argparse.Namespace, loss: str = "softmax") -> TrainSpec:
 
     optimizer = {"name": options.optimizer, "lr": options.lr}
     train = {"batch_size": options.batch, "loss": loss, "l2": options.l2, "optimizer": optimizer}
+    if getattr(options, "clip_norm", None) is not None:
+        train["clip_norm"] = options.clip_norm
     return structure(TrainSpec, train, "train")
 
 
@@ -132,6 +158,24 @@ def _cnn_spec(options: argparse.Namespace) -> TwinSpec:
     return TwinSpec(
         data=DigitsSpec(),
         network=structure(CNNSpec, network, "network"),
+        train=_train(options),
+        steps=options.steps,
+        seed=options.seed,
+    )
+
+
+def _rnn_spec(options: argparse.Namespace) -> TwinSpec:
+    from triptych.spec import PalindromeSpec, RNNSpec, structure
+    from triptych.twin import TwinSpec
+
+    # Rows enough for an epoch of many batches; none is judged by.
+    data = {"source": "palindromes", "length": options.length, "train_size": 2000, "test_size": 500}
+    if options.shortest is not None:
+        data["shortest"] = options.shortest
+    network = {"hidden": options.hidden, "output": options.output, "init": options.init}
+    return TwinSpec(
+        data=structure(PalindromeSpec, data, "data"),
+        network=structure(RNNSpec, network, "network"),
         train=_train(options),
         steps=options.steps,
         seed=options.seed,

@@ -9,18 +9,35 @@ from typing import Any
 
 import numpy as np
 
-from triptych.chance import orders, stream_seed
-from triptych.contracts import Dataset, FloatArray, IntArray, Learner, NonFiniteStep, Weights
+from triptych.chance import orders, stream, stream_seed
+from triptych.contracts import Dataset, IntArray, Learner, NonFiniteStep, Weights
 from triptych.data import load
 from triptych.engines import create_learner
 from triptych.errors import NumericsError, SpecError
+from triptych.models import RNNNumpy, initial_weights
 from triptych.models.cnn_layers_numpy import MOMENTUM
-from triptych.spec import ArmSpec, CNNSpec, DigitsSpec, MLPSpec, OptimizerSpec, ToySpec, TrainSpec
+from triptych.spec import (
+    ArmSpec,
+    CNNSpec,
+    DigitsSpec,
+    MLPSpec,
+    OptimizerSpec,
+    PalindromeSpec,
+    RNNSpec,
+    ToySpec,
+    TrainSpec,
+)
+from triptych.training import NumpyLearner
+from triptych.twin.differences import FirstDifference, first_difference, told
 
 # What the engines are held to, by kind of network: rounding alone stays thousands of times below
 # it. A CNN's sums are longer, and BatchNorm divides by what they give.
-TOLERANCE = {"mlp": 1e-10, "cnn": 1e-9}
-ENGINES = {"mlp": ("numpy", "compiled", "torch"), "cnn": ("numpy", "torch")}
+TOLERANCE = {"mlp": 1e-10, "cnn": 1e-9, "rnn": 1e-10}
+ENGINES = {
+    "mlp": ("numpy", "compiled", "torch"),
+    "cnn": ("numpy", "torch"),
+    "rnn": ("numpy", "torch"),
+}
 _SHOWN = (1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 
 
@@ -30,9 +47,10 @@ class TwinSpec:
 
     Attributes
     ----------
-    data : ToySpec or DigitsSpec
-        A CNN needs the digits.
-    network : MLPSpec or CNNSpec
+    data : ToySpec, DigitsSpec or PalindromeSpec
+        A CNN needs the digits, an RNN palindromes.
+    network : MLPSpec, CNNSpec or RNNSpec
+        An RNN is the vanilla one.
     train : TrainSpec
         Its `dtype` is float64 in every case; its `epochs` are not used.
     steps : int
@@ -41,8 +59,10 @@ class TwinSpec:
         Of data, first weights, order and dropout.
     """
 
-    data: ToySpec | DigitsSpec = field(default_factory=lambda: ToySpec(source="moons"))
-    network: MLPSpec | CNNSpec = field(default_factory=lambda: MLPSpec(hidden=(20,)))
+    data: ToySpec | DigitsSpec | PalindromeSpec = field(
+        default_factory=lambda: ToySpec(source="moons")
+    )
+    network: MLPSpec | CNNSpec | RNNSpec = field(default_factory=lambda: MLPSpec(hidden=(20,)))
     train: TrainSpec = field(default_factory=lambda: TrainSpec(batch_size=1))
     steps: int = 1000
     seed: int = 0
@@ -51,7 +71,8 @@ class TwinSpec:
         if self.steps < 1:
             raise SpecError(f"steps: {self.steps} not in [1, ...].")
         object.__setattr__(self, "train", replace(self.train, dtype="float64"))
-        self.arm()
+        # The first engine says what it does not train: cells other than Elman's, for one.
+        self.arm(ENGINES[self.network.kind][0])
         if isinstance(self.network, CNNSpec) and self.train.batch_size == 1:
             raise SpecError("train.batch_size: BatchNorm needs at least 2 rows, got 1.")
 
@@ -91,24 +112,6 @@ class TwinRow:
     def largest(self, engine: str) -> float:
         """Return the largest difference of any kind."""
         return max(self.loss(engine), self.gradient[engine], self.weights[engine])
-
-
-@dataclass(frozen=True)
-class FirstDifference:
-    """Where an engine first differs from the first one, by however little.
-
-    Attributes
-    ----------
-    step : int
-    tensor : str
-        ``"loss"``, or the gradient of a weight.
-    ulps : float
-        The difference, in units of the last place of the tensor's largest value.
-    """
-
-    step: int
-    tensor: str
-    ulps: float
 
 
 @dataclass(frozen=True)
@@ -182,8 +185,8 @@ def compare_engines(spec: TwinSpec, engines: tuple[str, ...] = ()) -> TwinReport
         for name in engines[1:]:
             if name not in first and rows[-1].largest(name) > 0:
                 loss = rows[-1].loss(name) / np.spacing(abs(losses[ours]))
-                told = (_told(grads[engine], weights[engine]) for engine in (ours, name))
-                first[name] = _first_difference(step, loss, *told)
+                both = (told(grads[engine], weights[engine]) for engine in (ours, name))
+                first[name] = first_difference(step, loss, *both)
     return TwinReport(spec, engines, tuple(rows), first)
 
 
@@ -251,34 +254,11 @@ class _Twin:
 
 
 def _learner(spec: TwinSpec, data: Dataset, engine: str) -> Learner:
+    if isinstance(spec.network, RNNSpec) and engine == "numpy":
+        weights = initial_weights(spec.network, data, stream(spec.seed, "weights"))
+        return NumpyLearner(RNNNumpy(spec.network, weights), data.train, spec.train)
     return create_learner(spec.arm(engine), engine, data, spec.seed, "cpu")
 
 
 def _largest(ours: Weights, theirs: Weights) -> float:
     return max(float(np.abs(ours[name] - theirs[name]).max()) for name in ours)
-
-
-def _told(grads: Weights, weights: Weights) -> Weights:
-    """Return the gradients, and such weights as have none."""
-    return {name: grads.get(name, w) for name, w in weights.items()}
-
-
-def _first_difference(step: int, loss: float, ours: Weights, theirs: Weights) -> FirstDifference:
-    """Return what differs most, in units of its last place; see `_told`."""
-
-    def ulps(a: FloatArray, b: FloatArray) -> float:
-        return float(np.abs(a - b).max() / np.spacing(max(np.abs(a).max(), 1e-300)))
-
-    sizes = {"the loss": float(loss)}
-    sizes |= {_called(name): ulps(ours[name], theirs[name]) for name in ours}
-    tensor = max(sizes, key=lambda name: sizes[name])
-    return FirstDifference(step, tensor, sizes[tensor])
-
-
-def _called(name: str) -> str:
-    """Return how a report calls the gradient of a weight, or a statistic."""
-    if "running" in name:
-        return name
-    if "." in name:
-        return f"the gradient of {name}"
-    return f"{'dW' if name[0] == 'w' else 'db'} of layer {name[1:]}"

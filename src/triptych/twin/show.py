@@ -8,7 +8,10 @@ from triptych.spec import CNNSpec
 from triptych.twin.compare import TwinReport
 from triptych.twin.mine import MineReport
 
-_TENSORS = {"dx": "dX", "dw": "dW", "db": "db", "y": "the output", "dz": "dZ"}
+_TENSORS = {
+    "dx": "dX", "dw": "dW", "db": "db", "y": "the output", "dz": "dZ", "h": "the states",
+    "dwx": "dWx", "dwh": "dWh",
+}  # fmt: skip
 
 
 def twin_table(report: TwinReport) -> Table:
