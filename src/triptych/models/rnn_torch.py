@@ -96,6 +96,7 @@ class CellsTorch(nn.Module):
         self.to(getattr(torch, str(weights["wy"].dtype))).to_empty(device="cpu")
         self.load_state_dict({name: torch.from_numpy(w) for name, w in weights.items()})
         self.softmax = spec.output == "softmax"
+        self.outputs = len(weights["by"])
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits, or probabilities, (B, C) for symbols (B, T) or vectors (B, T, V)."""
