@@ -110,8 +110,8 @@ def _probe_notes(spec: PalindromeSpec) -> tuple[str, ...]:
     """Say where fewer strings than asked for are judged, as an accuracy is then coarser."""
     counts = {length: _probe_count(spec, length) for length in spec.probes}
     return tuple(
-        f"Palindromes of length {length}: {count} strings are judged, not {spec.probe_size}, as "
-        f"more would have above {_PROBE_DIGITS // 1_000_000} million digits."
+        f"Palindromes of length {length:,}: {count} strings are judged, not {spec.probe_size:,}, "
+        f"as more would have above {_PROBE_DIGITS // 1_000_000} million digits."
         for length, count in counts.items()
         if count < spec.probe_size
     )

@@ -57,23 +57,23 @@ def mistakes_forward(
 
     b_H = bx_H + bh_H
     return {
-        "lack the state before the first step": h_TBH[1:],
-        "are the last one alone; all are needed, from before the first step on": h_TBH[-1],
-        "have the batch first; time comes first": np.moveaxis(h_TBH, 1, 0),
-        "are not carried on: each step starts from the first state": states(
+        "lacks the state before the first step": h_TBH[1:],
+        "is the last state alone; all are needed, from before the first step on": h_TBH[-1],
+        "has the batch first; time comes first": np.moveaxis(h_TBH, 1, 0),
+        "is not carried on: each step starts from the first state": states(
             lambda drive, _: np.tanh(drive + b_H + first_BH @ wh_HH)
         ),
-        "are not carried on: Wh and its bias are missing": states(
+        "is not carried on: Wh and its bias are missing": states(
             lambda drive, _: np.tanh(drive + bx_H)
         ),
-        "lack bx": states(lambda drive, h: np.tanh(drive + h @ wh_HH + bh_H)),
-        "lack bh": states(lambda drive, h: np.tanh(drive + h @ wh_HH + bx_H)),
-        "lack both biases": states(lambda drive, h: np.tanh(drive + h @ wh_HH)),
-        "lack their tanh": states(lambda drive, h: drive + h @ wh_HH + b_H),
-        "are carried on through Wh transposed, not through Wh": states(
+        "lacks bx": states(lambda drive, h: np.tanh(drive + h @ wh_HH + bh_H)),
+        "lacks bh": states(lambda drive, h: np.tanh(drive + h @ wh_HH + bx_H)),
+        "lacks both biases": states(lambda drive, h: np.tanh(drive + h @ wh_HH)),
+        "lacks its tanh": states(lambda drive, h: drive + h @ wh_HH + b_H),
+        "is carried on through Wh transposed, not through Wh": states(
             lambda drive, h: np.tanh(drive + h @ wh_HH.T + b_H)
         ),
-        "are carried on without Wh": states(lambda drive, h: np.tanh(drive + h + b_H)),
+        "is carried on without Wh": states(lambda drive, h: np.tanh(drive + h + b_H)),
     }
 
 

@@ -9,7 +9,7 @@ from triptych.twin.compare import TwinReport
 from triptych.twin.mine import MineReport
 
 _TENSORS = {
-    "dx": "dX", "dw": "dW", "db": "db", "y": "the output", "dz": "dZ", "h": "the states",
+    "dx": "dX", "dw": "dW", "db": "db", "y": "the output", "dz": "dZ", "h": "h",
     "dwx": "dWx", "dwh": "dWh",
 }  # fmt: skip
 
@@ -58,6 +58,12 @@ def twin_lines(report: TwinReport) -> list[str]:
             f"{max(1, round(first.ulps))} unit{'s' * (round(first.ulps) > 1)} in the last place: "
             "the same sum, its terms added in another order or rounded once less, and steps "
             "carry that on."
+        )
+    if report.rounding > bar:
+        lines.append(
+            f"But this training magnifies rounding: {ours} departs from itself by "
+            f"{report.rounding:.1e} if its first weights are changed by a unit in the last place. "
+            "So it tells little of the engines; fewer steps or a smaller lr tell more."
         )
     if isinstance(report.spec.network, CNNSpec):
         lines.append(
