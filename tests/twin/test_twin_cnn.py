@@ -99,7 +99,7 @@ def test_what_does_not_go_together_is_refused(capsys):
         assert says in err
     with pytest.raises(SpecError, match="kind 'cnn' needs pictures, got 'moons'"):
         replace(SPEC, data=ToySpec(source="moons"))
-    with pytest.raises(SpecError, match="'compiled' trains kind 'mlp' only"):
+    with pytest.raises(SpecError, match="'compiled' trains kinds 'mlp' and 'rnn' only, got 'cnn'"):
         compare_engines(SPEC, ("numpy", "compiled"))
     assert TwinSpec(network=MLPSpec()).tolerance == 1e-10
 

@@ -56,7 +56,7 @@ def add_twin_mlp(networks: Any, common: argparse.ArgumentParser) -> None:
     add("--dropout", type=float, default=0.0, help="share of hidden units to drop")
     add("--batch", type=int, default=1, help="rows a step (default: 1)")
     mlp.set_defaults(call=_twin, spec=_mlp_spec)
-    _add_training(mlp, ("numpy", "compiled", "torch"))
+    _add_training(mlp)
 
 
 def add_twin_cnn(networks: Any, common: argparse.ArgumentParser) -> None:
@@ -71,7 +71,7 @@ def add_twin_cnn(networks: Any, common: argparse.ArgumentParser) -> None:
         help="convolutions that a pool follows (default: the first and the last)")  # fmt: skip
     add("--batch", type=int, default=32, help="rows a step (default: 32)")
     cnn.set_defaults(call=_twin, spec=_cnn_spec)
-    _add_training(cnn, ("numpy", "torch"))
+    _add_training(cnn)
 
 
 def add_twin_rnn(networks: Any, common: argparse.ArgumentParser) -> None:
@@ -88,7 +88,7 @@ def add_twin_rnn(networks: Any, common: argparse.ArgumentParser) -> None:
     add("--clip-norm", type=float, help="largest norm of the gradient")
     add("--batch", type=int, default=32, help="rows a step (default: 32)")
     rnn.set_defaults(call=_twin, spec=_rnn_spec)
-    _add_training(rnn, ("numpy", "torch"))
+    _add_training(rnn)
 
 
 def _parser(
@@ -104,7 +104,7 @@ def _parser(
     return parser
 
 
-def _add_training(parser: argparse.ArgumentParser, engines: tuple[str, ...]) -> None:
+def _add_training(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "--optimizer", default="sgd", help="sgd (default), momentum, nesterov, adam, adamw, rmsprop"
@@ -112,8 +112,8 @@ def _add_training(parser: argparse.ArgumentParser, engines: tuple[str, ...]) -> 
     add("--lr", type=float, default=0.01, help="learning rate (default: 0.01)")
     add("--l2", type=float, default=0.0, help="weight of the L2 penalty")
     add("--seed", type=int, default=0, help="of all that is drawn")
-    add("--engines", nargs="+", choices=engines, default=list(engines), metavar="ENGINE",
-        help=f"two or more of {', '.join(engines)}; the first is compared with")  # fmt: skip
+    add("--engines", nargs="+", metavar="ENGINE",
+        help="two or more; the first is compared with (default: all that train it)")  # fmt: skip
 
 
 def _train(options: argparse.Namespace, loss: str = "softmax") -> TrainSpec:
@@ -183,7 +183,14 @@ def _rnn_spec(options: argparse.Namespace) -> TwinSpec:
 
 
 def _twin(options: argparse.Namespace) -> int:
-    from triptych.twin import compare_engines, compare_mine, mine_lines, twin_lines, twin_table
+    from triptych.twin import (
+        ENGINES,
+        compare_engines,
+        compare_mine,
+        mine_lines,
+        twin_lines,
+        twin_table,
+    )
 
     spec = options.spec(options)
     console = create_console()
@@ -192,7 +199,11 @@ def _twin(options: argparse.Namespace) -> int:
         for line in mine_lines(mine):
             console.print(line, highlight=False, soft_wrap=True)
         return 0 if mine.departure is None else 1
-    engines = tuple(dict.fromkeys(options.engines))
+    engines = tuple(dict.fromkeys(options.engines or ENGINES[options.network]))
+    for engine in engines:
+        if engine not in ENGINES[options.network]:
+            known = ", ".join(ENGINES[options.network])
+            raise SpecError(f"--engines: cannot compare {engine!r}; choose from {known}.")
     if len(engines) < 2:
         raise SpecError(f"--engines: needs two different ones, got {engines[0]!r} alone.")
     report = compare_engines(spec, engines)

@@ -100,7 +100,8 @@ def mistakes_back(  # noqa: PLR0913, PLR0917 (what a learner's function is calle
         return _terms(tensor, dz_TBH, x_BTV, old_TBH).sum(axis=0)
 
     def right(dz_BH: FloatArray, _: FloatArray) -> FloatArray:
-        return dz_BH @ wh_HH.T
+        out: FloatArray = dz_BH @ wh_HH.T
+        return out
 
     dz_TBH = _through_time(dh_BH, slope_TBH, right)
     terms = _terms(tensor, dz_TBH, x_BTV, old_TBH)
@@ -137,6 +138,7 @@ def _through_time(dh_BH: FloatArray, slope_TBH: FloatArray, onward: Onward) -> F
 def _terms(tensor: str, dz_TBH: FloatArray, x_BTV: FloatArray, state_TBH: FloatArray) -> FloatArray:
     """Return what each step adds to a weight's gradient, time first."""
     if tensor.startswith("db"):
-        return dz_TBH.sum(axis=1)
+        db_TH: FloatArray = dz_TBH.sum(axis=1)
+        return db_TH
     read_TBX = np.moveaxis(x_BTV, 1, 0) if tensor == "dwx" else state_TBH
-    return read_TBX.swapaxes(1, 2) @ dz_TBH
+    return np.matmul(read_TBX.swapaxes(1, 2), dz_TBH)
