@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from triptych.contracts import Split, lengths_of
+from triptych.contracts import NonFiniteStep, Split, lengths_of
 from triptych.models import RNNNumpy, cost, create_torch, rnn_numpy, rnn_torch
 from triptych.models.initial import rnn_weights
 from triptych.models.rnn_layers_numpy import softmax
@@ -196,8 +196,25 @@ def test_5000_steps_in_pieces_equal_one_pass(kind, monkeypatch):
     monkeypatch.setattr(rnn_numpy, "_STEPS_AT_ONCE", 5000)
     whole = outputs()
     np.testing.assert_array_equal(pieces[0], whole[0])
+    # As where there are many rows: seven steps of four rows of four units.
+    monkeypatch.setattr(rnn_numpy, "_VALUES_AT_ONCE", 7 * 4 * 4)
+    np.testing.assert_array_equal(networks[0].outputs(x), whole[0])
     np.testing.assert_allclose(pieces[1], whole[1], rtol=1e-13)
     np.testing.assert_allclose(pieces[0], pieces[1], rtol=1e-11)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("spec", [RNNSpec(hidden=4), CELLS[2], CELLS[7]])
+def test_what_is_not_finite_within_a_sequence_ends_the_training(spec, value):
+    x, y, weights, _ = task("padded vectors", spec)
+    x[0, 2, 1] = value
+    train = TrainSpec(dtype="float64")
+    learners = [TorchLearner(create_torch(spec, weights), Split(x, y), train)]
+    if spec.is_vanilla:
+        learners.append(NumpyLearner(RNNNumpy(spec, weights), Split(x, y), train))
+    for one in learners:
+        with pytest.raises(NonFiniteStep):
+            one.fit(np.arange(BATCH), BATCH, np.ones(1))
 
 
 def test_no_rows_give_no_outputs():

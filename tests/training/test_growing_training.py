@@ -33,6 +33,7 @@ from triptych.training import (
     train_together,
 )
 from triptych.training import loop as loop_module
+from triptych.training.growth import Growth
 from triptych.training.torch_learner import TorchLearner
 
 DATA = PalindromeSpec(length=9, shortest=3, train_size=210, test_size=42)
@@ -73,6 +74,22 @@ def test_numpy_and_torch_grow_alike():
     ours, theirs = run(job("numpy"))[-1], run(job("torch"))[-1]
     for name, w in ours.weights.items():
         np.testing.assert_allclose(theirs.weights[name], w, rtol=1e-9, atol=1e-11)
+
+
+def test_this_training_grows_by_its_losses_and_not_at_once():
+    seen = {}
+    real = Growth.tell
+
+    def noted(self, losses):
+        real(self, losses)
+        seen[self.done] = self.stage
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Growth, "tell", noted)
+        run(job())
+    stages = [seen[done] for done in sorted(seen)]
+    assert stages == sorted(stages)
+    assert set(stages) == {0, 1, 2}
 
 
 def test_it_is_another_training_than_without():
