@@ -56,7 +56,7 @@ def test_the_engines_agree_far_below_the_bar_whatever_the_optimizer(name, output
 
 
 def test_what_differs_first_is_named_as_the_weights_are(monkeypatch):
-    real = compare_module._Twin.step
+    real = compare_module.Twin.step
 
     def bent(self, batch, step):
         loss, grads, weights = real(self, batch, step)
@@ -64,7 +64,7 @@ def test_what_differs_first_is_named_as_the_weights_are(monkeypatch):
             grads["wh"] = grads["wh"] + 1e-8
         return loss, grads, weights
 
-    monkeypatch.setattr(compare_module._Twin, "step", bent)
+    monkeypatch.setattr(compare_module.Twin, "step", bent)
     report = compare_engines(replace(SPEC, steps=3))
     assert report.first["torch"].tensor == "dWh"
     lines = twin_lines(report)
@@ -73,7 +73,7 @@ def test_what_differs_first_is_named_as_the_weights_are(monkeypatch):
     assert 0 < report.rounding < 1e-13
 
 
-def test_a_training_that_magnifies_rounding_is_told_apart_from_an_engine_that_departs():
+def test_a_training_that_magnifies_rounding_is_told_apart_from_an_engine_that_departs(monkeypatch):
     # Each unit holds its sign, so errors grow through time; RMSprop's first steps are large.
     optimizer = OptimizerSpec(name="rmsprop", lr=0.02)
     spec = TwinSpec(
@@ -83,9 +83,25 @@ def test_a_training_that_magnifies_rounding_is_told_apart_from_an_engine_that_de
         steps=25,
     )
     report = compare_engines(spec)
+    assert report.largest("torch") > 1e-9
+    assert report.rounding > 1e-9
+    assert report.apart < 1e-11
+    assert report.agrees()
+    assert "torch comes" in twin_lines(report)[0]
+    assert "by rounding alone" in twin_lines(report)[0]
+    # An engine with a mistake departs in its first step, however much rounding is magnified.
+    real = compare_module.Twin.step
+
+    def bent(self, batch, step):
+        loss, grads, weights = real(self, batch, step)
+        if type(self.learner).__name__ == "TorchLearner":
+            weights["wh"] = weights["wh"] * (1 + 1e-8)
+        return loss, grads, weights
+
+    monkeypatch.setattr(compare_module.Twin, "step", bent)
+    report = compare_engines(spec)
     assert not report.agrees()
-    assert report.rounding > 1e-10
-    assert "numpy departs from itself by" in twin_lines(report)[1]
+    assert "torch DEPARTS from numpy: more than 1e-10 from step 1 on" in twin_lines(report)[0]
 
 
 def test_what_does_not_go_together_is_refused(capsys):

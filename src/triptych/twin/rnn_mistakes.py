@@ -97,7 +97,8 @@ def mistakes_back(  # noqa: PLR0913, PLR0917 (what a learner's function is calle
 
     def whole(slope_TBH: FloatArray, onward: Onward) -> FloatArray:
         dz_TBH = _through_time(dh_BH, slope_TBH, onward)
-        return _terms(tensor, dz_TBH, x_BTV, old_TBH).sum(axis=0)
+        out: FloatArray = _terms(tensor, dz_TBH, x_BTV, old_TBH).sum(axis=0)
+        return out
 
     def right(dz_BH: FloatArray, _: FloatArray) -> FloatArray:
         out: FloatArray = dz_BH @ wh_HH.T
@@ -137,8 +138,10 @@ def _through_time(dh_BH: FloatArray, slope_TBH: FloatArray, onward: Onward) -> F
 
 def _terms(tensor: str, dz_TBH: FloatArray, x_BTV: FloatArray, state_TBH: FloatArray) -> FloatArray:
     """Return what each step adds to a weight's gradient, time first."""
+    out: FloatArray
     if tensor.startswith("db"):
-        db_TH: FloatArray = dz_TBH.sum(axis=1)
-        return db_TH
-    read_TBX = np.moveaxis(x_BTV, 1, 0) if tensor == "dwx" else state_TBH
-    return np.matmul(read_TBX.swapaxes(1, 2), dz_TBH)
+        out = dz_TBH.sum(axis=1)
+    else:
+        read_TBX = np.moveaxis(x_BTV, 1, 0) if tensor == "dwx" else state_TBH
+        out = read_TBX.swapaxes(1, 2) @ dz_TBH
+    return out

@@ -44,6 +44,14 @@ def twin_lines(report: TwinReport) -> list[str]:
         if name not in report.first:
             lines.append(f"{name} equals {ours} to the last bit over {steps:,} steps.")
             continue
+        if largest > bar and report.only_rounds():
+            lines.append(
+                f"{name} comes {largest:.1e} away from {ours}, by rounding alone, which this "
+                f"training magnifies: {ours} comes {report.rounding:.1e} away from itself if its "
+                "first weights are changed by a unit in the last place. Where every step begins "
+                f"with the same weights, they agree to {report.apart:.1e} (the bar is {bar:g})."
+            )
+            continue
         if largest > bar:
             where = next(row.step for row in report.rows if row.largest(name) > bar)
             lines.append(
@@ -58,12 +66,6 @@ def twin_lines(report: TwinReport) -> list[str]:
             f"{max(1, round(first.ulps))} unit{'s' * (round(first.ulps) > 1)} in the last place: "
             "the same sum, its terms added in another order or rounded once less, and steps "
             "carry that on."
-        )
-    if report.rounding > bar:
-        lines.append(
-            f"But this training magnifies rounding: {ours} departs from itself by "
-            f"{report.rounding:.1e} if its first weights are changed by a unit in the last place. "
-            "So it tells little of the engines; fewer steps or a smaller lr tell more."
         )
     if isinstance(report.spec.network, CNNSpec):
         lines.append(
