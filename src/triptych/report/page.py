@@ -115,6 +115,8 @@ def _figure(record: StudyRecord, data: DataSpec, epochs: int, names: list[str]) 
     title = first.data if first else data.source
     if isinstance(data, PalindromeSpec):
         title = f"palindromes, T = {data.length}"
+        if data.shortest is not None:
+            title = f"palindromes, T = {data.shortest} to {data.length}"
     title += f", {epochs} epochs"
     who = ", ".join(one.label for one in drawn)
     charts = {
