@@ -32,7 +32,7 @@ TOLERANCE = {"mlp": 1e-10, "cnn": 1e-9, "rnn": 1e-10}
 ENGINES = {
     "mlp": ("numpy", "compiled", "torch"),
     "cnn": ("numpy", "torch"),
-    "rnn": ("numpy", "torch"),
+    "rnn": ("numpy", "compiled", "torch"),
 }
 _SHOWN = (1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 

@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from triptych.chance import stream
 from triptych.contracts import Dataset, IntArray, Learner, Weights
 from triptych.engines import create_learner
-from triptych.models import RNNNumpy, initial_weights
 from triptych.models.cnn_layers_numpy import MOMENTUM
-from triptych.spec import OptimizerSpec, RNNSpec
-from triptych.training import NumpyLearner
+from triptych.spec import OptimizerSpec
 
 if TYPE_CHECKING:
     from triptych.twin.compare import TwinSpec
@@ -59,9 +56,6 @@ class Twin:
 
 
 def _learner(spec: TwinSpec, data: Dataset, engine: str) -> Learner:
-    if isinstance(spec.network, RNNSpec) and engine == "numpy":
-        weights = initial_weights(spec.network, data, stream(spec.seed, "weights"))
-        return NumpyLearner(RNNNumpy(spec.network, weights), data.train, spec.train)
     return create_learner(spec.arm(engine), engine, data, spec.seed, "cpu")
 
 
