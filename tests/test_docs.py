@@ -65,7 +65,7 @@ def test_the_commands_in_the_readme_are_read_by_the_command_line():
 
     lines = [line for block in blocks("sh") for line in block.splitlines()]
     commands = [line.split("#")[0].split()[1:] for line in lines if line.startswith("triptych")]
-    assert len(commands) == 13
+    assert len(commands) == 14
     for command in commands:
         build_parser().parse_args(command)
 

@@ -102,11 +102,12 @@ def _network(arm: ArmSpec) -> str:
 
 
 def _recurrent(network: RNNSpec) -> str:
-    cell = {"elman": "RNN", "lstm": "LSTM", "gru": "GRU"}[network.cell]
-    text = f"{cell}, hidden {network.hidden}, {network.output}"
+    text = {"elman": "RNN", "lstm": "LSTM", "gru": "GRU"}[network.cell]
+    text += f", hidden {network.hidden}"
     text += f", {network.layers} layers" if network.layers > 1 else ""
     text += ", both directions" if network.bidirectional else ""
-    return f"{text}, first weights: {network.init}" if network.init != "uniform" else text
+    text += f", {network.init} init" if network.init != "uniform" else ""
+    return f"{text}, {network.output}"
 
 
 def _recipe(arm: ArmSpec) -> str:
@@ -123,8 +124,8 @@ def _recipe(arm: ArmSpec) -> str:
     text += f", weight decay {optimizer.weight_decay:g}" if optimizer.weight_decay else ""
     text += f", clipped at {train.clip_norm:g}" if train.clip_norm else ""
     if train.growth is not None:
-        text += ", one length a batch"
-        text += f", growing in {train.growth.stages} stages" if train.growth.stages > 1 else ""
+        stages = train.growth.stages
+        text += f", lengths grow in {stages} stages" if stages > 1 else ", one length a batch"
     return text + _pictures(train)
 
 

@@ -131,17 +131,17 @@ def given(value: float, unit: str, *, absolute: bool) -> str:
 
 
 def metric_name(name: str, level: float = 0.0) -> str:
-    """Return a metric in words.
+    """Return a metric in words; `level` is the length of ``test_accuracy_at``.
 
     Examples
     --------
     >>> metric_name("train_accuracy"), metric_name("test_loss_sum"), metric_name("seconds")
     ('training accuracy', 'test loss, summed', 'training time')
     >>> metric_name("test_accuracy_at", 1000)
-    'test accuracy at T = 1,000'
+    'test accuracy at length 1,000'
     """
     if name == "test_accuracy_at":
-        return f"test accuracy at T = {level:,.0f}"
+        return f"test accuracy at length {level:,.0f}"
     if name == "seconds":
         return "training time"
     if name == "test_views_accuracy":

@@ -114,7 +114,7 @@ class GrowthSpec(Checked):
     every : int
         Steps of a round, at whose end the allowed length may go up by a stage.
     gate : float
-        Mean loss of the round below which it does.
+        Mean loss of the round, any penalty included, below which it does.
     """
 
     stages: int = field(default=9, metadata=between(1, 10_000))
