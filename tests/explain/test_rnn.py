@@ -48,7 +48,6 @@ def test_a_gradient_of_zero_has_a_place_on_a_logarithmic_axis():
 
 def test_a_latch_goes_to_a_place_of_its_own_for_each_sign_pattern():
     net = network(init="latch")
-    net.weights["wx"] *= 1.0  # as drawn: within the bound under which a unit keeps its sign
     found = hidden_states(net, strings(steps=200)).arrays
     paths, labels, late = found["paths"], found["labels"], int(found["late"])
     assert paths.shape == (20, len(found["times"]), 2)
