@@ -186,7 +186,7 @@ def test_a_scale_changes_single_values_of_a_named_set():
     assert (train.epochs, train.resolutions, train.optimizer.name) == (4, (), "muon")
     assert quick.arms["ours"].network.channels == (32, 32, 64, 64, 64)
     assert "train.epochs 8 → 4" in quick.cuts[0]
-    assert "train.resolutions 0.5625-0.8125-0.8125-1.0 → none" in quick.cuts[0]
+    assert "train.resolutions 0.5625-1.0-1.0 → none" in quick.cuts[0]
     assert parse_study(write_study(quick)) == quick
 
 

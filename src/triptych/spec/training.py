@@ -183,7 +183,7 @@ class TrainSpec(Checked):
                 "batch_size": 500,
                 "label_smoothing": 0.2,
                 "judged_rows": 5000,
-                "resolutions": [0.5625, 0.8125, 0.8125, 1.0],
+                "resolutions": [0.5625, 1.0, 1.0],
                 "optimizer": {"name": "muon", "lr": 0.18, "momentum": 0.6, "beta2": 0.99},
                 "schedule": {"name": "linear"},
             },
