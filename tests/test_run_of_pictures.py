@@ -13,7 +13,7 @@ from triptych.spec import parse_study
 
 TEXT = """
 title = "own"
-seeds = 3
+seeds = 6
 [data]
 source = "digits"
 train_limit = 120
