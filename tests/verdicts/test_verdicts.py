@@ -1,4 +1,4 @@
-"""Verdicts follow from paired intervals that bear looking, count what is lost, and never guess what is not known."""
+"""Verdicts follow from paired intervals, count what is lost, and never guess what is not known."""
 
 from pathlib import Path
 
@@ -155,6 +155,15 @@ def curve(*accuracies):
 def test_a_level_never_reached_is_only_a_lower_bound(test, epochs, accuracies, verdict):
     runs = [run("a", s, epochs=epochs, curve=curve(*accuracies)) for s in range(6)]
     assert verdict_of(test, runs).verdict == verdict
+
+
+def test_equal_epochs_are_as_sure_as_the_evaluations_are_dense():
+    every = [run("a", s, curve=curve(0.5, 0.95)) for s in range(6)]
+    tenth = [{**row, "epoch": 10 * row["epoch"]} for row in curve(0.5, 0.95)]
+    rare = [run("a", s, curve=tuple(tenth)) for s in range(6)]
+    found = verdict_of("a.epochs_to(train_accuracy, 0.9) <= 60", every)
+    rarer = verdict_of("a.epochs_to(train_accuracy, 0.9) <= 60", rare)
+    assert rarer.high - rarer.low == pytest.approx(10 * (found.high - found.low))
 
 
 def test_a_summed_loss_is_the_mean_times_the_rows():

@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from triptych.records import RunRecord, StudyRecord
 from triptych.spec import ClaimSpec, Comparison, Evidence, Metric
@@ -239,7 +240,8 @@ def _values(comparison: Comparison, record: StudyRecord) -> tuple[list[float], s
 def _step(run: RunRecord, metric: Metric, value: float) -> float:
     """Return the smallest difference that a run's figure can show."""
     if metric.name == "epochs_to":
-        return 1.0
+        looks = [row["epoch"] for row in run.curve]
+        return float(max((b - a for a, b in pairwise(looks)), default=1))
     if metric.name == "train_accuracy":
         return 1 / max(run.train_rows, 1)
     if metric.name.startswith("test_") and "accuracy" in metric.name:
