@@ -181,12 +181,13 @@ class Sample:
         return self.mean + float(self._half(self.n, self.skewness, error_rate))
 
     def _half(self, n: Any, skewness: float, error_rate: float) -> Array:
-        return reach(n, skewness, error_rate) * self.spread / np.sqrt(n)
+        return np.asarray(reach(n, skewness, error_rate) * self.spread / np.sqrt(n))
 
     def more_until(self, error_rate: float, low: float = -math.inf, high: float = math.inf) -> int:
         """Return how many more values would bring the interval between `low` and `high`.
 
-        It takes their mean, spread and skewness to stay as they are.
+        It takes their mean and spread to stay as they are, and their skewness to fade: of an
+        interval that is still open it is chance more often than not.
 
         Returns
         -------
@@ -194,7 +195,6 @@ class Sample:
             `HORIZON` + 1 where it is more than `HORIZON`.
         """
         n = np.arange(self.n + 1, self.n + HORIZON + 1)
-        above = self.mean - self._half(n, -self.skewness, error_rate) > low
-        below = self.mean + self._half(n, self.skewness, error_rate) < high
-        inside = np.flatnonzero(above & below)
+        half = self._half(n, 0.0, error_rate)
+        inside = np.flatnonzero((self.mean - half > low) & (self.mean + half < high))
         return int(inside[0]) + 1 if len(inside) else HORIZON + 1
