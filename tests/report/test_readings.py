@@ -79,6 +79,12 @@ def test_one_seed_has_a_value_and_no_interval():
     assert strip(comparison, outcome) is None
 
 
+def test_an_open_comparison_ends_with_what_would_decide_it():
+    assert said("a.test_accuracy - b.test_accuracy > 0.198").endswith(
+        "on 6 seeds; needed: more than 19.8 points (about 3 more seeds would decide)."
+    )
+
+
 def test_means_name_arms_as_people_do_and_give_the_ratio_a_claim_is_about():
     assert means(record(0.9, 0.7), parse_claim("a.seconds > 3 * b.seconds")) == (
         "Mean training time: An arm 9.00 s · Other 7.00 s · ratio 1.29"

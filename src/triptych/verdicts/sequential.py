@@ -186,8 +186,8 @@ class Sample:
     def more_until(self, error_rate: float, low: float = -math.inf, high: float = math.inf) -> int:
         """Return how many more values would bring the interval between `low` and `high`.
 
-        It takes their mean and spread to stay as they are, and their skewness to fade: of an
-        interval that is still open it is chance more often than not.
+        It takes their mean and spread to stay as they are, and half of their skewness to
+        fade: where an interval is still open the other half is chance, more often than not.
 
         Returns
         -------
@@ -195,6 +195,7 @@ class Sample:
             `HORIZON` + 1 where it is more than `HORIZON`.
         """
         n = np.arange(self.n + 1, self.n + HORIZON + 1)
-        half = self._half(n, 0.0, error_rate)
-        inside = np.flatnonzero((self.mean - half > low) & (self.mean + half < high))
+        above = self.mean - self._half(n, -self.skewness / 2, error_rate) > low
+        below = self.mean + self._half(n, self.skewness / 2, error_rate) < high
+        inside = np.flatnonzero(above & below)
         return int(inside[0]) + 1 if len(inside) else HORIZON + 1
