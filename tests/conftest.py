@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from triptych.contracts import Finding
 from triptych.records import RunRecord, StudyRecord
 from triptych.spec import StudySpec, spec_id
 from triptych.studies import find_study
@@ -39,6 +41,35 @@ def made_up_run(study: StudySpec, arm: str, seed: int, **fields) -> RunRecord:
 def made_up_record(study: StudySpec, folder: Path = Path("runs/x")) -> StudyRecord:
     runs = [made_up_run(study, arm, seed) for arm in study.arms for seed in range(study.seeds)]
     return StudyRecord(study, tuple(runs), folder)
+
+
+def gradient_flow_finding(caption="how to read it", steps=100) -> Finding:
+    back = np.arange(steps + 1.0)
+    arrays = {"back": back, "before": 0.5**back, "after": 0.9**back}
+    return Finding("gradient flow", "Gradients", caption, arrays)
+
+
+def hidden_states_finding(classes=10, late=3) -> Finding:
+    labels = np.repeat(np.arange(classes), 2).astype(float)
+    arrays = {
+        "paths": np.random.default_rng(0).normal(size=(len(labels), 8, 2)), "labels": labels,
+        "times": np.arange(8.0), "late": np.array(float(late)), "explained": np.array([0.5, 0.25]),
+    }  # fmt: skip
+    return Finding("hidden states", "Paths", "where it goes", arrays)
+
+
+@pytest.fixture(scope="session")
+def palindrome_record() -> StudyRecord:
+    """Return the study of palindromes at quick scale, as if it had been run and explained."""
+    study = find_study("palindromes")
+    runs = []
+    for arm, spec in study.arms.items():
+        for seed in range(study.seeds):
+            scores = {f"test_accuracy_at({t})": 0.9 - seed / 10 for t in spec.data.probes}
+            findings = (gradient_flow_finding(), hidden_states_finding()) if seed == 0 else ()
+            scores["test_accuracy"] = 0.5
+            runs.append(made_up_run(study, arm, seed, scores=scores, findings=findings))
+    return StudyRecord(study, tuple(runs), Path("runs/x"))
 
 
 @pytest.fixture(scope="session")

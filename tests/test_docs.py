@@ -45,9 +45,14 @@ def test_the_estimator_of_pictures_in_the_readme_scores_well(capsys):
     assert float(capsys.readouterr().out) > 0.9
 
 
+def test_the_estimator_of_sequences_in_the_readme_remembers(capsys):
+    exec(blocks("python")[3], {})
+    assert float(capsys.readouterr().out) > 0.95
+
+
 def test_the_backward_pass_in_the_readme_departs_as_it_says(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    Path("my_backward.py").write_text(blocks("python")[3])
+    Path("my_backward.py").write_text(blocks("python")[4])
     _, command, says = re.search(r"```\n(\$ )(triptych twin.*)\n(.*)\n```", README).groups()
     with pytest.raises(SystemExit) as ended:
         main(command.split()[1:])
@@ -60,7 +65,7 @@ def test_the_commands_in_the_readme_are_read_by_the_command_line():
 
     lines = [line for block in blocks("sh") for line in block.splitlines()]
     commands = [line.split("#")[0].split()[1:] for line in lines if line.startswith("triptych")]
-    assert len(commands) == 12
+    assert len(commands) == 14
     for command in commands:
         build_parser().parse_args(command)
 

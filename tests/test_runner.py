@@ -291,3 +291,44 @@ def test_an_rnn_study_and_a_cnn_study_run(tmp_path):
     events = run(parse_study(text), tmp_path)
     assert [e.record.status for e in ended(events)] == ["finished"] * 2
     assert isinstance(read_result(tmp_path).record.study.arms["rnn"].network, RNNSpec)
+
+
+PALINDROMES = """
+title = "sequences"
+seeds = 2
+[data]
+source = "palindromes"
+shortest = 3
+length = 6
+train_size = 200
+test_size = 50
+probes = [3, 30]
+probe_size = 20
+[arm.elman]
+network = { kind = "rnn", hidden = 8, output = "softmax" }
+train = { recipe = "lengths", epochs = 1 }
+[arm.gru]
+network = { kind = "rnn", cell = "gru", hidden = 8 }
+train = { epochs = 1, batch_size = 20 }
+"""
+
+
+def test_the_first_seed_of_a_vanilla_rnn_is_explained_and_the_page_shows_it(tmp_path):
+    study = replace(parse_study(PALINDROMES), claims=())
+    run(study, tmp_path)
+    record = read_result(tmp_path).record
+    kinds = {(r.arm, r.seed): [f.kind for f in r.findings] for r in record.runs}
+    assert kinds == {
+        ("elman", 0): ["gradient flow", "hidden states"], ("elman", 1): [],
+        ("gru", 0): [], ("gru", 1): [],
+    }  # fmt: skip
+    before = record.runs[0].findings[0].arrays["before"]
+    assert before[0] == 1
+    assert before[-1] < 1e-3
+    files = [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("findings.json")]
+    assert files == ["runs/elman/seed-0/findings.json"]
+    assert (tmp_path / files[0]).stat().st_size < 20_000
+    html = read_result(tmp_path).to_html()
+    assert "How far the error reaches back" in html
+    assert "Accuracy against T" in html
+    assert all(e.kept for e in ended(run(study, tmp_path)))

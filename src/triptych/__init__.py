@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from triptych.api import run
-    from triptych.estimators import CNNClassifier, MLPClassifier, MLPRegressor
+    from triptych.data.sequences import read_sequences
+    from triptych.estimators import CNNClassifier, MLPClassifier, MLPRegressor, RNNClassifier
     from triptych.runner import Setting, StudyResult, read_result
     from triptych.spec import StudySpec, parse_study, read_study
     from triptych.studies import find_study
@@ -20,12 +21,14 @@ _HOMES = {
     "CNNClassifier": "estimators",
     "MLPClassifier": "estimators",
     "MLPRegressor": "estimators",
+    "RNNClassifier": "estimators",
     "Setting": "runner",
     "StudyResult": "runner",
     "StudySpec": "spec",
     "find_study": "studies",
     "parse_study": "spec",
     "read_result": "runner",
+    "read_sequences": "data.sequences",
     "read_study": "spec",
     "run": "api",
 }
@@ -34,12 +37,14 @@ __all__ = [
     "CNNClassifier",
     "MLPClassifier",
     "MLPRegressor",
+    "RNNClassifier",
     "Setting",
     "StudyResult",
     "StudySpec",
     "find_study",
     "parse_study",
     "read_result",
+    "read_sequences",
     "read_study",
     "run",
 ]

@@ -130,6 +130,26 @@ class Dataset:
 
 
 @dataclass(frozen=True)
+class Finding:
+    """Something that explains a trained network: a few numbers to draw, and how to read them.
+
+    Attributes
+    ----------
+    kind : str
+        What is drawn: ``"gradient flow"``, ``"hidden states"``.
+    title, caption : str
+        Heading, and how to read it in a sentence or two.
+    arrays : mapping of str to FloatArray
+        What is drawn, by name; a few kB.
+    """
+
+    kind: str
+    title: str
+    caption: str
+    arrays: Mapping[str, FloatArray]
+
+
+@dataclass(frozen=True)
 class Scores:
     """Loss (always a mean over samples) and accuracy (0 to 1) on one split, in eval mode.
 

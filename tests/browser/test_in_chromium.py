@@ -63,11 +63,19 @@ def address(tmp_path_factory, paper_record):
     return path.as_uri()
 
 
+@pytest.fixture(scope="module")
+def sequences_address(tmp_path_factory, palindrome_record):
+    path = tmp_path_factory.mktemp("sequences") / "report.html"
+    html = render_html(palindrome_record, judge(palindrome_record), "triptych run")
+    path.write_text(html, "utf-8")
+    return path.as_uri()
+
+
 @pytest.fixture
 def opened(browser, address):
     contexts = []
 
-    def open_page(width=1440, scheme="light", *, script=True):
+    def open_page(width=1440, scheme="light", *, script=True, address=address):
         context = browser.new_context(
             viewport={"width": width, "height": 900},
             color_scheme=scheme,
@@ -189,3 +197,17 @@ def test_the_keyboard_reaches_what_scrolls(opened):
             .filter(e => e.tabIndex < 0 || !e.getAttribute("aria-label")).length"""
     )
     assert unreachable == 0
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_charts_of_sequences_fit_and_can_be_read(opened, sequences_address, width, scheme):
+    page = opened(width, scheme, address=sequences_address)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    heights = page.evaluate(
+        """() => [...document.querySelectorAll(".panels svg text, .pair svg text, .broad svg text")]
+            .map(t => t.getBoundingClientRect().height)"""
+    )
+    assert len(heights) > 100
+    assert min(heights) > 9
+    assert [pair for pair in page.evaluate(CONTRASTS) if pair[1] < 4.5] == []

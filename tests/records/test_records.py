@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from triptych.contracts import Finding
 from triptych.errors import RunError
 from triptych.records import RunFolder, RunRecord, StudyFolder, make_folder, write_atomic
 from triptych.records import files as files_module
@@ -200,3 +201,42 @@ def test_a_second_process_is_told_who_holds_the_folder_and_the_lock_dies_with_it
         holder.wait()
     with StudyFolder(tmp_path).lock():
         pass
+
+
+def a_finding(**arrays):
+    return Finding("kind", "title", "caption", {k: np.array(v, float) for k, v in arrays.items()})
+
+
+def test_findings_are_read_back_to_four_digits(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.start(ARM, 0, {})
+    one = a_finding(line=[1 / 3, math.nan, -2.0], plane=[[1, 2], [3, 4]], number=7.0)
+    folder.finish(a_record(findings=(one,)), None)
+    (back,) = folder.read().findings
+    assert (back.kind, back.title, back.caption) == ("kind", "title", "caption")
+    for name, array in one.arrays.items():
+        np.testing.assert_allclose(back.arrays[name], array, rtol=1e-4)
+    assert "findings" not in read_json(folder.path / "result.json")
+    folder.start(ARM, 0, {})
+    assert not (folder.path / "findings.json").exists()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"{",
+        b"{}",
+        b'{"findings": [1]}',
+        b'{"findings": [{"kind": "k"}]}',
+        b'{"findings": [{"kind": "", "title": "", "caption": "", "arrays": {"a": ["x"]}}]}',
+        b'{"findings": [{"kind": "", "title": "", "caption": "", "arrays": [1]}]}',
+    ],
+)
+def test_damaged_findings_are_an_error_that_names_the_file(tmp_path, content):
+    folder = RunFolder(tmp_path / "run")
+    folder.start(ARM, 0, {})
+    folder.finish(a_record(), None)
+    assert folder.read().findings == ()
+    (folder.path / "findings.json").write_bytes(content)
+    with pytest.raises(RunError, match=r"findings\.json is damaged"):
+        folder.read()

@@ -1,6 +1,7 @@
 """The claim grammar reads what it should and refuses the rest, with the place."""
 
 import contextlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -40,6 +41,16 @@ def test_epochs_to_names_a_metric_and_a_level():
     assert (factor, metric) == (-1, Metric("a", "epochs_to", "train_accuracy", 0.99))
 
 
+def test_an_accuracy_can_be_that_at_a_length():
+    ((factor, metric),) = parse_claim("a.test_accuracy_at(1000) > 0.99").terms
+    assert (factor, metric) == (1, Metric("a", "test_accuracy_at", level=1000.0))
+    assert str(metric) == "a.test_accuracy_at(1000)"
+    assert str(replace(metric, level=1e6)) == "a.test_accuracy_at(1000000)"
+    claim = parse_claim("a.test_accuracy_at(1e6) = b.test_accuracy within 0.1")
+    assert claim.unit == "share"
+    assert claim.terms[0][1].level == 1_000_000
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -54,6 +65,13 @@ def test_epochs_to_names_a_metric_and_a_level():
         ("a.test_accuracy > 0.5; import os", "cannot read '; import os'"),
         ("__import__('os').system('x') > 0", "cannot read"),
         ("a.epochs_to(seconds, 1) < 3", "takes train_accuracy or test_accuracy"),
+        ("a.test_accuracy_at > 0", r"expected '\(', found '>'"),
+        ("a.test_accuracy_at() > 0", "expected a number"),
+        ("a.test_accuracy_at(2.5) > 0", "takes a whole number, found 2.5"),
+        ("a.test_accuracy_at(1e999) > 0", "takes a whole number, found inf"),
+        ("a.test_accuracy_at(-3) > 0", "expected a number, found '-'"),
+        ("a.test_accuracy_at(3, 4) > 0", r"expected '\)', found ','"),
+        ("a.test_accuracy_at(3) > a.test_loss", "compares loss with share"),
     ],
 )
 def test_what_is_not_a_claim_is_refused_with_its_place(text, words):

@@ -205,3 +205,22 @@ def test_a_scale_changes_single_values_of_a_named_set():
 def test_a_wrong_name_in_a_study_is_refused_with_its_key_path(old, new, words):
     with pytest.raises(SpecError, match=words):
         parse_study(NAMED.replace(old, new, 1), "full")
+
+
+def test_the_palindrome_study_has_the_reports_rows_and_probes_a_million_digits():
+    study = find_study("palindromes", "full")
+    for length in (5, 12, 19):
+        drawn, held, logits = (study.arms[f"{n}{length}"] for n in ("drawn", "held", "logits"))
+        assert (drawn.data.split, held.data.split) == ("paper", "held-out")
+        assert replace(drawn, data=held.data, label="", part="") == replace(held, label="", part="")
+        network = replace(held.network, output="logits")
+        assert replace(held, network=network, label="", part="") == replace(
+            logits, label="", part=""
+        )
+    assert all(1_000_000 in study.arms[name].data.probes for name in ("lengths", "latch"))
+    # What a claim asks for is measured.
+    for claim in study.claims:
+        comparisons = [*claim.comparisons, *(cause.comparison for cause in claim.causes)]
+        for metric in (metric for c in comparisons for _, metric in c.terms):
+            if metric.name == "test_accuracy_at":
+                assert metric.level in study.arms[metric.arm].data.probes

@@ -57,7 +57,7 @@ def test_they_agree_with_dropout_penalty_and_clipping_on_digits(name):
 
 
 def test_an_engine_that_departs_is_named_with_its_step(monkeypatch):
-    real = compare_module._Twin.step
+    real = compare_module.Twin.step
 
     def bent(self, batch, step):
         loss, grads, weights = real(self, batch, step)
@@ -65,7 +65,7 @@ def test_an_engine_that_departs_is_named_with_its_step(monkeypatch):
             weights["w1"] = weights["w1"] + 1e-8
         return loss, grads, weights
 
-    monkeypatch.setattr(compare_module._Twin, "step", bent)
+    monkeypatch.setattr(compare_module.Twin, "step", bent)
     report = compare_engines(TwinSpec(steps=12), ("numpy", "torch"))
     assert not report.agrees()
     assert "torch DEPARTS from numpy: more than 1e-10 from step 7 on" in twin_lines(report)[0]

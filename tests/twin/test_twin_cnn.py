@@ -63,7 +63,7 @@ def test_a_running_mean_that_departs_ends_with_1(capsys, monkeypatch):
 
 
 def test_what_differs_first_is_named_as_the_weights_are(monkeypatch):
-    real = compare_module._Twin.step
+    real = compare_module.Twin.step
 
     def bent(self, batch, step):
         loss, grads, weights = real(self, batch, step)
@@ -71,7 +71,7 @@ def test_what_differs_first_is_named_as_the_weights_are(monkeypatch):
             (grads if name in grads else weights)[name] += 1e-10
         return loss, grads, weights
 
-    monkeypatch.setattr(compare_module._Twin, "step", bent)
+    monkeypatch.setattr(compare_module.Twin, "step", bent)
     for name, called in [  # noqa: B007 (of which `bent` reads)
         ("norm2.bias", "in the gradient of norm2.bias, by"),
         ("norm1.running_var", "in norm1.running_var, by"),
@@ -99,7 +99,7 @@ def test_what_does_not_go_together_is_refused(capsys):
         assert says in err
     with pytest.raises(SpecError, match="kind 'cnn' needs pictures, got 'moons'"):
         replace(SPEC, data=ToySpec(source="moons"))
-    with pytest.raises(SpecError, match="'compiled' trains kind 'mlp' only"):
+    with pytest.raises(SpecError, match="'compiled' trains kinds 'mlp' and 'rnn' only, got 'cnn'"):
         compare_engines(SPEC, ("numpy", "compiled"))
     assert TwinSpec(network=MLPSpec()).tolerance == 1e-10
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from triptych import __version__
 from triptych.cli.console import create_console
-from triptych.cli.twin import add_twin_cnn, add_twin_mlp
+from triptych.cli.twin import add_twin_cnn, add_twin_mlp, add_twin_rnn
 from triptych.errors import SpecError, TriptychError
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
     networks = twin.add_subparsers(dest="network", required=True, metavar="NETWORK")
     add_twin_mlp(networks, common)
     add_twin_cnn(networks, common)
+    add_twin_rnn(networks, common)
 
     data = commands.add_parser("data", parents=[common], help="fetch a data set into the cache")
     data.add_argument("name", metavar="NAME", choices=("cifar10",), help="cifar10")

@@ -35,6 +35,13 @@ conv_backward(dy, x, w, b), norm_forward(x, w, b), norm_backward(dy, x, w, b), p
 pool_backward(dy, x). Pictures are (batch, channels, height, width), kernels (out, in, 3, 3), with
 zeros around the picture; windows of a pool are 3 x 3, two pixels apart, with one pixel around.
 """
+_RNN_EXAMPLE = """\
+Functions of your own, with --mine FILE: elman_forward(x, h, wx, bx, wh, bh), which returns all
+states, from h (batch, hidden), before the first step, to the last: (time + 1, batch, hidden);
+elman_backward(dh, x, h, wx, bx, wh, bh), which is given the gradient of the last state and all
+states and returns (dwx, dbx, dwh, dbh); dense_forward, dense_backward, loss_forward and
+loss_backward as of 'triptych twin mlp'. x is (batch, time, 10): each digit as a 1 in its place.
+"""
 
 
 def add_twin_mlp(networks: Any, common: argparse.ArgumentParser) -> None:
@@ -49,7 +56,7 @@ def add_twin_mlp(networks: Any, common: argparse.ArgumentParser) -> None:
     add("--dropout", type=float, default=0.0, help="share of hidden units to drop")
     add("--batch", type=int, default=1, help="rows a step (default: 1)")
     mlp.set_defaults(call=_twin, spec=_mlp_spec)
-    _add_training(mlp, ("numpy", "compiled", "torch"))
+    _add_training(mlp)
 
 
 def add_twin_cnn(networks: Any, common: argparse.ArgumentParser) -> None:
@@ -64,7 +71,24 @@ def add_twin_cnn(networks: Any, common: argparse.ArgumentParser) -> None:
         help="convolutions that a pool follows (default: the first and the last)")  # fmt: skip
     add("--batch", type=int, default=32, help="rows a step (default: 32)")
     cnn.set_defaults(call=_twin, spec=_cnn_spec)
-    _add_training(cnn, ("numpy", "torch"))
+    _add_training(cnn)
+
+
+def add_twin_rnn(networks: Any, common: argparse.ArgumentParser) -> None:
+    """Add ``twin rnn`` to the parsers of ``twin``."""
+    rnn = _parser(networks, common, "rnn", "the vanilla recurrent network", _RNN_EXAMPLE)
+    add = rnn.add_argument
+    add("--steps", type=int, default=200, help="optimiser steps to compare (default: 200)")
+    add("--length", type=int, default=10, help="digits of a palindrome (default: 10)")
+    add("--shortest", type=int, metavar="LENGTH",
+        help="palindromes of all lengths from this one on, padded")  # fmt: skip
+    add("--hidden", type=int, default=20, help="units of the hidden state (default: 20)")
+    add("--output", default="logits", help="what the loss reads: logits (default) or softmax")
+    add("--init", default="uniform", help="first weights: uniform (default) or latch")
+    add("--clip-norm", type=float, help="largest norm of the gradient")
+    add("--batch", type=int, default=32, help="rows a step (default: 32)")
+    rnn.set_defaults(call=_twin, spec=_rnn_spec)
+    _add_training(rnn)
 
 
 def _parser(
@@ -80,16 +104,16 @@ def _parser(
     return parser
 
 
-def _add_training(parser: argparse.ArgumentParser, engines: tuple[str, ...]) -> None:
+def _add_training(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "--optimizer", default="sgd", help="sgd (default), momentum, nesterov, adam, adamw, rmsprop"
     )
     add("--lr", type=float, default=0.01, help="learning rate (default: 0.01)")
     add("--l2", type=float, default=0.0, help="weight of the L2 penalty")
-    add("--seed", type=int, default=0, help="of data, weights, order and dropout")
-    add("--engines", nargs="+", choices=engines, default=list(engines), metavar="ENGINE",
-        help=f"two or more of {', '.join(engines)}; the first is compared with")  # fmt: skip
+    add("--seed", type=int, default=0, help="of all that is drawn")
+    add("--engines", nargs="+", metavar="ENGINE",
+        help="two or more; the first is compared with (default: all that train it)")  # fmt: skip
 
 
 def _train(options: argparse.Namespace, loss: str = "softmax") -> TrainSpec:
@@ -97,6 +121,8 @@ def _train(options: argparse.Namespace, loss: str = "softmax") -> TrainSpec:
 
     optimizer = {"name": options.optimizer, "lr": options.lr}
     train = {"batch_size": options.batch, "loss": loss, "l2": options.l2, "optimizer": optimizer}
+    if getattr(options, "clip_norm", None) is not None:
+        train["clip_norm"] = options.clip_norm
     return structure(TrainSpec, train, "train")
 
 
@@ -138,8 +164,33 @@ def _cnn_spec(options: argparse.Namespace) -> TwinSpec:
     )
 
 
+def _rnn_spec(options: argparse.Namespace) -> TwinSpec:
+    from triptych.spec import PalindromeSpec, RNNSpec, structure
+    from triptych.twin import TwinSpec
+
+    # Rows enough for an epoch of many batches; none is judged by.
+    data = {"source": "palindromes", "length": options.length, "train_size": 2000, "test_size": 500}
+    if options.shortest is not None:
+        data["shortest"] = options.shortest
+    network = {"hidden": options.hidden, "output": options.output, "init": options.init}
+    return TwinSpec(
+        data=structure(PalindromeSpec, data, "data"),
+        network=structure(RNNSpec, network, "network"),
+        train=_train(options),
+        steps=options.steps,
+        seed=options.seed,
+    )
+
+
 def _twin(options: argparse.Namespace) -> int:
-    from triptych.twin import compare_engines, compare_mine, mine_lines, twin_lines, twin_table
+    from triptych.twin import (
+        ENGINES,
+        compare_engines,
+        compare_mine,
+        mine_lines,
+        twin_lines,
+        twin_table,
+    )
 
     spec = options.spec(options)
     console = create_console()
@@ -148,7 +199,11 @@ def _twin(options: argparse.Namespace) -> int:
         for line in mine_lines(mine):
             console.print(line, highlight=False, soft_wrap=True)
         return 0 if mine.departure is None else 1
-    engines = tuple(dict.fromkeys(options.engines))
+    engines = tuple(dict.fromkeys(options.engines or ENGINES[options.network]))
+    for engine in engines:
+        if engine not in ENGINES[options.network]:
+            known = ", ".join(ENGINES[options.network])
+            raise SpecError(f"--engines: cannot compare {engine!r}; choose from {known}.")
     if len(engines) < 2:
         raise SpecError(f"--engines: needs two different ones, got {engines[0]!r} alone.")
     report = compare_engines(spec, engines)

@@ -47,7 +47,7 @@ def load_palindromes(spec: PalindromeSpec, seed: int) -> Dataset:
         classes=tuple(map(str, range(10))),
         kind="sequences",
         fingerprint=fingerprint(train, test),
-        notes=notes,
+        notes=notes + _probe_notes(spec),
         symbols=10,
         probes=_probes(spec, seed),
     )
@@ -95,11 +95,26 @@ def _probes(spec: PalindromeSpec, seed: int) -> dict[int, Split]:
     """Draw strings of the lengths that a trained network is judged at, for each anew."""
     found = {}
     for length in spec.probes:
-        count = max(1, min(spec.probe_size, _PROBE_DIGITS // length))
+        count = _probe_count(spec, length)
         rng = stream(seed, f"probe {length}")
         half_NH = rng.integers(0, 10, (count, (length + 1) // 2), dtype=np.uint8)
         found[length] = _split(mirror(half_NH, length))
     return found
+
+
+def _probe_count(spec: PalindromeSpec, length: int) -> int:
+    return max(1, min(spec.probe_size, _PROBE_DIGITS // length))
+
+
+def _probe_notes(spec: PalindromeSpec) -> tuple[str, ...]:
+    """Say where fewer strings than asked for are judged, as an accuracy is then coarser."""
+    counts = {length: _probe_count(spec, length) for length in spec.probes}
+    return tuple(
+        f"Palindromes of length {length:,}: {count} strings are judged, not {spec.probe_size:,}, "
+        f"as more would have above {_PROBE_DIGITS // 1_000_000} million digits."
+        for length, count in counts.items()
+        if count < spec.probe_size
+    )
 
 
 def mirror(half_NH: Array, length: int) -> Array:

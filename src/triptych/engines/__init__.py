@@ -5,9 +5,16 @@ from triptych.engines.choice import (
     choose_device,
     choose_engine,
     choose_mlp_engine,
+    choose_rnn_engine,
     estimate,
 )
-from triptych.engines.learners import create_cnn, create_learner, create_mlp, create_orders
+from triptych.engines.learners import (
+    create_cnn,
+    create_learner,
+    create_mlp,
+    create_orders,
+    create_rnn,
+)
 from triptych.engines.threads import machine, use_threads
 
 __all__ = [
@@ -15,10 +22,12 @@ __all__ = [
     "choose_device",
     "choose_engine",
     "choose_mlp_engine",
+    "choose_rnn_engine",
     "create_cnn",
     "create_learner",
     "create_mlp",
     "create_orders",
+    "create_rnn",
     "estimate",
     "machine",
     "use_threads",

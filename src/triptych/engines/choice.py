@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from triptych.contracts import Dataset
 from triptych.errors import SpecError
-from triptych.spec import ArmSpec, CNNSpec, MLPSpec, TrainSpec
+from triptych.spec import ArmSpec, CNNSpec, MLPSpec, RNNSpec, TrainSpec
 from triptych.training.blas import SHARED_FROM
 
 
@@ -56,6 +56,8 @@ COSTS = {
 # A step of 32 or 64 digits, one thread: 4.4 against 2.6 ms with channels (8, 16, 16), 38 against 10
 # with (32, 64, 64), 96 against 39 with (64, 128, 256, 256).
 _SLOWER = "torch (chosen: numpy's steps take about 2 to 4 times as long)"
+# Floating-point operations of one time step of a batch; a call of a GPU takes about as long.
+_GPU_PAYS = 1e8
 _ALONE = "torch (chosen: the only engine of this network and training)"
 
 
@@ -120,14 +122,35 @@ def choose_cnn_engine(network: CNNSpec, train: TrainSpec) -> tuple[str, str]:
     return "torch", _ALONE if alone else _SLOWER
 
 
+def choose_rnn_engine(network: RNNSpec, train: TrainSpec, device: str = "cpu") -> tuple[str, str]:
+    """Return the engine that trains a recurrent network, and how to call it in a table.
+
+    Parameters
+    ----------
+    network : RNNSpec
+    train : TrainSpec
+    device : {"auto", "cpu", "cuda"}
+        What may compute it. A GPU gains where the products of a step are large; small ones it
+        waits for one after the other.
+    """
+    if not network.is_vanilla:
+        return "torch", _ALONE
+    if device == "cuda":
+        return "torch", "torch (chosen: the engine that computes on a GPU)"
+    large = 2 * (train.batch_size or 1) * network.hidden**2 >= _GPU_PAYS
+    if large and choose_device(device, "torch") == "cuda":
+        return "torch", "torch (chosen: a GPU takes steps as large as these)"
+    return "compiled", "compiled (chosen: its steps take a fifth of the time of torch's)"
+
+
 def choose_engine(arm: ArmSpec, data: Dataset, device: str = "cpu") -> tuple[str, str]:
     """Return the engine that computes `arm`, and how to call it in a table."""
     if arm.engine != "auto":
         return arm.engine, arm.engine
     if isinstance(arm.network, CNNSpec):
         return choose_cnn_engine(arm.network, arm.train)
-    if not isinstance(arm.network, MLPSpec):
-        return "torch", _ALONE
+    if isinstance(arm.network, RNNSpec):
+        return choose_rnn_engine(arm.network, arm.train, device)
     rows = len(data.train)
     steps = arm.train.epochs * math.ceil(rows / min(arm.train.batch_size or rows, rows))
     inputs = math.prod(data.sample_shape)

@@ -10,8 +10,9 @@ from triptych import chance
 from triptych.chance import stream, stream_seed
 from triptych.contracts import Dataset, IntArray, Learner, Split, Standardization, Weights
 from triptych.engines.threads import keep_memory
-from triptych.models import CNNNumpy, MLPNumpy, create_torch, initial_weights
-from triptych.spec import ArmSpec, CNNSpec, MLPSpec, TrainSpec
+from triptych.errors import SpecError
+from triptych.models import CNNNumpy, MLPNumpy, RNNNumpy, create_torch, initial_weights
+from triptych.spec import ArmSpec, CNNSpec, MLPSpec, RNNSpec, TrainSpec
 from triptych.training import CompiledLearner, Kernels, NumpyLearner, Orders
 
 
@@ -28,11 +29,10 @@ def create_learner(arm: ArmSpec, engine: str, data: Dataset, seed: int, device: 
             arm.network, arm.train, engine, weights, data.train, seed=seed, device=device,
             standardization=data.standardization,
         )  # fmt: skip
-    from triptych.training.torch_learner import TorchLearner
-
-    weights = {name: w.astype(arm.train.dtype) for name, w in weights.items()}
-    module = create_torch(arm.network, weights, device=device)
-    return TorchLearner(module, data.train, arm.train, data.standardization)
+    return create_rnn(
+        arm.network, arm.train, engine, weights, data.train, device=device,
+        standardization=data.standardization,
+    )  # fmt: skip
 
 
 def create_cnn(  # noqa: PLR0913 (each is a choice of its own)
@@ -135,6 +135,69 @@ def create_mlp(  # noqa: PLR0913 (each is a choice of its own)
     )
     kernels = Kernels(plan, Lanes)
     return CompiledLearner(numpy_network, kernels, split, train, standardization, masks)
+
+
+def create_rnn(  # noqa: PLR0913 (each is a choice of its own)
+    network: RNNSpec,
+    train: TrainSpec,
+    engine: str,
+    weights: Weights,
+    split: Split,
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+    standardization: Standardization | None = None,
+) -> Learner:
+    """Return an RNN with its optimiser, bound to the sequences of `split`.
+
+    Parameters
+    ----------
+    network : RNNSpec
+    train : TrainSpec
+    engine : {"numpy", "compiled", "torch"}
+    weights : Weights
+        As `triptych.models.initial_weights` gives them; copied, and cast to ``train.dtype``.
+    split : Split
+        Sequences, see `triptych.contracts.lengths_of`.
+    seed : int
+        Not used: nothing of a step is drawn.
+    device : str
+        Of the torch engine.
+    standardization : Standardization, optional
+        Turns raw features of a step into inputs; of vectors only.
+
+    Raises
+    ------
+    SpecError
+        If `engine` is not torch's, and the network is not one Elman layer that reads forward.
+    """
+    weights = {name: np.array(w, dtype=train.dtype, order="C") for name, w in weights.items()}
+    if engine == "torch":
+        from triptych.training.torch_learner import TorchLearner
+
+        module = create_torch(network, weights, device=device)
+        return TorchLearner(module, split, train, standardization)
+    if not network.is_vanilla:
+        raise SpecError(
+            f"engine: '{engine}' computes one Elman layer that reads forward, got cell "
+            f"'{network.cell}', layers {network.layers}, bidirectional {network.bidirectional}. "
+            "Use 'torch'."
+        )
+    numpy_network = RNNNumpy(network, weights)
+    if engine == "numpy":
+        return NumpyLearner(numpy_network, split, train, standardization)
+    from triptych.models.compiled import ElmanPlan
+
+    plan = ElmanPlan(
+        sizes=(*weights["wx"].shape, weights["wy"].shape[1]),
+        output=network.output,
+        optimizer=train.optimizer,
+        dtype=train.dtype,
+        l2=train.l2,
+        l2_scale=train.l2_scale,
+        clip_norm=train.clip_norm,
+    )
+    return CompiledLearner(numpy_network, Kernels(plan), split, train, standardization)
 
 
 def create_orders(engine: str) -> Orders:

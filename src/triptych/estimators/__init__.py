@@ -3,5 +3,6 @@
 from triptych.estimators.classifier import MLPClassifier
 from triptych.estimators.cnn import CNNClassifier
 from triptych.estimators.regressor import MLPRegressor
+from triptych.estimators.rnn import RNNClassifier
 
-__all__ = ["CNNClassifier", "MLPClassifier", "MLPRegressor"]
+__all__ = ["CNNClassifier", "MLPClassifier", "MLPRegressor", "RNNClassifier"]

@@ -9,13 +9,12 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import check_is_fitted
 
 from triptych.contracts import Array, FloatArray
-from triptych.estimators.network import Classifying
 from triptych.estimators.parameters import refuse_balanced
 from triptych.estimators.picture_network import BaseCNN
 from triptych.estimators.picture_parameters import PICTURE_CONSTRAINTS
 
 
-class CNNClassifier(Classifying, BaseCNN):
+class CNNClassifier(BaseCNN):
     """A convolutional network that tells classes of pictures, with scikit-learn's interface.
 
     It takes pictures ``(n, height, width)``, ``(n, height, width, channels)`` or
@@ -235,6 +234,3 @@ class CNNClassifier(Classifying, BaseCNN):
         """Return the probability of each class, shape (n_samples, n_classes)."""
         check_is_fitted(self)
         return self._forward(self._checked(X))
-
-    def _predict(self, x: Array) -> Array:
-        return self._labels(self._forward(x).argmax(axis=1))

@@ -86,7 +86,7 @@ class BaseNetwork(BaseEstimator, ABC):
         kept = np.flatnonzero(sample_weight)
         if not len(kept):
             raise ValueError("All rows have a sample_weight of 0.")
-        dtype = np.float32 if x.dtype == np.uint8 else x.dtype
+        dtype = x.dtype if x.dtype.kind == "f" else np.float32
         return x[kept], y[kept], sample_weight[kept].astype(dtype)
 
 

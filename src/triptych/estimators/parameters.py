@@ -110,6 +110,24 @@ def targets_of(estimator: Any, y: Array, dtype: Any) -> Array:
     return targets
 
 
+def check_labels(y: Any) -> None:
+    """Raise where a label is missing, naming which.
+
+    Raises
+    ------
+    ValueError
+    """
+    # As an array of strings, a list with a NaN would hold the string "nan".
+    labels = y if isinstance(y, list | tuple) else np.asarray(y)
+    if isinstance(labels, np.ndarray) and (labels.ndim != 1 or labels.dtype.kind not in "fO"):
+        return
+    for place, label in enumerate(labels):
+        if label is None or (isinstance(label, float) and np.isnan(label)):
+            raise ValueError(
+                f"Input y contains NaN: y[{place}] is missing. Give it a class, or leave it out."
+            )
+
+
 def check_classes(estimator: Any, classes: Array) -> None:
     """Raise where rows have other classes than those the estimator knows, in scikit-learn's words.
 

@@ -12,10 +12,10 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
-from sklearn.utils import shuffle
 
-from triptych.contracts import Array, FloatArray, IntArray, Learner, NonFiniteStep, Split
+from triptych.contracts import Array, FloatArray, Learner, NonFiniteStep, Split
 from triptych.errors import NumericsError
+from triptych.estimators.orders import order_of
 from triptych.estimators.progress import progress
 from triptych.estimators.stopping import judge, prepare, put_back_best, say
 from triptych.spec import TrainSpec
@@ -123,8 +123,7 @@ class _Epochs:
         self.size, self.kept = plan(spec.batch_size, len(rows), learner.min_batch)
         if self.kept < len(rows):
             warnings.warn(LEFT_OUT[0].upper() + LEFT_OUT[1:] + ".", stacklevel=2)
-        self.all_rows: IntArray = np.arange(len(rows))
-        self.order: IntArray = self.all_rows[: self.kept]
+        self.order = order_of(estimator, rows.x, self.kept, self.size, spec.growth)
         self.weight = np.ones(len(rows)) if rows.weight is None else rows.weight
         self.steps = math.ceil(self.kept / self.size)
         self.rates: FloatArray = np.zeros(self.steps)
@@ -134,26 +133,21 @@ class _Epochs:
     def take(self) -> None:
         """Take one epoch and note its loss."""
         e = self.estimator
-        if e.shuffle:
-            self.all_rows = shuffle(self.all_rows, random_state=e._random_state)
-            self.order = self.all_rows[: self.kept]
+        self.order.begin()
         self.rates = e._rate * factors(
             self.spec.schedule, e.n_iter_ + 1, self.steps, self.spec.epochs
         )
         pieces = [self._piece(start) for start in self._starts()]
-        losses, penalties = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
+        losses, penalties, shares = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
         # Each batch counts by its weight, so that a row of weight 2 is two rows; scikit-learn
         # counts its rows. It also caps the loss of a class at -log(eps), 36 in float64; ours is
         # the true one. Where the network is that sure and wrong, as with features not scaled, the
         # curves differ, and scikit-learn may stop on one that only the cap makes flat.
-        starts = np.arange(0, len(self.order), self.size)
-        shares = np.add.reduceat(self.weight[self.order], starts)
         if e._loss_name() == "squared" and e.n_outputs_ > 1:
             # scikit-learn reports a mean over outputs, but goes down their sum.
             losses = (losses - penalties) / e.n_outputs_ + penalties
         e.loss_ = float(losses @ shares / shares.sum())
         e.n_iter_ += 1
-        e.t_ += len(self.order)
         e.loss_curve_.append(e.loss_)
         say(e, f"Iteration {e.n_iter_}, loss = {e.loss_:.8f}")
 
@@ -163,14 +157,15 @@ class _Epochs:
         while self.done < self.steps:
             yield self.done
 
-    def _piece(self, start: int) -> tuple[FloatArray, FloatArray]:
-        """Take the steps of one piece; return their losses, and what of those is penalty."""
-        count = min(self.steps - start, self.budget)
-        order = self.order[start * self.size : (start + count) * self.size]
+    def _piece(self, start: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Take the steps of one piece; return their losses, penalties and rows by weight."""
+        rows = self.order.take(start, min(self.steps - start, self.budget))
+        starts = np.arange(0, len(rows), self.size)
+        count = len(starts)
         rates = self.rates[start : start + count]
         before = time.perf_counter()
         try:
-            losses = self.learner.fit(order, self.size, rates, self.kept)
+            losses = self.learner.fit(rows, self.size, rates, self.order.epoch)
         except NonFiniteStep as error:
             step = self.taken + error.offset + 1
             raise NumericsError(
@@ -180,9 +175,11 @@ class _Epochs:
             ) from error
         seconds = max(time.perf_counter() - before, 1e-9)
         self.budget = max(1, int(_SECONDS_A_PIECE * count / seconds))
+        self.order.tell(losses)
         self.taken += count
         self.done += count
-        return losses, self.learner.penalties
+        self.estimator.t_ += len(rows)
+        return losses, self.learner.penalties, np.add.reduceat(self.weight[rows], starts)
 
     def schedule(self) -> None:
         """Set the next epoch's learning rate, for the schedule ``"invscaling"``."""

@@ -71,9 +71,11 @@ def elman(
     h_TBH[0] = h_BH
     for t in range(steps):
         in_BV = x[:, t]
-        drive_BH = wx_VH[in_BV] if x.ndim == 2 else np.nan_to_num(in_BV) @ wx_VH
+        alive_B1 = (t < length_B)[:, None]
+        # Past the end a symbol looks up any row, and a vector is 0; neither is read.
+        drive_BH = wx_VH[in_BV] if x.ndim == 2 else np.where(alive_B1, in_BV, 0) @ wx_VH
         new_BH = np.tanh(drive_BH + bx_H + h_TBH[t] @ wh_HH + bh_H)
-        h_TBH[t + 1] = np.where((t < length_B)[:, None], new_BH, h_TBH[t])
+        h_TBH[t + 1] = np.where(alive_B1, new_BH, h_TBH[t])
 
     def backward(dh_BH: FloatArray) -> ElmanGrads:
         dwx, dwh = np.zeros_like(wx_VH), np.zeros_like(wh_HH)
@@ -89,7 +91,7 @@ def elman(
             if x.ndim == 2:
                 np.add.at(dwx, x[:, t], dz_BH)
             else:
-                dwx += np.nan_to_num(x[:, t]).T @ dz_BH
+                dwx += np.where(alive_B1, x[:, t], 0).T @ dz_BH
             dh_TBH[t] = np.where(alive_B1, dz_BH @ wh_HH.T, dh_TBH[t + 1])
         return ElmanGrads(dwx, db, dwh, db.copy(), dh_TBH)
 

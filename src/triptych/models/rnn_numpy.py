@@ -13,8 +13,10 @@ from triptych.models.losses_numpy import LOSSES, Loss, shares
 from triptych.models.rnn_layers_numpy import Elman, ElmanBackward, elman, softmax
 from triptych.spec import RNNSpec
 
-# Of a long sequence so many states are held at once, unless there is a way back to go.
+# Unless there is a way back to go, the states of so many steps are held at once, and of fewer where
+# there are many rows: 4096 rows of 128 units would hold 4 GB. This is 128 MB in float64.
 _STEPS_AT_ONCE = 1000
+_VALUES_AT_ONCE = 2**24
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,10 @@ class RNNNumpy:
     def outputs(self, x: Array) -> FloatArray:
         """Return logits, or probabilities, (B, C) for symbols (B, T) or vectors (B, T, V)."""
         h_BH = None
-        for start in range(0, max(x.shape[1], 1), _STEPS_AT_ONCE):
-            h_TBH, _ = self.states(x[:, start : start + _STEPS_AT_ONCE], h_BH)
+        values = max(1, len(x) * len(self.weights["wh"]))
+        steps = max(1, min(_STEPS_AT_ONCE, _VALUES_AT_ONCE // values))
+        for start in range(0, max(x.shape[1], 1), steps):
+            h_TBH, _ = self.states(x[:, start : start + steps], h_BH)
             h_BH = h_TBH[-1]
         assert h_BH is not None
         return self._read(h_BH)[0]

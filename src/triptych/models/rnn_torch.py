@@ -28,7 +28,8 @@ def _lengths(x: Tensor) -> Tensor | None:
 def _vectors(x: Tensor, inputs: int, dtype: torch.dtype) -> Tensor:
     """Return symbols (B, T) as one-hot vectors (B, T, V), vectors as they are; 0 past the end."""
     if x.dim() == 3:
-        return torch.nan_to_num(x)
+        # Not nan_to_num: a feature that is not finite within a sequence must show in the loss.
+        return torch.where(torch.isnan(x[:, :, :1]), 0.0, x)
     if x.dtype == torch.uint8:
         return F.one_hot(x.long(), inputs).to(dtype)
     return F.one_hot(x.long() + 1, inputs + 1)[:, :, 1:].to(dtype)
@@ -96,6 +97,7 @@ class CellsTorch(nn.Module):
         self.to(getattr(torch, str(weights["wy"].dtype))).to_empty(device="cpu")
         self.load_state_dict({name: torch.from_numpy(w) for name, w in weights.items()})
         self.softmax = spec.output == "softmax"
+        self.outputs = len(weights["by"])
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits, or probabilities, (B, C) for symbols (B, T) or vectors (B, T, V)."""
@@ -112,8 +114,9 @@ class CellsTorch(nn.Module):
         dtype = self.get_parameter("wy").dtype
         out_BH = torch.zeros((len(x), self.cells.hidden_size), dtype=dtype, device=x.device)
         state = None
-        for start in range(0, int(length_B.max()) if len(x) else 0, _STEPS_AT_ONCE):
-            part = _vectors(x[:, start : start + _STEPS_AT_ONCE], self.inputs, dtype)
+        steps = int(length_B.max()) if len(x) else 0
+        for start in range(0, steps, _STEPS_AT_ONCE):
+            part = _vectors(x[:, start : min(start + _STEPS_AT_ONCE, steps)], self.inputs, dtype)
             h_BTH, state = self.cells(part, state)
             # Steps past the end are computed too, and read by nobody.
             place_B = (length_B - 1 - start).clamp(0, part.shape[1] - 1)
@@ -125,8 +128,9 @@ class CellsTorch(nn.Module):
     def _both_ends(self, x: Tensor, length_B: Tensor) -> Tensor:
         """Return the last layer's last state of each direction, side by side (B, 2 H)."""
         dtype = self.get_parameter("wy").dtype
+        vectors = _vectors(x[:, : int(length_B.max())], self.inputs, dtype)
         packed = pack_padded_sequence(
-            _vectors(x, self.inputs, dtype), length_B.cpu(), batch_first=True, enforce_sorted=False
+            vectors, length_B.cpu(), batch_first=True, enforce_sorted=False
         )
         _, state = self.cells(packed)
         h_KBH = state[0] if isinstance(state, tuple) else state

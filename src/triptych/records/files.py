@@ -91,9 +91,10 @@ def _unusable(path: Path) -> str:
     return ""
 
 
-def dump_json(value: object) -> bytes:
+def dump_json(value: object, indent: int | None = 2) -> bytes:
     """Return `value` as JSON, indented and sorted; NaN and infinities become null."""
-    return (json.dumps(finite(value), indent=2, sort_keys=True, allow_nan=False) + "\n").encode()
+    text = json.dumps(finite(value), indent=indent, sort_keys=True, allow_nan=False)
+    return (text + "\n").encode()
 
 
 def dump_line(value: object) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import safetensors.numpy
 
-from triptych.contracts import Weights
+from triptych.contracts import Finding, Weights
 from triptych.errors import RunError
 from triptych.records.files import (
     append_line,
@@ -22,6 +22,7 @@ from triptych.records.files import (
     read_lines,
     write_atomic,
 )
+from triptych.records.findings import FINDINGS_FILE, read_findings, write_findings
 from triptych.spec import ArmSpec, Metric, plain, spec_id
 
 FINISHED, DIVERGED = "finished", "diverged"
@@ -58,6 +59,8 @@ class RunRecord:
     curve : tuple of dict
         One row an evaluation: epoch, step, lr, seconds and the scores.
     environment : dict of str to str
+    findings : tuple of Finding
+        What explains it, where that was looked into: of the first seed.
     """
 
     arm: str
@@ -79,6 +82,8 @@ class RunRecord:
     error: str = ""
     curve: tuple[dict[str, Any], ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
+    # Arrays have no truth value, and findings follow from the rest.
+    findings: tuple[Finding, ...] = field(default=(), compare=False)
 
     def measure(self, metric: Metric) -> tuple[float, bool]:
         """Return the value of `metric`, and whether it is only a lower bound.
@@ -124,7 +129,7 @@ class RunFolder:
     def start(self, arm: ArmSpec, seed: int, environment: Mapping[str, str]) -> None:
         """Make the folder and write spec and environment; what an unfinished run left goes."""
         make_folder(self.path)
-        for name in ("result.json", "metrics.jsonl", "weights.safetensors"):
+        for name in ("result.json", "metrics.jsonl", "weights.safetensors", FINDINGS_FILE):
             (self.path / name).unlink(missing_ok=True)
         write_atomic(self.path / "spec.json", dump_json({"arm": plain(arm), "seed": seed}))
         write_atomic(self.path / "environment.json", dump_json(dict(environment)))
@@ -135,13 +140,15 @@ class RunFolder:
         append_line(self.path / "metrics.jsonl", dump_line(dict(row)))
 
     def finish(self, record: RunRecord, weights: Weights | None) -> None:
-        """Write the weights, then the result, whose presence says that the run is whole."""
+        """Write weights and findings, then the result: where it is, the run is whole."""
         if weights is not None:
             content = safetensors.numpy.save(weights, {"key": record.key})
             write_atomic(self.path / "weights.safetensors", content)
+        if record.findings:
+            write_findings(self.path, record.findings)
         table = asdict(record)
-        # Both stand in files of their own.
-        del table["curve"], table["environment"]
+        # They stand in files of their own.
+        del table["curve"], table["environment"], table["findings"]
         write_atomic(self.path / "result.json", dump_json(table))
 
     def weights(self) -> Weights:
@@ -175,6 +182,7 @@ class RunFolder:
                 **{**table, "notes": tuple(table["notes"])},
                 curve=tuple(read_lines(self.path / "metrics.jsonl")),
                 environment=read_json(self.path / "environment.json"),
+                findings=read_findings(self.path),
             )
         except (KeyError, TypeError) as error:
             raise RunError(f"{self.path / 'result.json'} is damaged: {error}.") from None

@@ -118,10 +118,32 @@ def curve_svg(series: Sequence[Series], metric: str, description: str) -> str:
     description : str
         What a screen reader says of it.
     """
+    return draw(_spec(series, metric), description)
+
+
+def draw(spec: dict[str, Any], description: str) -> str:
+    """Return a Vega-Lite spec as an SVG element, in the look of all charts.
+
+    Parameters
+    ----------
+    spec : dict
+        Its data, marks and encoding; the size may differ from that of most charts.
+    description : str
+        What a screen reader says of it.
+    """
     # Here, because it costs 60 ms and `triptych --help` does not need it.
     import vl_convert
 
-    svg: str = vl_convert.vegalite_to_svg(_spec(series, metric), vl_version=VEGA_LITE)
+    whole = {
+        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
+        "width": 380,
+        "height": 240,
+        "autosize": {"type": "fit", "contains": "padding"},
+        "background": "transparent",
+        "config": _LOOK,
+        **spec,
+    }
+    svg: str = vl_convert.vegalite_to_svg(whole, vl_version=VEGA_LITE)
     return _responsive(svg, description)
 
 
@@ -151,17 +173,11 @@ def _spec(series: Sequence[Series], metric: str) -> dict[str, Any]:
     thin = {"type": "line", "strokeWidth": 0.8, "opacity": 0.5}
     width = {"field": "w", "type": "quantitative", "scale": None, "legend": None}
     return {
-        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
-        "width": 380,
-        "height": 240,
-        "autosize": {"type": "fit", "contains": "padding"},
-        "background": "transparent",
         "encoding": _encoding(series, metric, [point["v"] for point in seeds]),
         "layer": [
             {"data": {"values": seeds}, "mark": thin},
             {"data": {"values": over}, "mark": "line", "encoding": {"strokeWidth": width}},
         ],
-        "config": _LOOK,
     }
 
 
@@ -228,6 +244,10 @@ def _responsive(svg: str, description: str) -> str:
     # Vega names every data mark for screen readers, value by value; the table says it better.
     # Without ids and clips, several drawings on one page cannot meet.
     rest = re.sub(r' (aria-[a-z]+|role|class|id|clip-path)="[^"]*"', "", rest)
+    # The page's own font is inherited; what is hidden has nothing to say.
+    rest = re.sub(r' font-family="[^"]*"|<path [^>]*display="none"/>', "", rest)
     # A tenth of a pixel is finer than any screen.
-    rest = re.sub(r' d="[^"]*"', lambda d: re.sub(r"(\.\d)\d+", r"\1", d[0]), rest)
+    rest = re.sub(
+        r' d="[^"]*"|translate\([^)]*\)', lambda d: re.sub(r"(\.\d)\d+", r"\1", d[0]), rest
+    )
     return f'{head} role="img" aria-label="{escape(visible(description))}">{rest}'

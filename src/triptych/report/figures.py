@@ -97,8 +97,17 @@ def _network(arm: ArmSpec) -> str:
         case CNNSpec(channels=channels, design=design):
             text = "whitened CNN" if design == "whitened" else "CNN"
             return f"{text}, channels {'-'.join(map(str, channels))}"
-        case RNNSpec(hidden=hidden, output=output):
-            return f"RNN, hidden {hidden}, {output}"
+        case RNNSpec():
+            return _recurrent(arm.network)
+
+
+def _recurrent(network: RNNSpec) -> str:
+    text = {"elman": "RNN", "lstm": "LSTM", "gru": "GRU"}[network.cell]
+    text += f", hidden {network.hidden}"
+    text += f", {network.layers} layers" if network.layers > 1 else ""
+    text += ", both directions" if network.bidirectional else ""
+    text += f", {network.init} init" if network.init != "uniform" else ""
+    return f"{text}, {network.output}"
 
 
 def _recipe(arm: ArmSpec) -> str:
@@ -114,6 +123,9 @@ def _recipe(arm: ArmSpec) -> str:
     text += f", L2 {train.l2:g}" if train.l2 else ""
     text += f", weight decay {optimizer.weight_decay:g}" if optimizer.weight_decay else ""
     text += f", clipped at {train.clip_norm:g}" if train.clip_norm else ""
+    if train.growth is not None:
+        stages = train.growth.stages
+        text += f", lengths grow in {stages} stages" if stages > 1 else ", one length a batch"
     return text + _pictures(train)
 
 

@@ -13,6 +13,7 @@ from triptych.records import FINISHED, RunRecord, StudyRecord
 from triptych.report.charts import COLOURS, Series, colour, curve_svg, shows_covered
 from triptych.report.figures import columns, figures_row, heading, reported_notes, trained
 from triptych.report.readings import means, reading, strip
+from triptych.report.sequences import sequences
 from triptych.report.wording import (
     SYMBOLS,
     VerdictLike,
@@ -103,6 +104,7 @@ def _part(record: StudyRecord, part: PartSpec) -> dict[str, Any]:
         ],
         "rows": [figures_row(record, name) for name in arms],
         "notes": reported_notes(record, tuple(arms)),
+        "sequences": sequences(record, tuple(arms)),
     }
 
 
@@ -114,7 +116,7 @@ def _figure(record: StudyRecord, data: DataSpec, epochs: int, names: list[str]) 
     first = next((run for one in series for run in one.runs), None)
     title = first.data if first else data.source
     if isinstance(data, PalindromeSpec):
-        title = f"palindromes, T = {data.length}"
+        title = _palindromes(data)
     title += f", {epochs} epochs"
     who = ", ".join(one.label for one in drawn)
     charts = {
@@ -128,6 +130,13 @@ def _figure(record: StudyRecord, data: DataSpec, epochs: int, names: list[str]) 
         "covered": any(shows_covered(chart) for chart in charts.values()),
         "table": _curve_table(drawn),
     }
+
+
+def _palindromes(data: PalindromeSpec) -> str:
+    if data.shortest is not None:
+        return f"palindromes, T = {data.shortest} to {data.length}"
+    drawn = ", as drawn" if data.split == "paper" else ""
+    return f"palindromes, T = {data.length}{drawn}"
 
 
 def _curve_table(series: list[Series]) -> list[dict[str, Any]]:

@@ -108,14 +108,14 @@ def means(record: StudyRecord, comparison: Comparison) -> str:
     metrics = [m for m in dict.fromkeys(m for _, m in comparison.terms) if m.name != "epochs_to"]
     if not metrics or is_absolute(comparison):
         return ""
-    same = len({m.name for m in metrics}) == 1
+    same = len({(m.name, m.level) for m in metrics}) == 1
     pairs = []
     for metric in metrics:
-        value = measured(record.finished(metric.arm), metric.name)[0]
-        about = "" if same else f", {metric_name(metric.name)}"
+        value = measured(record.finished(metric.arm), metric.name, metric.level)[0]
+        about = "" if same else f", {metric_name(metric.name, metric.level)}"
         unit = " s" if metric.name == "seconds" else ""
         pairs.append(f"{arm_label(record, metric.arm)}{about} {value}{unit}")
-    start = f"Mean {metric_name(metrics[0].name)}: " if same else "Means: "
+    start = f"Mean {metric_name(metrics[0].name, metrics[0].level)}: " if same else "Means: "
     return start + " · ".join(pairs) + _ratio(record, comparison)
 
 

@@ -130,14 +130,18 @@ def given(value: float, unit: str, *, absolute: bool) -> str:
     return f"{text} {name.removesuffix('s') if text == '1' and len(name) > 1 else name}".rstrip()
 
 
-def metric_name(name: str) -> str:
-    """Return a metric in words.
+def metric_name(name: str, level: float = 0.0) -> str:
+    """Return a metric in words; `level` is the length of ``test_accuracy_at``.
 
     Examples
     --------
     >>> metric_name("train_accuracy"), metric_name("test_loss_sum"), metric_name("seconds")
     ('training accuracy', 'test loss, summed', 'training time')
+    >>> metric_name("test_accuracy_at", 1000)
+    'test accuracy at length 1,000'
     """
+    if name == "test_accuracy_at":
+        return f"test accuracy at length {level:,.0f}"
     if name == "seconds":
         return "training time"
     if name == "test_views_accuracy":
@@ -178,13 +182,16 @@ def duration(seconds: float) -> str:
     )
 
 
-def measured(runs: Sequence[RunRecord], metric: str) -> tuple[str, str]:
-    """Return mean and range over seeds of one metric, as texts; ``–`` where there is none."""
-    values = [run.measure(Metric(run.arm, metric))[0] for run in runs]
+def measured(runs: Sequence[RunRecord], metric: str, level: float = 0.0) -> tuple[str, str]:
+    """Return mean and range over seeds of one metric, as texts; ``–`` where there is none.
+
+    `level` is that of `triptych.spec.Metric`: a length, for ``test_accuracy_at``.
+    """
+    values = [run.measure(Metric(run.arm, metric, level=level))[0] for run in runs]
     values = [value for value in values if math.isfinite(value)]
     if not values:
         return "–", ""
-    show = accuracy if metric.endswith("accuracy") else figure
+    show = accuracy if "accuracy" in metric else figure
     low, high = show(min(values)), show(max(values))
     return show(statistics.fmean(values)), "" if low == high else f"{low}–{high}"
 

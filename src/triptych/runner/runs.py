@@ -26,6 +26,7 @@ from triptych.records import (
     StudyFolder,
     run_key,
 )
+from triptych.runner.explained import explain_run
 from triptych.spec import ArmSpec, spec_id
 from triptych.training import (
     CompiledTogether,
@@ -77,6 +78,7 @@ class Setting:
 class _Run:
     """A run that is under way, and what was told of it so far."""
 
+    arm: ArmSpec
     job: Job
     blank: RunRecord
     folder: RunFolder
@@ -90,7 +92,10 @@ class _Run:
             self.curve.append(row)
         elif isinstance(event, Finished):
             scores = _scores(evaluation_row(event.evaluation))
-            record = self._record(epochs=event.epochs, seconds=event.seconds, scores=scores)
+            found = explain_run(self.arm, self.blank.seed, self.job.data, event.weights)
+            record = self._record(
+                epochs=event.epochs, seconds=event.seconds, scores=scores, findings=found
+            )
             self.folder.finish(record, event.weights)
             return record
         elif isinstance(event, Diverged):
@@ -177,7 +182,7 @@ def _prepare(
     folder.start(arm, seed, where)
     rows = split_rows(arm.train, len(data.train), stream(seed, "validation"))
     learner = create_learner(arm, engine, data, seed, device)
-    return _Run(Job(learner, data, rows, stream_seed(seed, "order")), blank, folder)
+    return _Run(arm, Job(learner, data, rows, stream_seed(seed, "order")), blank, folder)
 
 
 def evaluation_row(evaluation: Evaluation) -> dict[str, float]:

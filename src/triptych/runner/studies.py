@@ -11,7 +11,7 @@ from triptych.engines import choose_device, choose_engine
 from triptych.errors import NumericsError
 from triptych.records import DIVERGED, StudyFolder
 from triptych.runner.runs import RunEnded, RunTold, Setting, execute_runs
-from triptych.spec import ArmSpec, MLPSpec, StudySpec
+from triptych.spec import ArmSpec, MLPSpec, RNNSpec, StudySpec
 
 # Values of all training rows together up to which seeds are trained at the same time: 1.3 GB in
 # float32, which lets two seeds of all of CIFAR-10 have a core each.
@@ -95,7 +95,7 @@ def _timed(study: StudySpec) -> set[str]:
 
 def _together(arm: ArmSpec, seeds: int, setting: Setting) -> int:
     """Return how many seeds of `arm` are trained at the same time."""
-    if not isinstance(arm.network, MLPSpec) or seeds == 1:
+    if not isinstance(arm.network, MLPSpec | RNNSpec) or seeds == 1:
         return 1
     data = load(arm.data, 0, setting.data_dir)
     if choose_engine(arm, data, setting.device)[0] != "compiled":

@@ -224,7 +224,7 @@ class _Parser:
         self._expect("(")
         if name == "test_accuracy_at":
             length = self._number()
-            if length != int(length):
+            if not length.is_integer():  # nor is infinity
                 raise self._error(f"test_accuracy_at takes a whole number, found {length:g}")
             self._expect(")")
             return Metric(arm, name, level=length)

@@ -222,6 +222,7 @@ class StudySpec(Checked):
         for claim in self.claims:
             for comparison in (*claim.comparisons, *(c.comparison for c in claim.causes)):
                 self._check_arms(comparison.arms, f"claim {claim.says!r}")
+                self._check_probes(comparison, claim.says)
         for figure in self.reported:
             self._check_arms((figure.arm,), "reported")
         self._check_parts()
@@ -230,6 +231,18 @@ class StudySpec(Checked):
         for name in names:
             if name not in self.arms:
                 raise SpecError(f"{where}: unknown arm '{name}'.{nearest(name, self.arms)}")
+
+    def _check_probes(self, comparison: Comparison, says: str) -> None:
+        """Refuse accuracies at lengths that no run would measure."""
+        for _, metric in comparison.terms:
+            data = self.arms[metric.arm].data
+            probes = data.probes if isinstance(data, PalindromeSpec) else ()
+            if metric.name == "test_accuracy_at" and metric.level not in probes:
+                known = ", ".join(map(str, probes)) or "none"
+                raise SpecError(
+                    f"claim {says!r}: '{metric}' needs {metric.level:.0f} among data.probes of arm "
+                    f"'{metric.arm}', which has {known}."
+                )
 
     def _check_parts(self) -> None:
         names = [part.name for part in self.parts]

@@ -114,7 +114,7 @@ class GrowthSpec(Checked):
     every : int
         Steps of a round, at whose end the allowed length may go up by a stage.
     gate : float
-        Mean loss of the round below which it does.
+        Mean loss of the round, any penalty included, below which it does.
     """
 
     stages: int = field(default=9, metadata=between(1, 10_000))
@@ -170,9 +170,10 @@ class TrainSpec(Checked):
 
     Notes
     -----
-    ``recipe = "fast"`` names a set of these, made for CNNs on small pictures: Muon, a linear
+    ``recipe`` names a set of these. ``"fast"`` is made for CNNs on small pictures: Muon, a linear
     schedule, label smoothing and growing resolutions. Whether pictures may be flipped or shifted
-    depends on what they show, so `augment` is left to the study.
+    depends on what they show, so `augment` is left to the study. ``"lengths"`` is made for vanilla
+    recurrent networks that are to remember: every batch has one length, drawn anew.
     """
 
     named: ClassVar = (
@@ -185,7 +186,13 @@ class TrainSpec(Checked):
                 "resolutions": [0.5625, 0.8125, 0.8125, 1.0],
                 "optimizer": {"name": "muon", "lr": 0.18, "momentum": 0.6, "beta2": 0.99},
                 "schedule": {"name": "linear"},
-            }
+            },
+            "lengths": {
+                "batch_size": 64,
+                "clip_norm": 1.0,
+                "growth": {"stages": 1},
+                "optimizer": {"name": "adam", "lr": 0.003},
+            },
         },
     )
 

@@ -31,10 +31,13 @@ from triptych.training.numpy_learner import NumpyLearner
 
 @dataclass(frozen=True)
 class Kernels:
-    """What `triptych.models.compiled` offers: a plan for one network, and seeds in lanes."""
+    """What `triptych.models.compiled` offers: a plan for one network, and seeds in lanes.
+
+    `lanes` may be absent where the plan is never fast.
+    """
 
     plan: Any
-    lanes: Callable[..., Any]
+    lanes: Callable[..., Any] | None = None
 
 
 class CompiledLearner(NumpyLearner):
@@ -78,6 +81,7 @@ class CompiledLearner(NumpyLearner):
         """Learn from other rows; see `triptych.contracts.Learner.rebind`."""
         self.y_N = targets(split.y, self.spec.loss, self._outputs, self.spec.dtype)
         self.rows = self.kernels.plan.rows(self._inputs(split.x), self.y_N, split.weight)
+        self.sample_shape = tuple(split.x.shape[1:])
 
     def _inputs(self, x: Array) -> FloatArray:
         dense: Array = x.toarray() if sparse.issparse(x) else x  # type: ignore[attr-defined]
@@ -89,7 +93,7 @@ class CompiledLearner(NumpyLearner):
         """Take one step per batch; see `triptych.contracts.Learner.fit`."""
         if self.is_fast(batch_size):
             return self.fit_on_this_thread(order, batch_size, lrs, epoch)
-        products = self.network.products(())  # an MLP's weights tell its inputs
+        products = self.network.products(self.sample_shape)
         with threads_for(products, min(batch_size, len(self.y_N))):
             return self.fit_on_this_thread(order, batch_size, lrs, epoch)
 
@@ -113,6 +117,13 @@ class CompiledLearner(NumpyLearner):
             raise NonFiniteStep(*bad)
         self.steps += len(lrs)
         return found
+
+    def outputs(self, x: Array) -> FloatArray:
+        """Return the outputs in eval mode; see `triptych.contracts.Learner.outputs`."""
+        if self.network.reads != "sequences":
+            return super().outputs(x)
+        out: FloatArray = self.kernels.plan.outputs(self.pairs, self._inputs(x))
+        return out
 
     def moments(self) -> Weights:
         """Return the optimiser's state; see `triptych.contracts.Learner.moments`."""
@@ -205,6 +216,7 @@ class CompiledTogether:
         }
         self.pairs = pairs(weights)
         kernels = group[0].kernels
+        assert kernels.lanes is not None
         self.lanes = kernels.lanes(kernels.plan, [one.rows for one in group])
         self.state = kernels.plan.new_state(len(group))
         for k, one in enumerate(group):

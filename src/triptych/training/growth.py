@@ -47,7 +47,8 @@ class Growth:
     def longest(self) -> float:
         """The allowed length."""
         shortest, whole = self.known[0], self.known[-1] - self.known[0]
-        return float(shortest + whole * min(1.0, (self.stage + 1) / self.spec.stages))
+        # Multiplied first: 49 * (1 / 49) is below 1.
+        return float(shortest + whole * (self.stage + 1) / self.spec.stages)
 
     def left(self) -> int:
         """Return how many steps are left of the round."""

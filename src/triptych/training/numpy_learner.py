@@ -42,8 +42,8 @@ class NumpyLearner:
         The rows that `fit` may be asked for; features may be a SciPy CSR array.
     spec : TrainSpec
     standardization : Standardization, optional
-        Turns raw features into inputs: all rows at once, or pictures batch by batch, so that those
-        stay uint8 in memory.
+        Turns raw features into inputs: all rows at once, or pictures and sequences batch by batch,
+        so that those stay uint8 in memory. Symbols need none.
     """
 
     def __init__(
@@ -75,8 +75,12 @@ class NumpyLearner:
 
     def _inputs(self, x: Array) -> FloatArray:
         if self.network.reads == "sequences":
-            # Symbols stay integers; a network looks up their rows.
-            return x.astype(self.spec.dtype, copy=False) if x.ndim == 3 else x
+            if x.ndim == 2:
+                return x  # symbols stay integers; a network looks up their rows
+            if self.standardization is not None:
+                # NaN, past the end, stays NaN.
+                return self.standardization(x, self.spec.dtype)
+            return x.astype(self.spec.dtype, copy=False)
         if sparse.issparse(x):
             rows: FloatArray = x.astype(self.spec.dtype)
             return rows

@@ -122,8 +122,10 @@ class TorchLearner:
 
     @property
     def _outputs(self) -> int:
-        # The last is a bias (O,), or a head without one (O, I).
-        return list(self.network.parameters())[-1].shape[0]
+        # The last is a bias (O,), or a head without one (O, I), unless a network says otherwise:
+        # PyTorch names those of its own modules after the rest.
+        last = list(self.network.parameters())[-1].shape[0]
+        return int(getattr(self.network, "outputs", last))
 
     def rebind(self, split: Split) -> None:
         """Learn from other rows; see `triptych.contracts.Learner.rebind`."""

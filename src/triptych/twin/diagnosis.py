@@ -32,26 +32,24 @@ def diagnose(
     batch : int
         Rows of the batch.
     guesses : mapping of str to FloatArray, optional
-        Results of usual mistakes, by their description.
+        Results of usual mistakes, by their description; some may have another shape.
     """
     found = _array(mine)
     if found is None:
         return f"is {type(mine).__name__}, should be an array of shape {ours.shape}"
+    for text, guess in (guesses or {}).items():
+        if guess.shape == found.shape and _near(found, guess):
+            return text
     if found.shape != ours.shape:
         return _shapes(found, ours)
     if not np.isfinite(found).all():
         return f"has {np.count_nonzero(~np.isfinite(found))} values that are not finite"
-    return _values(found, ours, batch, guesses or {})
+    return _values(found, ours, batch)
 
 
-def _values(
-    found: FloatArray, ours: FloatArray, batch: int, guesses: Mapping[str, FloatArray]
-) -> str:
+def _values(found: FloatArray, ours: FloatArray, batch: int) -> str:
     if not found.any():
         return "is 0 everywhere: was it ever computed?"
-    for text, guess in guesses.items():
-        if guess.shape == ours.shape and _near(found, guess):
-            return text
     factor = float(np.vdot(ours, found) / max(float(np.vdot(ours, ours)), 1e-300))
     if factor and _near(found, factor * ours):
         return _factor(factor, batch)

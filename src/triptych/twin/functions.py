@@ -31,7 +31,12 @@ _CONVOLUTIONAL = {
     "pool_forward": "pool_forward(x) -> y",
     "pool_backward": "pool_backward(dy, x) -> dx",
 }
-SIGNATURES = {"mlp": _DENSE, "cnn": {**_CONVOLUTIONAL, **_DENSE}}
+_RECURRENT = {
+    "elman_forward": "elman_forward(x, h, wx, bx, wh, bh) -> all states",
+    "elman_backward": "elman_backward(dh, x, h, wx, bx, wh, bh) -> (dwx, dbx, dwh, dbh)",
+    **{name: how for name, how in _DENSE.items() if not name.startswith("activation")},
+}
+SIGNATURES = {"mlp": _DENSE, "cnn": {**_CONVOLUTIONAL, **_DENSE}, "rnn": _RECURRENT}
 
 
 def load_functions(path: Path, activation: str, kind: str = "mlp") -> Functions:
@@ -43,7 +48,7 @@ def load_functions(path: Path, activation: str, kind: str = "mlp") -> Functions:
         A Python file; it is run.
     activation : str
         The network's, whose name may stand for ``activation`` (``relu_backward``).
-    kind : {"mlp", "cnn"}
+    kind : {"mlp", "cnn", "rnn"}
         Of the network.
 
     Raises

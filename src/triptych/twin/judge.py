@@ -12,8 +12,10 @@ from triptych.contracts import Array, Backward, FloatArray
 from triptych.models.cnn_layers_numpy import Pool
 from triptych.models.layers_numpy import Activation, Dense, DenseBackward
 from triptych.models.losses_numpy import Loss, LossBackward
+from triptych.models.rnn_layers_numpy import Elman, ElmanBackward, ElmanGrads
 from triptych.twin.diagnosis import agrees, diagnose
 from triptych.twin.functions import Functions, raised
+from triptych.twin.rnn_mistakes import mistakes_back, mistakes_forward, one_hot
 
 # How a layer is called, by its function. The first function of each counts the layers.
 MLP_PLACES = {"dense": "layer {}", "activation": "layer {}", "loss": "the loss"}
@@ -21,13 +23,14 @@ CNN_PLACES = {
     "conv": "conv{}", "norm": "norm{}", "activation": "relu{}", "pool": "pool{}", "dense": "head",
     "loss": "the loss",
 }  # fmt: skip
+RNN_PLACES = {"elman": "the recurrent layer", "dense": "the readout", "loss": "the loss"}
 
 # Results of usual mistakes, by their description.
 Guesses = Mapping[str, FloatArray]
 Guess = Callable[..., Guesses]
 
 
-def _nothing(*_: FloatArray) -> Guesses:
+def _nothing(*_: object) -> Guesses:
     return {}
 
 
@@ -71,7 +74,7 @@ class Judge:
     path : Path
         The learner's file.
     places : dict of str to str
-        `MLP_PLACES` or `CNN_PLACES`.
+        `MLP_PLACES`, `CNN_PLACES` or `RNN_PLACES`.
     """
 
     def __init__(self, mine: Functions, path: Path, places: dict[str, str]) -> None:
@@ -105,17 +108,17 @@ class Judge:
         def judged(x: FloatArray, w: FloatArray, b: FloatArray) -> tuple[FloatArray, DenseBackward]:
             place = self._place(function)
             y, backward = ours(x, w, b)
-            mistakes: dict[str, FloatArray] = {
-                "lacks its bias": y - (b[:, None, None] if y.ndim > 2 else b)
-            }
-            if forward in self.mine:
-                mistakes.update(guess(x, w, b))
-            y = self._check(forward, place, {"y": y}, (x, w, b), len(x), mistakes)["y"]
+            bare = y - (b[:, None, None] if y.ndim > 2 else b)
+            y = self._check(
+                forward, place, {"y": y}, (x, w, b), len(x),
+                lambda _: {"lacks its bias": bare, **guess(x, w, b)},
+            )["y"]  # fmt: skip
 
             def judged_back(dy: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
                 tensors = dict(zip(("dx", "dw", "db"), backward(dy), strict=True))
-                mistakes = guess_back(dy, x, w, b) if back in self.mine else {}
-                found = self._check(back, place, tensors, (dy, x, w, b), len(x), mistakes)
+                found = self._check(
+                    back, place, tensors, (dy, x, w, b), len(x), lambda _: guess_back(dy, x, w, b)
+                )
                 return found["dx"], found["dw"], found["db"]
 
             return y, judged_back
@@ -134,7 +137,7 @@ class Judge:
                 missing = {"is dy itself: the activation's slope is missing": dy}
                 tensors, arguments = {"dx": backward(dy)}, (dy, x)
                 return self._check(
-                    "activation_backward", place, tensors, arguments, len(x), missing
+                    "activation_backward", place, tensors, arguments, len(x), lambda _: missing
                 )["dx"]
 
             return y, judged_back
@@ -160,6 +163,34 @@ class Judge:
 
         return judged
 
+    def elman(self, ours: Elman) -> Elman:
+        """Return what stands in for the recurrent layer; a learner's reads one-hot vectors."""
+
+        def judged(
+            x: Array, h_BH: FloatArray, *weights: FloatArray
+        ) -> tuple[FloatArray, ElmanBackward]:
+            place = self._place("elman")
+            wx, bx, wh, bh = weights
+            h_TBH, backward = ours(x, h_BH, wx, bx, wh, bh)
+            x_BTV = one_hot(x, wx)
+            h_TBH = self._check(
+                "elman_forward", place, {"h": h_TBH}, (x_BTV, h_BH, *weights), len(x),
+                lambda _: mistakes_forward(x_BTV, h_TBH, *weights),
+            )["h"]  # fmt: skip
+
+            def judged_back(dh_BH: FloatArray) -> ElmanGrads:
+                *grads, dh_TBH = backward(dh_BH)
+                tensors = dict(zip(ElmanGrads._fields, grads, strict=False))
+                found = self._check(
+                    "elman_backward", place, tensors, (dh_BH, x_BTV, h_TBH, *weights), len(x),
+                    lambda name: mistakes_back(name, dh_BH, x_BTV, h_TBH, *weights),
+                )  # fmt: skip
+                return ElmanGrads(**found, dh_TBH=dh_TBH)
+
+            return h_TBH, judged_back
+
+        return judged
+
     def loss(self, ours: Loss) -> Loss:
         """Return what stands in for a loss."""
 
@@ -179,9 +210,9 @@ class Judge:
                         "is softmax(z) alone, and not divided by the batch": (dz + hot)
                         / share[:, None],
                     }
-                return self._check("loss_backward", place, {"dz": dz}, (z, y), len(z), guesses)[
-                    "dz"
-                ]
+                return self._check(
+                    "loss_backward", place, {"dz": dz}, (z, y), len(z), lambda _: guesses
+                )["dz"]
 
             return float(found), judged_back
 
@@ -194,9 +225,12 @@ class Judge:
         ours: Mapping[str, FloatArray],
         arguments: tuple[Array, ...],
         batch: int,
-        guesses: Mapping[str, FloatArray] | None = None,
+        guesses: Guess = _nothing,
     ) -> dict[str, FloatArray]:
-        """Return what the learner's function does, or ours where there is none."""
+        """Return what the learner's function does, or ours where there is none.
+
+        `guesses` maps the name of a tensor to results of usual mistakes in it.
+        """
         if function not in self.mine:
             return dict(ours)
         whole = Departure(self.step, place, function, "", "")
@@ -211,7 +245,7 @@ class Judge:
             raise Departed(replace(whole, what=what))
         for (name, right), part in zip(ours.items(), parts, strict=True):
             if not agrees(part, right):
-                what = diagnose(part, right, batch, guesses)
+                what = diagnose(part, right, batch, guesses(name))
                 raise Departed(replace(whole, tensor=name, what=what))
         return {
             name: np.asarray(part, dtype=np.float64) for name, part in zip(ours, parts, strict=True)

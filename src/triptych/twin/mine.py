@@ -10,17 +10,20 @@ import numpy as np
 from triptych.chance import stream, stream_seed
 from triptych.contracts import Dataset, FloatArray, NumpyNetwork
 from triptych.data import load
-from triptych.models import CNNNumpy, MLPNumpy, initial_weights
+from triptych.errors import SpecError
+from triptych.models import CNNNumpy, MLPNumpy, RNNNumpy, initial_weights
 from triptych.models.cnn_layers_numpy import EPS, conv2d, deviations
 from triptych.models.cnn_numpy import CNNLayers
 from triptych.models.mlp_numpy import Layers
-from triptych.spec import CNNSpec, MLPSpec
+from triptych.models.rnn_numpy import RNNLayers
+from triptych.spec import CNNSpec, MLPSpec, PalindromeSpec, RNNSpec
 from triptych.training import NumpyLearner
 from triptych.twin.compare import TwinSpec, batches_of, named_step
 from triptych.twin.functions import Functions, load_functions
 from triptych.twin.judge import (
     CNN_PLACES,
     MLP_PLACES,
+    RNN_PLACES,
     Departed,
     Departure,
     Guesses,
@@ -56,7 +59,15 @@ def compare_mine(spec: TwinSpec, path: Path) -> MineReport:
     spec : TwinSpec
     path : Path
         See `triptych.twin.functions.load_functions`.
+
+    Raises
+    ------
+    SpecError
+        If the file cannot be used, or sequences are of several lengths: then a function of the
+        learner's would have to know where each ends.
     """
+    if isinstance(spec.data, PalindromeSpec) and spec.data.shortest is not None:
+        raise SpecError("shortest: functions of your own take sequences of one length only.")
     activation = spec.network.activation if isinstance(spec.network, MLPSpec) else "relu"
     functions = load_functions(path, activation, spec.network.kind)
     data = load(spec.data, spec.seed)
@@ -90,6 +101,15 @@ def _judged(
             loss=judge.loss(layers.loss),
         )
         return cnn, judge
+    if isinstance(spec.network, RNNSpec):
+        judge = Judge(functions, path, RNN_PLACES)
+        rnn, parts = RNNNumpy(spec.network, weights), RNNLayers()
+        rnn.functions = RNNLayers(
+            judge.elman(parts.elman),
+            judge.weighted("dense", parts.dense),
+            judge.loss(parts.loss),
+        )
+        return rnn, judge
     judge = Judge(functions, path, MLP_PLACES)
     mlp = MLPNumpy(spec.network, weights, spec.train.loss, stream_seed(spec.seed, "dropout"))
     ours = mlp.functions

@@ -8,7 +8,10 @@ from triptych.spec import CNNSpec
 from triptych.twin.compare import TwinReport
 from triptych.twin.mine import MineReport
 
-_TENSORS = {"dx": "dX", "dw": "dW", "db": "db", "y": "the output", "dz": "dZ"}
+_TENSORS = {
+    "dx": "dX", "dw": "dW", "db": "db", "y": "the output", "dz": "dZ", "h": "h",
+    "dwx": "dWx", "dwh": "dWh",
+}  # fmt: skip
 
 
 def twin_table(report: TwinReport) -> Table:
@@ -40,6 +43,14 @@ def twin_lines(report: TwinReport) -> list[str]:
         largest = report.largest(name)
         if name not in report.first:
             lines.append(f"{name} equals {ours} to the last bit over {steps:,} steps.")
+            continue
+        if largest > bar and report.only_rounds():
+            lines.append(
+                f"{name} comes {largest:.1e} away from {ours}, by rounding alone, which this "
+                f"training magnifies: {ours} comes {report.rounding:.1e} away from itself if its "
+                "first weights are changed by a unit in the last place. Where every step begins "
+                f"with the same weights, they agree to {report.apart:.1e} (the bar is {bar:g})."
+            )
             continue
         if largest > bar:
             where = next(row.step for row in report.rows if row.largest(name) > bar)

@@ -33,6 +33,15 @@ def helper(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     return decorator
 
 
+def inlined() -> Callable[[Callable[..., Any]], Any]:
+    """Return the decorator of a helper that stands in one or two places only.
+
+    What calls a helper is optimised together with it, so each level of calls costs the compiler the
+    whole once more; put in where it is called, it is one level less.
+    """
+    return helper(inline="always")
+
+
 def kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Return the decorator of a kernel, which must capture `SOURCE`.
 

@@ -14,19 +14,9 @@ from typing import Any
 import numpy as np
 
 from triptych.contracts import Array, FloatArray, IntArray
+from triptych.models.compiled.flat import Bad, Params, State, aligned, check_order, writable
 from triptych.models.compiled.lanes import BLOCK, make_lanes
-from triptych.models.compiled.plan import (
-    ACTIVATIONS,
-    LANES,
-    Bad,
-    Params,
-    Plan,
-    Rows,
-    State,
-    aligned,
-    check_order,
-    writable,
-)
+from triptych.models.compiled.plan import ACTIVATIONS, LANES, Plan, Rows
 from triptych.models.compiled.single import make_single, make_softplus, make_softplus_rows
 
 _BLOCK = 1 << 16  # steps of one run after which numbers that are not finite are looked for

@@ -7,40 +7,35 @@ one row a step, one hidden layer and two classes; and that of `steps` for all el
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 import numpy as np
 
 from triptych.contracts import Array, FloatArray, IntArray
+from triptych.models.compiled.flat import (
+    OPTIMIZERS,
+    Bad,
+    Params,
+    State,
+    aligned,
+    check_classes,
+    check_order,
+    epoch_of,
+    flatten,
+    hyper_of,
+    no_moments,
+    put_back,
+    stopped,
+    writable,
+)
 from triptych.models.compiled.steps import make_steps
 from triptych.spec import OptimizerSpec
 
-Params = Sequence[tuple[Array, Array]]  # per layer the weight (in, out) and the bias (out,)
-
 ACTIVATIONS = {"relu": 0, "tanh": 1, "logistic": 2, "identity": 3, "gelu": 4}
 LOSSES = {"softmax": 0, "sigmoid": 1, "squared": 2, "poisson": 3}
-OPTIMIZERS = {"sgd": 0, "momentum": 1, "nesterov": 2, "adam": 3, "adamw": 4, "rmsprop": 5}
 LANES = {"float64": 8, "float32": 16}  # numbers in a 64-byte register
 # Beyond, the weights of a network no longer fit into registers, and compiling takes long.
 _FAST_REGISTERS = 64
-
-
-class Bad(NamedTuple):
-    """Where training stopped: index of the step in this call, its loss and gradient norm."""
-
-    step: int
-    loss: float
-    norm: float
-
-
-@dataclass
-class State:
-    """An optimiser's moments, flat (P,), or (K, P) for many runs; changed in place."""
-
-    first: Array
-    second: Array
 
 
 @dataclass(frozen=True)
@@ -64,26 +59,6 @@ class Rows:
     t: Array
     sign: Array
     weight: Array
-
-
-def writable(array: Any, dtype: Any) -> Array:
-    """Return a contiguous array that may be written to: for another kind Numba compiles anew."""
-    return np.require(array, dtype, ["C", "W"])
-
-
-def aligned(count: int, dtype: Any) -> Array:
-    """Return an uninitialised array on a 64-byte border, where a register is stored at once."""
-    size = np.dtype(dtype).itemsize
-    raw = np.empty(count + 64 // size, dtype)
-    start = (-raw.ctypes.data % 64) // size
-    return raw[start : start + count]
-
-
-def check_order(order: IntArray, rows: int) -> None:
-    """Raise IndexError where `order` names rows that there are not; kernels do not look."""
-    # As unsigned numbers those below 0 are large, so one comparison finds both.
-    if order.size and order.view(f"u{order.itemsize}").max() >= rows:
-        raise IndexError(f"order must name rows 0 to {rows - 1}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,8 +105,7 @@ class Plan:
         classes, targets, sign = np.empty(0, np.int64), np.empty((0, 1), kind), none
         if self.loss == "softmax":
             classes = writable(y, np.int64)
-            if len(classes) and not 0 <= classes.min() <= classes.max() < self.sizes[-1]:
-                raise ValueError(f"classes must lie in 0 to {self.sizes[-1] - 1}")
+            check_classes(classes, self.sizes[-1])
             label, hard = classes, True
         else:
             targets = writable(y, kind)
@@ -163,8 +137,7 @@ class Plan:
     def new_state(self, runs: int | None = None) -> State:
         """Return moments before the first step, of `runs` networks where given."""
         count = sum((i + 1) * o for i, o in zip(self.sizes, self.sizes[1:], strict=False))
-        shape = (count,) if runs is None else (runs, count)
-        return State(np.zeros(shape, self.dtype), np.zeros(shape, self.dtype))
+        return no_moments(count, runs, self.dtype)
 
     def fit(
         self,
@@ -218,10 +191,7 @@ class Plan:
         """
         order = writable(order, np.int64)
         check_order(order, len(rows.x))
-        epoch = min(epoch or len(order), len(order)) or 1
-        whole, rest = divmod(len(order), epoch)
-        if len(lrs) != whole * math.ceil(epoch / batch_size) + math.ceil(rest / batch_size):
-            raise ValueError("there must be one learning rate per batch")
+        epoch = epoch_of(order, epoch, batch_size, len(lrs))
         if self.is_fast(rows, batch_size):
             from triptych.models.compiled.fast import fit_single
 
@@ -246,12 +216,8 @@ class Plan:
         penalties: FloatArray | None = None,
     ) -> tuple[FloatArray, Bad | None]:
         """Do `fit`'s work where there is no fast path."""
-        theta = np.concatenate([a.ravel() for layer in params for a in layer])
-        o = self.optimizer
-        hyper = np.array([
-            o.beta1, o.beta2, o.alpha, o.eps, o.momentum, o.weight_decay, self.l2,
-            self.clip_norm or 0.0, o.epsilon_hat, self.l2_scale == "rows",
-        ], np.float64)  # fmt: skip
+        theta, o = flatten(params), self.optimizer
+        hyper = hyper_of(o, self.l2, self.l2_scale, self.clip_norm)
         kinds = (ACTIVATIONS[self.activation], LOSSES[self.loss], OPTIMIZERS[o.name])
         losses = np.full(len(lrs), np.nan)
         parts = np.zeros(len(lrs)) if penalties is None else penalties
@@ -265,13 +231,5 @@ class Plan:
             first_step, kinds, hyper, dropout, np.uint64(seed), work, losses,
             parts,
         )  # fmt: skip
-        start = 0
-        for layer in params:
-            for a in layer:
-                a[...] = theta[start : start + a.size].reshape(a.shape)
-                start += a.size
-        if taken == len(lrs):
-            return losses, None
-        bad = Bad(int(taken), float(losses[taken]), float(norm))
-        losses[taken] = np.nan
-        return losses, bad
+        put_back(theta, params)
+        return losses, stopped(losses, taken, norm)

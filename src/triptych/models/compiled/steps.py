@@ -176,6 +176,24 @@ def loss_and_slopes(  # type: ignore[no-untyped-def]
     return loss, total
 
 
+@helper()
+def add_penalty(sizes: Any, theta_P: Any, g_P: Any, hyper: Any, total: float) -> float:
+    """Add the slope of the L2 penalty of a batch that weighs `total`; return the penalty."""
+    if hyper[L2] <= 0.0:
+        return 0.0
+    l2 = hyper[L2]
+    if hyper[L2_BY_ROWS] > 0.0:
+        l2 = l2 / total if total > 0 else 0.0
+    penalty: float = add_l2(sizes, theta_P, g_P, l2)
+    return penalty
+
+
+@helper()
+def clip_scale(norm: float, hyper: Any) -> float:
+    """Return what a gradient of this norm is multiplied by, as torch's clip_grad_norm_."""
+    return min(1.0, hyper[CLIP] / (norm + 1e-6)) if hyper[CLIP] > 0.0 else 1.0
+
+
 @cache
 def make_steps() -> Any:
     """Return the kernel that takes one step per learning rate.
@@ -202,20 +220,15 @@ def make_steps() -> Any:
                 sizes, theta_P, g_P, x_NI, y_N, t_NO, weight_N, order[start:stop], activation,
                 loss_kind, dropout_L, seed, first_step + s, work,
             )  # fmt: skip
-            if hyper[L2] > 0.0:
-                l2 = hyper[L2]
-                if hyper[L2_BY_ROWS] > 0.0:
-                    l2 = l2 / total if total > 0 else 0.0
-                penalties_S[s] = add_l2(sizes, theta_P, g_P, l2)
-                loss += penalties_S[s]
+            penalties_S[s] = add_penalty(sizes, theta_P, g_P, hyper, total)
+            loss += penalties_S[s]
             losses_S[s] = loss
             norm = math.sqrt(sum_squares(g_P))
             if not (math.isfinite(loss) and math.isfinite(norm)):
                 return s, norm
-            scale = min(1.0, hyper[CLIP] / (norm + 1e-6)) if hyper[CLIP] > 0.0 else 1.0
             update(
-                theta_P, g_P, first_P, second_P, optimizer, lrs_S[s], scale, first_step + s + 1,
-                hyper,
+                theta_P, g_P, first_P, second_P, optimizer, lrs_S[s], clip_scale(norm, hyper),
+                first_step + s + 1, hyper,
             )  # fmt: skip
         return len(lrs_S), norm
 

@@ -162,6 +162,18 @@ def v_load(typingctx: Any, array: Any, offset: Any, width: Any) -> Any:
 
 
 @intrinsic
+def panel_load(typingctx: Any, array: Any, offset: Any) -> Any:
+    """Load two registers of a contiguous array from `offset` on."""
+    vec = Vec(array.dtype, 2 * lanes_of(array.dtype))
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Value:
+        place = context.cast(builder, args[1], signature.args[1], types.intp)
+        return load(builder, address(context, builder, signature.args[0], args[0], place), vec)
+
+    return vec(array, types.unliteral(offset)), codegen
+
+
+@intrinsic
 def v_store(typingctx: Any, array: Any, offset: Any, value: Any) -> Any:
     """Store a Vec into a contiguous array from `offset` on."""
 
