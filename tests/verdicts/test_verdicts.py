@@ -179,3 +179,46 @@ def test_a_figure_that_is_missing_is_not_a_number_to_compare():
 
 def _comparison(text):
     return Evidence(says="", test=text).comparison
+
+
+def test_a_claim_is_decided_at_its_first_decisive_look_and_stays_so():
+    start = [0.9, 0.91, 0.92] * 2
+    found = verdict_of("a.test_accuracy > 0.5", arms(a=start))
+    assert (found.verdict, found.decided, found.seeds, found.reason) == ("holds", 6, 6, "")
+    # The figures are the present ones, of all seeds; the verdict is that of the first six.
+    later = verdict_of("a.test_accuracy > 0.5", arms(a=[*start, 0.9, 0.91]))
+    assert (later.verdict, later.decided, later.seeds) == ("holds", 6, 8)
+    assert later.reason == "decided on the first 6"
+    assert later.high - later.low < found.high - found.low
+    wild = verdict_of("a.test_accuracy > 0.5", arms(a=[*start, 0.0, 0.0, 0.1]))
+    assert (wild.verdict, wild.decided) == ("holds", 6)
+    assert wild.low < 0 < wild.high
+    assert wild.reason.endswith("of all 9 the interval alone would leave it open")
+
+
+def test_looks_go_by_seed_in_whatever_order_runs_came():
+    values = [0.9, 0.5, 0.8, 0.55, 0.95, 0.5, 0.9, 0.91, 0.9, 0.9, 0.9, 0.92, 0.9, 0.9]
+    runs = arms(a=values)
+    found = verdict_of("a.test_accuracy > 0.5", runs)
+    assert 6 < found.decided < len(values)
+    shorter = verdict_of("a.test_accuracy > 0.5", runs[: found.decided - 1])
+    assert (shorter.verdict, shorter.decided) == ("undecided", 0)
+    assert 0 < shorter.more < 20
+    assert verdict_of("a.test_accuracy > 0.5", runs[::-1]) == found
+
+
+def test_a_claim_says_on_how_many_seeds_it_was_decided():
+    steady, loose = [0.9, 0.91, 0.92] * 4, [0.9, 0.6, 0.7, 0.6, 0.95, 0.5] + [0.9] * 6
+    runs = arms(a=steady, b=loose)
+    tests = ("a.test_accuracy > 0.5", "b.test_accuracy > 0.5")
+    (both,) = judge(record(runs, ClaimSpec(says="x", tests=tests)))
+    assert both.verdict == "holds"
+    assert [o.decided for o in both.outcomes] == [6, both.seeds]
+    assert both.seeds > 6
+    (one_fails,) = judge(
+        record(runs, ClaimSpec(says="x", tests=("a.test_accuracy < 0.5", tests[1])))
+    )
+    assert (one_fails.verdict, one_fails.seeds, one_fails.more) == ("fails", 6, 0)
+    (open_,) = judge(record(arms(a=[0.9, 0.2, 0.7]), ClaimSpec(says="x", tests=tests[:1])))
+    assert (open_.verdict, open_.seeds) == ("undecided", 3)
+    assert open_.more > 3

@@ -21,8 +21,9 @@ Solved for :math:`t`, with :math:`c = ((1 + ng) / \alpha^2)^{1/n}`,
     \qquad b_n = \infty \text{ where } c \ge 1 + ng.
 
 Two things are added, both of which only widen the interval: figures of training need not be
-Gaussian. No interval is given below `MIN_SEEDS` values, and the end on the side of a long tail is
-moved further out by the skewness of the sample. ``docs/verdicts.md`` says what was measured.
+Gaussian. No interval is given below `MIN_SEEDS` values, as fewer of a skewed figure too often all
+lie on the same side of the mean, close together; and the end on the side of a long tail is moved
+further out by the skewness of the sample. ``docs/verdicts.md`` says what was measured.
 
 References
 ----------
@@ -45,15 +46,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from triptych.spec import MIN_SEEDS
+
 Array = NDArray[np.float64]
 
 MIXING = 4.0
 """Variance g of the mixed effect sizes: a spread of 2 standard deviations, so that effects of 1
 to 3, which a few seeds can show, are found soonest (docs/verdicts.md, "the mixing scale")."""
-
-MIN_SEEDS = 6
-"""Fewer values give no interval: of a skewed figure they too often all lie on the same side of
-the mean, close together."""
 
 SKEW_GAIN = 0.7
 """The most by which an end moves out for each unit of sample skewness."""
