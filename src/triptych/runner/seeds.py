@@ -86,6 +86,7 @@ class Meter:
         self.budget = budget
         self._start = time.monotonic()
         self._a_run: dict[str, float] = {}
+        self._fresh = 0
 
     @property
     def spent(self) -> float:
@@ -94,6 +95,7 @@ class Meter:
 
     def note(self, arm: str, records: Sequence[RunRecord], fresh: int, seconds: float) -> None:
         """Note that `fresh` of an arm's runs took `seconds`, the others had been there."""
+        self._fresh += fresh
         if fresh:
             self._a_run[arm] = seconds / fresh
         elif records and arm not in self._a_run:
@@ -102,9 +104,9 @@ class Meter:
     def has_time_for(self, jobs: Sequence[Job]) -> bool:
         """Whether runs would end within the budget, as far as their arms were measured.
 
-        Something is always run first: nothing can be said of what was never measured.
+        Something is always run first, so that a call after the budget ended goes on.
         """
-        if not self._a_run:
+        if not self._fresh:
             return True
         expected = sum(self._a_run.get(name, 0.0) * len(seeds) for name, seeds in jobs)
         return self.spent + expected < self.budget

@@ -124,7 +124,7 @@ class _Execution:
         while wanted and in_time:
             yield RunsPlanned({name: len(seeds) for name, seeds in wanted.items()})
             for jobs in sweeps(wanted, self.together):
-                in_time = in_time and self.meter.has_time_for(jobs)
+                in_time = in_time and self._has_time_for(jobs)
                 for job in jobs:
                     # Runs may take longer than they did before.
                     in_time = in_time and self.meter.has_time_for([])
@@ -140,9 +140,17 @@ class _Execution:
 
     def _fitting(self, wanted: dict[str, range]) -> dict[str, range]:
         """Return one seed of each arm where there is no time for all at the same time."""
-        if all(self.meter.has_time_for(jobs) for jobs in sweeps(wanted, self.together)):
+        if all(self._has_time_for(jobs) for jobs in sweeps(wanted, self.together)):
             return wanted
         return {name: seeds[:1] for name, seeds in wanted.items()}
+
+    def _has_time_for(self, jobs: list[Job]) -> bool:
+        """Whether the budget is enough for those of the runs that are not there yet."""
+        missing = [
+            (name, tuple(seed for seed in seeds if not self.folder.run(name, seed).is_finished()))
+            for name, seeds in jobs
+        ]
+        return self.meter.has_time_for(missing)
 
     def _run(self, job: Job) -> Iterator[StudyEvent]:
         name, seeds = job
