@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from triptych.records import RunRecord, StudyRecord
-from triptych.spec import Comparison, Metric
-from triptych.verdicts.sequential import HORIZON, MIN_SEEDS, Sample
+from triptych.spec import MIN_SEEDS, Comparison, Metric
+from triptych.verdicts.sequential import HORIZON, Sample
 
 ERROR_RATE = 0.05
 HOLDS, FAILS, UNDECIDED = "holds", "fails", "undecided"
@@ -142,7 +142,7 @@ class _Look:
         verdict = _verdict(comparison, low, high)
         # A level that was never reached says that it takes longer than the run, no more: the sum
         # is then known from one side only.
-        bounds = frozenset[int]().union(*(v.bounds for v in values))
+        bounds = {side for value in values for side in value.bounds}
         known = {(HOLDS, ">"): {1}, (FAILS, ">"): {-1}}.get((verdict, comparison.relation))
         unreached = bool(bounds) and bounds != known
         return cls(sample, low, high, UNDECIDED if unreached else verdict, unreached)
