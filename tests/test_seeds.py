@@ -258,8 +258,12 @@ def test_a_claim_with_an_arm_that_trains_alone_gets_one_seed_at_a_time(
 
 def test_the_watcher_tells_of_claims_and_of_the_end(study, world, tmp_path, capsys):
     console = Console(width=120)
-    Watcher(study, console).watch(execute_study(study, StudyFolder(tmp_path), Setting()))
+    watcher = Watcher(study, console)
+    watcher.watch(execute_study(study, StudyFolder(tmp_path), Setting()))
     said = capsys.readouterr().out
+    # Of the plan before the last seed, which is the last that the live view was told of.
+    assert [v.more for v in watcher.verdicts] == [0, 1]
+    assert watcher._claims() == "2 of 2 claims decided; about 1 more seed for claim 2"
     assert "[ 1/24] sure, seed 0" in said
     assert "Claim 1 holds, on 6 seeds: Sure is good." in said
     assert "No more seeds: every claim is decided." in said

@@ -35,11 +35,13 @@ from triptych.spec import (
     ToySpec,
 )
 from triptych.training import Evaluation, Notice, Progress
+from triptych.verdicts import Verdict
 
 # Seconds that a step costs before any of it is arithmetic, and arithmetic a second: only to
 # share out the time left among arms that have not run yet.
 _SECONDS_A_CALL = {"compiled": 2e-7, "numpy": 3e-5, "torch": 1.5e-4, "auto": 1.5e-4}
 _FLOPS_A_SECOND = 1e11
+_CLAIMS_SHOWN = 4
 
 
 def guess_seconds(arm: ArmSpec) -> float:
@@ -158,6 +160,7 @@ class Watcher:
         self.progress: Progress | None = None
         self.evaluation: Evaluation | None = None
         self.decided = 0
+        self.verdicts: tuple[Verdict, ...] = ()
 
     def watch(self, events: Iterable[StudyEvent]) -> None:
         """Take all events and show them as they come."""
@@ -195,6 +198,7 @@ class Watcher:
         """Take what is told between runs, of how many seeds there will be."""
         if isinstance(event, RunsPlanned):
             self.forecast.plan(event.runs)
+            self.verdicts = event.verdicts
             return
         text = f"No more seeds: {event.text}." if isinstance(event, SeedsEnded) else _decided(event)
         self.decided += isinstance(event, ClaimDecided)
@@ -238,8 +242,18 @@ class Watcher:
             f"{clock(time.perf_counter() - self.started)} so far, about {clock(left)} left",
         )
         if self.study.seeds == "auto":
-            whole.add_row(f"{self.decided} of {plural(len(self.study.claims), 'claim')} decided")
+            return Group(row, whole, Text(self._claims()))
         return Group(row, whole)
+
+    def _claims(self) -> str:
+        """Return how many claims are decided, and how many more seeds the others would take."""
+        text = f"{self.decided} of {plural(len(self.study.claims), 'claim')} decided"
+        more = [
+            f"about {plural(verdict.more, 'more seed')} for claim {number}"
+            for number, verdict in enumerate(self.verdicts, start=1)
+            if 0 < verdict.more <= self.study.most_seeds
+        ]
+        return "; ".join((text, *more[:_CLAIMS_SHOWN]))
 
 
 def _decided(event: ClaimDecided) -> str:

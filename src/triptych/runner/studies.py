@@ -40,9 +40,10 @@ class RunStarted:
 
 @dataclass(frozen=True)
 class RunsPlanned:
-    """So many more runs of each arm will be made, unless the budget ends."""
+    """So many more runs of each arm will be made, in time; and the verdicts by now."""
 
     runs: dict[str, int]
+    verdicts: tuple[Verdict, ...]
 
 
 @dataclass(frozen=True)
@@ -121,8 +122,9 @@ class _Execution:
         decided: set[int] = set()
         wanted = dict.fromkeys(self.study.arms, range(MIN_SEEDS))
         in_time = True
+        verdicts: tuple[Verdict, ...] = ()
         while wanted and in_time:
-            yield RunsPlanned({name: len(seeds) for name, seeds in wanted.items()})
+            yield RunsPlanned({name: len(seeds) for name, seeds in wanted.items()}, verdicts)
             for jobs in sweeps(wanted, self.together):
                 in_time = in_time and self._has_time_for(jobs)
                 for job in jobs:
