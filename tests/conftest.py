@@ -38,7 +38,9 @@ def made_up_run(study: StudySpec, arm: str, seed: int, **fields) -> RunRecord:
 
 
 def made_up_record(study: StudySpec, folder: Path = Path("runs/x")) -> StudyRecord:
-    runs = [made_up_run(study, arm, seed) for arm in study.arms for seed in range(study.seeds)]
+    runs = [
+        made_up_run(study, arm, seed) for arm in study.arms for seed in range(study.least_seeds)
+    ]
     return StudyRecord(study, tuple(runs), folder)
 
 
@@ -60,10 +62,10 @@ def hidden_states_finding(classes=10, late=3) -> Finding:
 @pytest.fixture(scope="session")
 def palindrome_record() -> StudyRecord:
     """Return the study of palindromes at quick scale, as if it had been run and explained."""
-    study = find_study("palindromes")
+    study = find_study("palindromes").with_seeds(3)
     runs = []
     for arm, spec in study.arms.items():
-        for seed in range(study.seeds):
+        for seed in range(study.least_seeds):
             scores = {f"test_accuracy_at({t})": 0.9 - seed / 10 for t in spec.data.probes}
             findings = (gradient_flow_finding(), hidden_states_finding()) if seed == 0 else ()
             scores["test_accuracy"] = 0.5
@@ -73,8 +75,8 @@ def palindrome_record() -> StudyRecord:
 
 @pytest.fixture(scope="session")
 def paper_record() -> StudyRecord:
-    """Return the paper study at quick scale, as if it had been run."""
-    return made_up_record(find_study("paper"))
+    """Return the paper study at quick scale, as if it had been run on enough seeds."""
+    return made_up_record(find_study("paper").with_seeds(10))
 
 
 @pytest.fixture

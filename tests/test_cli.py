@@ -51,6 +51,15 @@ def test_a_run_prints_what_it_found_and_where_the_page_is(study, capsys):
     assert "kept from before" in capsys.readouterr().out
 
 
+def test_seeds_are_added_until_the_claims_are_decided(study, capsys):
+    assert call("run", "s.toml", "--seeds", "auto", "--budget", "5 min") == 0
+    said = capsys.readouterr().out
+    assert "seeds: until every claim is decided, 30 at most, for 5 min" in said
+    assert "Claim 1 " in said
+    assert "No more seeds: every claim is decided." in said
+    assert re.search(r"Decided on \d+ seeds", said)
+
+
 def test_a_report_is_made_again_from_the_folder(study, capsys):
     assert call("run", "s.toml", "--out", "kept") == 0
     (study / "kept" / "report.html").unlink()
@@ -70,6 +79,9 @@ def test_a_report_is_made_again_from_the_folder(study, capsys):
         (["run", "none.toml"], 2, "cannot read the study none.toml: No such file"),
         (["run", "s.toml", "--seeds", "0"], 2, "invalid number of seeds value: '0'"),
         (["run", "s.toml", "--seeds", "two"], 2, "invalid number of seeds value: 'two'"),
+        (["run", "s.toml", "--budget", "5 min"], 2, "budget: needs seeds = 'auto', got 1"),
+        (["run", "s.toml", "--seeds", "auto", "--budget", "5 mn"], 2, "Did you mean 'min'?"),
+        (["run", "paper", "--seeds", "9", "--budget", "60"], 2, "needs seeds = 'auto', got 9"),
         (["run", "paper", "--data-dir", "nowhere", "--out", "o"], 3, "nowhere: no CIFAR-10"),
         (
             ["run", "s.toml", "--out", "s.toml"],
@@ -106,7 +118,9 @@ def _without_toys(code):
         study = find_study(name, scale)
         if code != 3:
             return study
-        return replace(study, arms={"mlp": study.arms["mlp"]}, claims=(), reported=())
+        return replace(
+            study, arms={"mlp": study.arms["mlp"]}, claims=(), reported=(), seeds=1, budget=None
+        )
 
     return find
 

@@ -1,6 +1,7 @@
 """What the documents show works, and versions agree everywhere."""
 
 import re
+import shlex
 import tomllib
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def blocks(language):
 
 def test_the_study_in_the_readme_runs(tmp_path):
     (text,) = blocks("toml")
-    study = parse_study(text.replace("seeds = 10", "seeds = 1"))
+    study = parse_study(text).with_seeds(1)
     list(execute_study(study, StudyFolder(tmp_path), Setting()))
     result = triptych.read_result(tmp_path)
     assert len(result.record.runs) == 2
@@ -64,8 +65,10 @@ def test_the_commands_in_the_readme_are_read_by_the_command_line():
     from triptych.cli import build_parser
 
     lines = [line for block in blocks("sh") for line in block.splitlines()]
-    commands = [line.split("#")[0].split()[1:] for line in lines if line.startswith("triptych")]
-    assert len(commands) == 14
+    commands = [
+        shlex.split(line, comments=True)[1:] for line in lines if line.startswith("triptych")
+    ]
+    assert len(commands) == 15
     for command in commands:
         build_parser().parse_args(command)
 

@@ -13,7 +13,7 @@ from triptych.spec import parse_study
 
 TEXT = """
 title = "own"
-seeds = 3
+seeds = 6
 [data]
 source = "digits"
 train_limit = 120
@@ -86,7 +86,7 @@ def test_the_same_study_has_the_same_bits_and_is_kept(finished, tmp_path):
     assert list(one) == list(two)
     assert all(np.array_equal(w, two[name]) for name, w in one.items())
     events = execute_study(study, StudyFolder(path), Setting(device="cpu"))
-    assert [e.kept for e in events if isinstance(e, RunEnded)] == [True] * 3
+    assert [e.kept for e in events if isinstance(e, RunEnded)] == [True] * 6
 
 
 def test_auto_never_picks_an_engine_that_lacks_what_the_arm_asks_for():

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from triptych.records import StudyFolder
 from triptych.runner import Setting, StudyResult, default_folder, execute_study, read_result
@@ -15,7 +15,8 @@ def run(
     study: str | StudySpec = "paper",
     *,
     scale: str | None = None,
-    seeds: int | None = None,
+    seeds: int | Literal["auto"] | None = None,
+    budget: float | str | None = None,
     out: str | Path | None = None,
     setting: Setting | None = None,
 ) -> StudyResult:
@@ -27,8 +28,10 @@ def run(
         The name of a study that ships, the path of a study file, or a spec.
     scale : str, optional
         One of the study's scales; its first where absent.
-    seeds : int, optional
-        Runs of every arm; the study's own number where absent.
+    seeds : int or "auto", optional
+        Runs of every arm; ``"auto"``: until every claim is decided. The study's own where absent.
+    budget : float or str, optional
+        With ``"auto"``, the time that this call may take: seconds, or such as ``"5 min"``.
     out : path, optional
         The folder; ``triptych-runs/NAME-SCALE`` where absent. Finished runs in it are kept.
     setting : Setting, optional
@@ -39,8 +42,7 @@ def run(
     SpecError, DataError, RunError, NumericsError
     """
     spec = find_study(study, scale) if isinstance(study, str) else study
-    if seeds is not None:
-        spec = replace(spec, seeds=seeds)
+    spec = spec.with_seeds(seeds, budget)
     name = study if isinstance(study, str) else "study"
     folder = StudyFolder(Path(out) if out is not None else default_folder(name, spec))
     for _ in execute_study(spec, folder, setting or Setting()):

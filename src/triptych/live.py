@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from rich.console import Console, Group
@@ -14,7 +14,16 @@ from rich.table import Table
 from rich.text import Text
 
 from triptych.records import DIVERGED, RunRecord
-from triptych.runner import RunEnded, RunStarted, RunTold, StudyEvent
+from triptych.report.wording import plural, visible
+from triptych.runner import (
+    ClaimDecided,
+    RunEnded,
+    RunsPlanned,
+    RunStarted,
+    RunTold,
+    SeedsEnded,
+    StudyEvent,
+)
 from triptych.spec import (
     ArmSpec,
     Cifar10Spec,
@@ -26,11 +35,13 @@ from triptych.spec import (
     ToySpec,
 )
 from triptych.training import Evaluation, Notice, Progress
+from triptych.verdicts import Verdict
 
 # Seconds that a step costs before any of it is arithmetic, and arithmetic a second: only to
 # share out the time left among arms that have not run yet.
 _SECONDS_A_CALL = {"compiled": 2e-7, "numpy": 3e-5, "torch": 1.5e-4, "auto": 1.5e-4}
 _FLOPS_A_SECOND = 1e11
+_CLAIMS_SHOWN = 4
 
 
 def guess_seconds(arm: ArmSpec) -> float:
@@ -64,13 +75,25 @@ class Forecast:
     study: StudySpec
     measured: dict[str, float] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)
+    done: int = 0
 
     def __post_init__(self) -> None:
-        self.left = list(self.study.arms) * self.study.seeds
+        if self.study.seeds != "auto":
+            self.left = list(self.study.arms) * self.study.seeds
+
+    @property
+    def total(self) -> int:
+        """Runs that were made or are planned by now."""
+        return self.done + len(self.left)
+
+    def plan(self, runs: Mapping[str, int]) -> None:
+        """Take further runs, so many of each arm, to be made."""
+        self.left += [arm for arm, count in runs.items() for _ in range(count)]
 
     def ended(self, arm: str, seconds: float, *, kept: bool) -> None:
         """Note that a run of `arm` took `seconds`, or had been there already."""
         self.left.remove(arm)
+        self.done += 1
         if not kept:
             self.measured[arm] = seconds
 
@@ -136,6 +159,8 @@ class Watcher:
         self.present: RunStarted | None = None
         self.progress: Progress | None = None
         self.evaluation: Evaluation | None = None
+        self.decided = 0
+        self.verdicts: tuple[Verdict, ...] = ()
 
     def watch(self, events: Iterable[StudyEvent]) -> None:
         """Take all events and show them as they come."""
@@ -152,6 +177,8 @@ class Watcher:
 
     def _take(self, event: StudyEvent) -> None:
         match event:
+            case RunsPlanned() | ClaimDecided() | SeedsEnded():
+                self._take_seeds(event)
             case RunStarted():
                 self.present, self.progress, self.evaluation = event, None, None
                 self.run_started = time.perf_counter()
@@ -167,9 +194,19 @@ class Watcher:
                 self.forecast.ended(event.record.arm, elapsed, kept=event.kept)
                 self.console.print(self._ended(event.record, elapsed, kept=event.kept))
 
+    def _take_seeds(self, event: RunsPlanned | ClaimDecided | SeedsEnded) -> None:
+        """Take what is told between runs, of how many seeds there will be."""
+        if isinstance(event, RunsPlanned):
+            self.forecast.plan(event.runs)
+            self.verdicts = event.verdicts
+            return
+        text = f"No more seeds: {event.text}." if isinstance(event, SeedsEnded) else _decided(event)
+        self.decided += isinstance(event, ClaimDecided)
+        self.console.print(Text(visible(text), style="bold"))
+
     def _ended(self, record: RunRecord, elapsed: float, *, kept: bool) -> Text:
-        total = len(self.study.arms) * self.study.seeds
-        place = f"[{total - len(self.forecast.left):>{len(str(total))}}/{total}]"
+        total = self.forecast.total
+        place = f"[{self.forecast.done:>{len(str(total))}}/{total}]"
         text = Text(f"{place} {label(self.study, record.arm)}, seed {record.seed}: ")
         if record.status == DIVERGED:
             return text.append(f"diverged, {record.error}", style="bold red")
@@ -196,8 +233,7 @@ class Watcher:
         name = f"{label(self.study, self.present.arm)}, {which}"
         row.add_row(Text(name, style="bold"), ProgressBar(1.0, share, width=24), epoch)
         row.add_row("", loss, accuracy)
-        total = len(self.study.arms) * self.study.seeds
-        done = total - len(self.forecast.left)
+        total, done = self.forecast.total, self.forecast.done
         left = self.forecast.seconds_left(self.present.arm, len(seeds), share, elapsed / len(seeds))
         whole = Table.grid(padding=(0, 2))
         whole.add_row(
@@ -205,4 +241,22 @@ class Watcher:
             ProgressBar(total, done + share * len(seeds), width=24),
             f"{clock(time.perf_counter() - self.started)} so far, about {clock(left)} left",
         )
+        if self.study.seeds == "auto":
+            return Group(row, whole, Text(self._claims()))
         return Group(row, whole)
+
+    def _claims(self) -> str:
+        """Return how many claims are decided, and how many more seeds the others would take."""
+        text = f"{self.decided} of {plural(len(self.study.claims), 'claim')} decided"
+        more = [
+            f"about {plural(verdict.more, 'more seed')} for claim {number}"
+            for number, verdict in enumerate(self.verdicts, start=1)
+            if 0 < verdict.more <= self.study.most_seeds
+        ]
+        return "; ".join((text, *more[:_CLAIMS_SHOWN]))
+
+
+def _decided(event: ClaimDecided) -> str:
+    verdict = event.verdict
+    seeds = plural(verdict.seeds, "seed")
+    return f"Claim {event.number} {verdict.verdict}, on {seeds}: {verdict.claim.says}"

@@ -15,15 +15,15 @@ from triptych.spec import ArmSpec, MLPSpec, StudySpec, ToySpec, TrainSpec, parse
 from triptych.verdicts import compare
 
 ARM = ArmSpec(data=ToySpec(source="moons"), network=MLPSpec(), train=TrainSpec(), label="An arm")
-STUDY = StudySpec(title="t", arms={"a": ARM, "b": replace(ARM, label="Other")}, seeds=3)
+STUDY = StudySpec(title="t", arms={"a": ARM, "b": replace(ARM, label="Other")}, seeds=6)
 
 
 def record(a, b, metric="test_accuracy"):
-    """Return three seeds' runs whose scores vary by a tenth of a point."""
+    """Return six seeds' runs whose scores vary by a tenth of a point."""
     runs = [
-        made_up_run(STUDY, arm, s, scores={metric: v + s * 1e-3}, seconds=10 * v)
+        made_up_run(STUDY, arm, s, scores={metric: v + s % 3 * 1e-3}, seconds=10 * v)
         for arm, v in (("a", a), ("b", b))
-        for s in range(3)
+        for s in range(6)
     ]
     return StudyRecord(STUDY, tuple(runs), Path())
 
@@ -36,16 +36,16 @@ def said(test, a=0.9, b=0.7, metric="test_accuracy"):
 @pytest.mark.parametrize(
     ("test", "expected"),
     [
-        ("a.test_accuracy - b.test_accuracy > 0.02", "Difference +20.0 points [20.0, 20.0]"),
-        ("b.test_accuracy - a.test_accuracy < 0.02", "Difference −20.0 points [−20.0, −20.0]"),
-        ("a.test_accuracy - b.test_accuracy > 0.02", "on 3 seeds; needed: more than 2 points."),
+        ("a.test_accuracy - b.test_accuracy > 0.02", "Difference +20.0 points [19.7, 20.3]"),
+        ("b.test_accuracy - a.test_accuracy < 0.02", "Difference −20.0 points [−20.3, −19.7]"),
+        ("a.test_accuracy - b.test_accuracy > 0.02", "on 6 seeds; needed: more than 2 points."),
         ("a.test_accuracy >= b.test_accuracy", "needed: at least 0."),
         ("b.test_accuracy <= a.test_accuracy", "Difference −20.0 points"),
         ("b.test_accuracy <= a.test_accuracy", "needed: at most 0."),
         ("a.test_accuracy = b.test_accuracy within 0.01", "needed: within 1 point."),
-        ("a.test_accuracy > 0.5", "Measured 0.901 [0.899, 0.903] on 3 seeds"),
+        ("a.test_accuracy > 0.5", "Measured 0.901 [0.898, 0.904] on 6 seeds"),
         ("a.test_accuracy > 0.5", "needed: more than 0.5."),
-        ("0.5 < a.test_accuracy", "Measured 0.901 [0.899, 0.903] on 3 seeds"),
+        ("0.5 < a.test_accuracy", "Measured 0.901 [0.898, 0.904] on 6 seeds"),
         ("0.5 < a.test_accuracy", "needed: more than 0.5."),
         ("a.test_accuracy < 0.5", "needed: less than 0.5."),
         ("0.5 >= a.test_accuracy", "needed: at most 0.5."),
@@ -60,7 +60,7 @@ def test_a_comparison_reads_as_it_was_written(test, expected):
 
 def test_a_level_that_was_never_reached_is_not_told_as_a_measurement():
     text = said("a.epochs_to(test_accuracy, 0.999) <= 60")
-    assert text == "Not reached in 12 epochs, on 3 seeds; needed: at most 60 epochs."
+    assert text == "Not reached in 12 epochs, on 6 seeds; needed: at most 60 epochs."
 
 
 def test_without_seeds_the_reading_says_why():
@@ -77,6 +77,12 @@ def test_one_seed_has_a_value_and_no_interval():
     outcome = compare(test, comparison, one)
     assert reading(comparison, outcome).startswith("Difference +20.0 points on 1 seed; needed:")
     assert strip(comparison, outcome) is None
+
+
+def test_an_open_comparison_ends_with_what_would_decide_it():
+    assert said("a.test_accuracy - b.test_accuracy > 0.198").endswith(
+        "on 6 seeds; needed: more than 19.8 points (about 3 more seeds would decide)."
+    )
 
 
 def test_means_name_arms_as_people_do_and_give_the_ratio_a_claim_is_about():

@@ -224,3 +224,51 @@ def test_the_palindrome_study_has_the_reports_rows_and_probes_a_million_digits()
         for metric in (metric for c in comparisons for _, metric in c.terms):
             if metric.name == "test_accuracy_at":
                 assert metric.level in study.arms[metric.arm].data.probes
+
+
+def test_seeds_may_be_left_to_the_verdicts():
+    assert parse_study(TEXT.replace("seeds = 2", 'seeds = "auto"')).max_seeds == 30
+    study = parse_study(
+        TEXT.replace("seeds = 2", 'seeds = "auto"\nmax_seeds = 8\nbudget = "1.5 min"')
+    )
+    assert (study.seeds, study.least_seeds, study.most_seeds) == ("auto", 6, 8)
+    assert study.budget_seconds == 90
+    assert parse_study(write_study(study)) == study
+    fixed = study.with_seeds(4)
+    assert (fixed.seeds, fixed.most_seeds, fixed.budget) == (4, 4, None)
+    assert study.with_seeds(None, 30).budget_seconds == 30
+    assert study.with_seeds("auto") == study
+
+
+def test_a_scale_with_a_number_of_seeds_has_no_budget():
+    text = TEXT.replace('title = "t"', 'title = "t"\nseeds = "auto"\nbudget = 60')
+    assert parse_study(text).budget is None
+    auto = parse_study(text.replace("seeds = 9", "max_seeds = 9"), "full")
+    assert (auto.seeds, auto.max_seeds, auto.budget) == ("auto", 9, 60)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('seeds = "aut"', "seeds: unknown value 'aut'. Did you mean 'auto'?"),
+        ("seeds = 2.5", "seeds: must be an integer or 'auto', got 2.5"),
+        ("seeds = 0", "seeds: 0 not in [1, 100000]"),
+        ('seeds = "auto"\nmax_seeds = 5', "max_seeds: 5 not in [6, 100000]"),
+        ('seeds = "auto"\nmax_seed = 9', "scale.quick.max_seed: unknown key. Did you mean 'max"),
+        ('seeds = "auto"\nbudget = "10 mins"', "'mins' in '10 mins'. Did you mean 'min'?"),
+        ('seeds = "auto"\nbudget = "soon"', "'10 min' or '2 h', got 'soon'"),
+        ('seeds = "auto"\nbudget = 0', "budget: 0.0 not in (0 s, 8784 h]"),
+        ('seeds = "auto"\nbudget = nan', "budget: nan not in"),
+        ("seeds = 3\nbudget = 60", "budget: needs seeds = 'auto', got 3"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_seeds_is_said(line, words):
+    with pytest.raises(SpecError) as raised:
+        parse_study(TEXT.replace("seeds = 2", line))
+    assert words in str(raised.value)
+
+
+def test_seeds_until_decided_need_a_claim():
+    study = parse_study(TEXT)
+    with pytest.raises(SpecError, match="'auto' needs a claim to decide; give a number"):
+        replace(study, seeds="auto", claims=())

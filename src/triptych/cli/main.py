@@ -8,7 +8,7 @@ import signal
 import sys
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 from triptych import __version__
 from triptych.cli.console import create_console
@@ -48,7 +48,9 @@ def build_parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", parents=[common], help="run a study and write its page")
     run.add_argument("study", metavar="STUDY", help="'paper', or the path of a study.toml")
     run.add_argument("--scale", help="the study's scale: quick (default) or full for 'paper'")
-    run.add_argument("--seeds", type=_count, help="runs of every arm, instead of the study's")
+    run.add_argument("--seeds", type=_count, help="runs of every arm, instead of the study's; "
+                     "auto: until every claim is decided")  # fmt: skip
+    run.add_argument("--budget", metavar="TIME", help="with seeds auto, such as '5 min'")
     run.add_argument("--data-dir", type=Path, help="folder of CIFAR-10 in the binary layout")
     run.add_argument("--out", type=Path, help="folder of runs and page; finished runs are kept")
     run.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
@@ -73,7 +75,9 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _count(text: str) -> int:
+def _count(text: str) -> int | Literal["auto"]:
+    if text == "auto":
+        return "auto"
     value = int(text)
     if value < 1:
         raise ValueError(text)
@@ -86,6 +90,7 @@ _count.__name__ = "number of seeds"  # argparse's message names the type
 def _run(options: argparse.Namespace) -> None:
     from triptych.live import Watcher
     from triptych.records import StudyFolder
+    from triptych.report.wording import budget_text
     from triptych.runner import Setting, default_folder, execute_study, read_result
 
     study = _study(options)
@@ -93,7 +98,11 @@ def _run(options: argparse.Namespace) -> None:
     setting = Setting(options.data_dir, options.device)
     console = create_console()
     scale = f", {study.scale} scale" if study.scale else ""
-    size = f"arms: {len(study.arms)}, seeds: {study.seeds}{scale}"
+    seeds = str(study.seeds)
+    if study.seeds == "auto":
+        seeds = f"until every claim is decided, {study.max_seeds} at most"
+        seeds += f", for {budget_text(study)}" if study.budget else ""
+    size = f"arms: {len(study.arms)}, seeds: {seeds}{scale}"
     console.print(f"{study.title}\n{size}; kept in {folder.path}", highlight=False)
     try:
         Watcher(study, console).watch(execute_study(study, folder, setting))
@@ -105,12 +114,10 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _study(options: argparse.Namespace) -> StudySpec:
-    from dataclasses import replace
-
     from triptych.studies import find_study
 
     study = find_study(options.study, options.scale)
-    return replace(study, seeds=options.seeds) if options.seeds else study
+    return study.with_seeds(options.seeds, options.budget)
 
 
 def _report(options: argparse.Namespace) -> None:

@@ -20,6 +20,8 @@ STUDY_FILE = "study.toml"
 REPORT_FILE = "report.html"
 LOCK_FILE = "lock"
 HOLDER_FILE = "lock.json"
+STOPPED_FILE = "stopped.json"
+DECIDED, MAX_SEEDS, BUDGET = "decided", "max_seeds", "budget"
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,14 @@ class StudyRecord:
         In the order of arms, then seeds.
     folder : Path
         Where it is kept.
+    stopped : {"", "decided", "max_seeds", "budget"}
+        Why no more seeds were run, with ``seeds = "auto"``; empty if it was cut short.
     """
 
     study: StudySpec
     runs: tuple[RunRecord, ...]
     folder: Path
+    stopped: str = ""
 
     def of(self, arm: str) -> tuple[RunRecord, ...]:
         """Return the runs of one arm, by seed."""
@@ -84,7 +89,12 @@ class StudyFolder:
                 f"cannot use {str(self.path)!r} as a run folder: it has files of something else."
             )
         make_folder(self.path)
+        (self.path / STOPPED_FILE).unlink(missing_ok=True)
         write_atomic(self.path / STUDY_FILE, write_study(study).encode())
+
+    def stop(self, why: str) -> None:
+        """Write down why no more seeds are run; see `StudyRecord.stopped`."""
+        write_atomic(self.path / STOPPED_FILE, dump_json({"why": why}))
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -137,11 +147,14 @@ class StudyFolder:
             study = parse_study(text)
         except (SpecError, ValueError) as error:
             raise RunError(f"{self.path / STUDY_FILE} is damaged: {error}") from None
-        return StudyRecord(study, tuple(self._runs(study)), self.path)
+        note = self.path / STOPPED_FILE
+        why = read_json(note).get("why") if note.exists() else None
+        stopped = why if why in (DECIDED, MAX_SEEDS, BUDGET) else ""
+        return StudyRecord(study, tuple(self._runs(study)), self.path, stopped)
 
     def _runs(self, study: StudySpec) -> Iterable[RunRecord]:
         for arm, spec in study.arms.items():
-            for seed in range(study.seeds):
+            for seed in range(study.most_seeds):
                 folder = self.run(arm, seed)
                 run = folder.read() if folder.is_finished() else None
                 # A run of other settings is left over from before the study was changed.

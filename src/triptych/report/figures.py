@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from triptych.records import StudyRecord
-from triptych.report.wording import accuracy, arm_label, figure, measured, metric_name
+from triptych.report.wording import (
+    accuracy,
+    arm_label,
+    figure,
+    measured,
+    metric_name,
+    missing_runs,
+)
 from triptych.spec import ArmSpec, CNNSpec, MLPSpec, Reported, RNNSpec, TrainSpec
 
 _COLUMNS = ("test_accuracy", "train_accuracy", "test_loss", "seconds")
@@ -37,7 +44,7 @@ def figures_row(record: StudyRecord, name: str) -> dict[str, Any]:
         "cells": cells,
         "runs": len(runs),
         "diverged": len(record.of(name)) - len(runs),
-        "missing": record.study.seeds - len(record.of(name)),
+        "missing": missing_runs(record, name),
     }
 
 

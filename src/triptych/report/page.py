@@ -23,6 +23,7 @@ from triptych.report.wording import (
     figure,
     stand_in,
     summary,
+    taken,
     visible,
 )
 from triptych.spec import DataSpec, PalindromeSpec, PartSpec
@@ -76,6 +77,7 @@ def render_html(record: StudyRecord, verdicts: Sequence[VerdictLike], command: s
         label=lambda arm: arm_label(record, arm),
         means=lambda comparison: means(record, comparison),
         stand_in=lambda claim: stand_in(record, claim),
+        taken=lambda verdict: taken(record, verdict),
     )
     return html
 

@@ -20,6 +20,7 @@ from triptych.report.wording import (
     measured,
     stand_in,
     summary,
+    taken,
     visible,
 )
 
@@ -98,6 +99,7 @@ def _claims(record: StudyRecord, verdicts: Sequence[VerdictLike]) -> Table:
         about: list[RenderableType] = [Text(visible(verdict.claim.says), style="bold")]
         if instead := stand_in(record, verdict.claim):
             about.append(Text(instead, style="yellow"))
+        about.append(Text(taken(record, verdict), style="dim"))
         for comparison, outcome in zip(verdict.claim.comparisons, verdict.outcomes, strict=True):
             about.append(Text(visible(outcome.test), style="dim"))
             about.append(Text(reading(comparison, outcome)))

@@ -8,8 +8,8 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Protocol
 
-from triptych.records import FINISHED, RunRecord, StudyRecord
-from triptych.spec import ClaimSpec, Evidence, Metric
+from triptych.records import BUDGET, FINISHED, MAX_SEEDS, RunRecord, StudyRecord
+from triptych.spec import ClaimSpec, Evidence, Metric, StudySpec
 
 SYMBOLS = {"holds": "✓", "fails": "✗", "undecided": "?"}
 
@@ -48,6 +48,8 @@ class VerdictLike(Protocol):
     def causes(self) -> Sequence[tuple[Evidence, OutcomeLike]]: ...
     @property
     def data(self) -> Sequence[str]: ...
+    @property
+    def seeds(self) -> int: ...
 
 
 def visible(text: str) -> str:
@@ -224,11 +226,16 @@ def stand_in(record: StudyRecord, claim: ClaimSpec) -> str:
     return visible(", ".join(sorted(pairs)))
 
 
+def budget_text(study: StudySpec) -> str:
+    """Return the study's budget as it was written."""
+    return study.budget if isinstance(study.budget, str) else f"{study.budget:g} s"
+
+
 def summary(record: StudyRecord, verdicts: Sequence[VerdictLike]) -> str:
     """Return the outcome of the whole study, and what it took, in two sentences."""
-    runs = f"{plural(len(record.runs), 'run')} on {plural(record.study.seeds, 'seed')}"
+    runs = f"{plural(len(record.runs), 'run')} on {_seeds(record)}"
     diverged = sum(run.status != FINISHED for run in record.runs)
-    missing = len(record.study.arms) * record.study.seeds - len(record.runs)
+    missing = sum(missing_runs(record, arm) for arm in record.study.arms)
     trouble = [f"{diverged} diverged"] * bool(diverged) + [f"{missing} missing"] * bool(missing)
     runs += f" ({', '.join(trouble)})" if trouble else ""
     if record.runs:
@@ -242,6 +249,40 @@ def summary(record: StudyRecord, verdicts: Sequence[VerdictLike]) -> str:
         f"{fails} {'fails' if fails == 1 else 'fail'} and {open_} {'is' if open_ == 1 else 'are'} "
         f"undecided. {runs}."
     )
+
+
+def missing_runs(record: StudyRecord, arm: str) -> int:
+    """Return how many of an arm's runs there should be and are not."""
+    return max(0, record.study.least_seeds - len(record.of(arm)))
+
+
+def _seeds(record: StudyRecord) -> str:
+    """Return on how many seeds arms were run."""
+    if record.study.seeds != "auto":
+        return plural(record.study.least_seeds, "seed")
+    counts = [len(record.of(arm)) for arm in record.study.arms]
+    least, most = min(counts), max(counts)
+    return plural(most, "seed") if least == most else f"{least} to {plural(most, 'seed')}"
+
+
+def taken(record: StudyRecord, verdict: VerdictLike) -> str:
+    """Return on how many seeds a claim was decided, or why it is still open."""
+    study, seeds = record.study, plural(verdict.seeds, "seed")
+    if verdict.verdict != "undecided":
+        return f"Decided on {seeds}."
+    if study.seeds != "auto":
+        asked = (
+            "all that were asked for"
+            if verdict.seeds == study.seeds
+            else f"{study.seeds} asked for"
+        )
+        return f"Open after {seeds}, {asked}."
+    why = {
+        MAX_SEEDS: ", the most that this study takes",
+        BUDGET: f": the budget of {budget_text(study)} ended" if study.budget else "",
+        "": ": the study was stopped before its end",
+    }
+    return f"Open after {seeds}{why.get(record.stopped, '')}."
 
 
 def _machine(record: StudyRecord) -> str:

@@ -5,12 +5,22 @@ Data, models, training, records, verdicts and report never import each other; he
 
 from triptych.runner.results import StudyResult, default_folder, read_result, repeat_command
 from triptych.runner.runs import RunEnded, RunTold, Setting, evaluation_row, execute_runs
-from triptych.runner.studies import RunStarted, StudyEvent, execute_study
+from triptych.runner.studies import (
+    ClaimDecided,
+    RunsPlanned,
+    RunStarted,
+    SeedsEnded,
+    StudyEvent,
+    execute_study,
+)
 
 __all__ = [
+    "ClaimDecided",
     "RunEnded",
     "RunStarted",
     "RunTold",
+    "RunsPlanned",
+    "SeedsEnded",
     "Setting",
     "StudyEvent",
     "StudyResult",

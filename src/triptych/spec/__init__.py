@@ -5,7 +5,15 @@ from triptych.spec.fields import Checked, nearest, plain, structure
 from triptych.spec.files import parse_study, read_study, spec_id, study_table, write_study
 from triptych.spec.networks import CNNSpec, MLPSpec, NetworkSpec, RNNSpec
 from triptych.spec.sources import Cifar10Spec, DataSpec, DigitsSpec, PalindromeSpec, ToySpec
-from triptych.spec.study import ArmSpec, ClaimSpec, Evidence, PartSpec, Reported, StudySpec
+from triptych.spec.study import (
+    MIN_SEEDS,
+    ArmSpec,
+    ClaimSpec,
+    Evidence,
+    PartSpec,
+    Reported,
+    StudySpec,
+)
 from triptych.spec.training import (
     AugmentSpec,
     GrowthSpec,
@@ -15,6 +23,7 @@ from triptych.spec.training import (
 )
 
 __all__ = [
+    "MIN_SEEDS",
     "UNITS",
     "ArmSpec",
     "AugmentSpec",

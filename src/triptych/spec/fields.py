@@ -184,7 +184,8 @@ def _checked(name: str, value: object, hint: Any) -> object:
         if fitted is not _MISFIT:
             return fitted
     literal = [word for o in options if get_origin(o) is Literal for word in get_args(o)]
-    if literal:
+    # Where a number would do as well, only a text can be a slip of one of the words.
+    if literal and (isinstance(value, str) or len(options) == 1):
         raise SpecError(f"{name}: unknown value {value!r}.{nearest(str(value), map(str, literal))}")
     raise SpecError(f"{name}: must be {' or '.join(map(_wording, options))}, got {value!r}.")
 
@@ -224,6 +225,8 @@ def _fit_tuple(value: object, hint: Any) -> object:
 
 
 def _wording(hint: Any) -> str:
+    if get_origin(hint) is Literal:
+        return " or ".join(map(repr, get_args(hint)))
     if get_origin(hint) is tuple:
         return f"a list, each {_wording(get_args(hint)[0])}"
     if get_origin(hint) is dict:
@@ -237,6 +240,8 @@ def _limit(name: str, value: object, metadata: Mapping[str, Any]) -> None:
         return
     low, high, open_low = metadata["low"], metadata["high"], metadata["open_low"]
     for item in value if isinstance(value, tuple) else (value,):
+        if isinstance(item, str):  # a word that may stand in place of the number
+            continue
         # Written so that NaN, which compares false to everything, is refused.
         if not (low <= item <= high) or (open_low and item == low):
             raise SpecError(f"{name}: {item} not in {'(' if open_low else '['}{low}, {high}].")

@@ -22,7 +22,10 @@ from triptych.spec.fields import merged, nearest, plain, structure
 from triptych.spec.study import ArmSpec, ClaimSpec, Evidence, PartSpec, Reported, StudySpec
 
 MAX_BYTES = 1_000_000
-_KEYS = ("title", "question", "seeds", "cuts", "scale", "data", "part", "arm", "claim", "reported")
+_SEED_KEYS = ("seeds", "max_seeds", "budget")
+_KEYS = (
+    "title", "question", *_SEED_KEYS, "cuts", "scale", "data", "part", "arm", "claim", "reported",
+)  # fmt: skip
 
 _CLAIM_KEYS = ("says", "test", "part", "cause")
 
@@ -75,7 +78,6 @@ def parse_study(text: str, scale: str | None = None) -> StudySpec:
             raise SpecError(f"{key}: unknown key.{nearest(key, _KEYS)}")
     scales: Table = table.get("scale", {}) if isinstance(table.get("scale"), dict) else {}
     chosen = _chosen_scale(scales, scale)
-    settings = dict(scales.get(chosen, {}))
     base = {
         name: _without(arm, scales) for name, arm in _table(table.get("arm", {}), "arm").items()
     }
@@ -90,10 +92,8 @@ def parse_study(text: str, scale: str | None = None) -> StudySpec:
         "title": table.get("title", "Untitled study"),
         "question": table.get("question", ""),
         "scale": chosen or (table["scale"] if isinstance(table.get("scale"), str) else ""),
-        "seeds": settings.pop("seeds", table.get("seeds", 3)),
+        **_seeds(table, _table(scales.get(chosen, {}), f"scale.{chosen}"), f"scale.{chosen}"),
     }
-    if settings:
-        raise SpecError(f"scale.{chosen}.{next(iter(settings))}: unknown key. Known: seeds.")
     return StudySpec(
         **fields,
         arms=arms,
@@ -104,6 +104,17 @@ def parse_study(text: str, scale: str | None = None) -> StudySpec:
             structure(Reported, r, f"reported {i}") for i, r in _numbered(table, "reported")
         ),
     )
+
+
+def _seeds(table: Table, settings: Table, path: str) -> dict[str, Any]:
+    """Return how many seeds: what the scale says, else what the study says."""
+    for key in settings:
+        if key not in _SEED_KEYS:
+            raise SpecError(f"{path}.{key}: unknown key.{nearest(key, _SEED_KEYS)}")
+    found = {key: table[key] for key in _SEED_KEYS if key in table}
+    if settings.get("seeds", "auto") != "auto":
+        found.pop("budget", None)  # the study's own is for its own seeds
+    return {**found, **settings}
 
 
 def _chosen_scale(scales: Table, asked: str | None) -> str:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from triptych.errors import SpecError
 from triptych.spec.claims import Comparison, parse_claim
+from triptych.spec.durations import seconds_of
 from triptych.spec.fields import Checked, between, nearest
 from triptych.spec.networks import CNNSpec, MLPSpec, NetworkSpec, RNNSpec
 from triptych.spec.sources import DataSpec, PalindromeSpec, ToySpec
 from triptych.spec.training import TrainSpec
+
+MIN_SEEDS = 6
+"""The fewest seeds that decide anything, and what ``"auto"`` gives an arm that no claim names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,8 +196,12 @@ class StudySpec(Checked):
         Heading, and what the study asks.
     scale : str
         Which scale's settings these are; empty where a study has only one.
-    seeds : int
-        Runs of every arm: seeds 0 to ``seeds - 1``.
+    seeds : int or "auto"
+        Runs of every arm: seeds 0 to ``seeds - 1``. ``"auto"``: until every claim is decided.
+    max_seeds : int
+        The most seeds that ``"auto"`` takes.
+    budget : float or str, optional
+        The time that one call may take with ``"auto"``: seconds, or a text such as ``"10 min"``.
     arms : dict of str to ArmSpec
     parts, claims, reported : tuple
     cuts : tuple of str
@@ -202,7 +210,9 @@ class StudySpec(Checked):
 
     title: str
     arms: dict[str, ArmSpec]
-    seeds: int = field(default=3, metadata=between(1, 100_000))
+    seeds: int | Literal["auto"] = field(default=3, metadata=between(1, 100_000))
+    max_seeds: int = field(default=30, metadata=between(MIN_SEEDS, 100_000))
+    budget: float | str | None = None
     question: str = ""
     scale: str = ""
     parts: tuple[PartSpec, ...] = ()
@@ -226,6 +236,39 @@ class StudySpec(Checked):
         for figure in self.reported:
             self._check_arms((figure.arm,), "reported")
         self._check_parts()
+        self._check_seeds()
+
+    @property
+    def most_seeds(self) -> int:
+        """The most runs that an arm can have."""
+        return self.seeds if isinstance(self.seeds, int) else self.max_seeds
+
+    @property
+    def least_seeds(self) -> int:
+        """The runs that every arm has when the study is done."""
+        return self.seeds if isinstance(self.seeds, int) else MIN_SEEDS
+
+    @property
+    def budget_seconds(self) -> float:
+        """The budget in seconds, infinite where there is none."""
+        return float("inf") if self.budget is None else seconds_of(self.budget, "budget")
+
+    def with_seeds(
+        self, seeds: int | Literal["auto"] | None, budget: float | str | None = None
+    ) -> StudySpec:
+        """Return the study with other seeds; None keeps its own, a number drops the budget."""
+        seeds = self.seeds if seeds is None else seeds
+        if budget is None and seeds == "auto":
+            budget = self.budget
+        return replace(self, seeds=seeds, budget=budget)
+
+    def _check_seeds(self) -> None:
+        if self.seeds == "auto" and not self.claims:
+            raise SpecError("seeds: 'auto' needs a claim to decide; give a number.")
+        if self.budget is not None:
+            seconds_of(self.budget, "budget")
+            if self.seeds != "auto":
+                raise SpecError(f"budget: needs seeds = 'auto', got {self.seeds}.")
 
     def _check_arms(self, names: tuple[str, ...], where: str) -> None:
         for name in names:
