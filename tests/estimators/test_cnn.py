@@ -392,3 +392,8 @@ def test_losses_are_told(digits, capsys):
     told = capsys.readouterr()
     assert told.out.count("Iteration") == 4
     assert "CNNClassifier, loss" in told.err
+
+
+def test_a_recipe_for_sequences_is_none_for_pictures():
+    with pytest.raises(ValueError, match="'recipe' parameter of CNNClassifier must be"):
+        CNNClassifier(recipe="lengths").fit(np.zeros((4, 8, 8), np.uint8), [0, 1, 0, 1])

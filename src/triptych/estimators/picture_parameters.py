@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from triptych.estimators.parameters import CONSTRAINTS
 from triptych.spec import AugmentSpec, CNNSpec, OptimizerSpec, TrainSpec
 
-PRESETS, RECIPES = tuple(CNNSpec.named[1]), tuple(TrainSpec.named[1])
+PRESETS, RECIPES = tuple(CNNSpec.named[1]), ("fast",)
 _SHARED = (
     "max_iter", "shuffle", "random_state", "tol", "verbose", "warm_start", "early_stopping",
     "validation_fraction", "n_iter_no_change", "device", "keep_best", "progress",
