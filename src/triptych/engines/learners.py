@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -12,25 +12,15 @@ from triptych.contracts import Dataset, IntArray, Learner, Split, Standardizatio
 from triptych.engines.threads import keep_memory
 from triptych.errors import SpecError
 from triptych.models import CNNNumpy, MLPNumpy, RNNNumpy, create_torch, initial_weights
-from triptych.spec import ArmSpec, CNNSpec, MLPSpec, RNNSpec, TrainSpec
+from triptych.spec import ArmSpec, CNNSpec, MLPSpec, NetworkSpec, RNNSpec, TrainSpec
 from triptych.training import CompiledLearner, Kernels, NumpyLearner, Orders
 
 
 def create_learner(arm: ArmSpec, engine: str, data: Dataset, seed: int, device: str) -> Learner:
     """Return the network of `arm` with its optimiser, bound to the training rows of `data`."""
     weights = initial_weights(arm.network, data, stream(seed, "weights"))
-    if isinstance(arm.network, MLPSpec):
-        return create_mlp(
-            arm.network, arm.train, engine, weights, data.train, seed=seed, device=device,
-            standardization=data.standardization,
-        )  # fmt: skip
-    if isinstance(arm.network, CNNSpec):
-        return create_cnn(
-            arm.network, arm.train, engine, weights, data.train, seed=seed, device=device,
-            standardization=data.standardization,
-        )  # fmt: skip
-    return create_rnn(
-        arm.network, arm.train, engine, weights, data.train, device=device,
+    return _CREATE[type(arm.network)](
+        arm.network, arm.train, engine, weights, data.train, seed=seed, device=device,
         standardization=data.standardization,
     )  # fmt: skip
 
@@ -198,6 +188,12 @@ def create_rnn(  # noqa: PLR0913 (each is a choice of its own)
         clip_norm=train.clip_norm,
     )
     return CompiledLearner(numpy_network, Kernels(plan), split, train, standardization)
+
+
+# Each takes its own kind of network, and all the same besides.
+_CREATE: dict[type[NetworkSpec], Callable[..., Learner]] = {
+    MLPSpec: create_mlp, CNNSpec: create_cnn, RNNSpec: create_rnn,
+}  # fmt: skip
 
 
 def create_orders(engine: str) -> Orders:

@@ -10,7 +10,7 @@ from typing import Any
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from triptych.estimators.parameters import CONSTRAINTS
-from triptych.spec import GrowthSpec, OptimizerSpec, RNNSpec, TrainSpec
+from triptych.spec import RNNSpec, TrainSpec, structure
 
 _REPORT: dict[str, Any] = {
     "batch_size": 128,
@@ -20,12 +20,7 @@ _REPORT: dict[str, Any] = {
 RECIPES: dict[str, dict[str, Any]] = {
     "logits": _REPORT,
     "paper": _REPORT,
-    "lengths": {
-        "batch_size": 64,
-        "clip_norm": 1.0,
-        "optimizer": {"name": "adam", "lr": 0.003},
-        "growth": GrowthSpec(stages=1),
-    },
+    "lengths": dict(TrainSpec.named[1]["lengths"]),
 }
 _SHARED = (
     "batch_size", "max_iter", "shuffle", "random_state", "tol", "verbose", "warm_start",
@@ -93,10 +88,9 @@ def sequence_training(estimator: Any, batch_size: int, dtype: str) -> TrainSpec:
     """
     e = estimator
     settings = {**RECIPES[e.recipe], "epochs": int(e.max_iter), "batch_size": batch_size}
-    settings["optimizer"] = OptimizerSpec(**settings["optimizer"])
     if e.clip_norm is not None:
         settings["clip_norm"] = None if math.isinf(e.clip_norm) else float(e.clip_norm)
-    return TrainSpec(dtype=dtype, **settings)  # type: ignore[arg-type]
+    return structure(TrainSpec, {**settings, "dtype": dtype}, type(e).__name__)
 
 
 def engine_of(estimator: Any, network: RNNSpec) -> str:

@@ -94,7 +94,7 @@ def _whitened(spec: CNNSpec, sample_shape: tuple[int, ...], classes: int) -> Cos
 
 
 def _rnn(spec: RNNSpec, steps: int, inputs: int, classes: int) -> Cost:
-    hidden, gates = spec.hidden, {"elman": 1, "gru": 3, "lstm": 4}[spec.cell]
+    hidden, gates = spec.hidden, spec.gates
     directions = 2 if spec.bidirectional else 1
     parameters = flops = 0
     for _ in range(spec.layers):

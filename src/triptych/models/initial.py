@@ -109,7 +109,7 @@ def rnn_weights(spec: RNNSpec, inputs: int, classes: int, rng: np.random.Generat
 
 def _cell_weights(spec: RNNSpec, inputs: int, classes: int, rng: np.random.Generator) -> Weights:
     weights: Weights = {}
-    hidden, gates = spec.hidden, {"elman": 1, "gru": 3, "lstm": 4}[spec.cell]
+    hidden, gates = spec.hidden, spec.gates
     directions = ("", "_reverse") if spec.bidirectional else ("",)
     for layer in range(spec.layers):
         for direction in directions:

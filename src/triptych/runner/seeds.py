@@ -69,8 +69,7 @@ def seeds_next(
 
 def arms_of(claim: ClaimSpec) -> tuple[str, ...]:
     """Return the arms that a claim and its causes speak of, each once."""
-    tests = (*claim.comparisons, *(cause.comparison for cause in claim.causes))
-    return tuple(dict.fromkeys(arm for test in tests for arm in test.arms))
+    return tuple(dict.fromkeys(arm for test in claim.with_causes for arm in test.arms))
 
 
 class Meter:

@@ -197,8 +197,7 @@ def _timed(study: StudySpec) -> set[str]:
     Each of their runs is timed alone: the shares of seeds that were trained together are one
     measurement, not several.
     """
-    tests = [test for claim in study.claims for test in claim.comparisons]
-    tests += [cause.comparison for claim in study.claims for cause in claim.causes]
+    tests = [test for claim in study.claims for test in claim.with_causes]
     metrics = [metric for test in tests for _, metric in test.terms]
     return {metric.arm for metric in metrics if metric.name == "seconds"}
 

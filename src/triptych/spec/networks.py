@@ -128,6 +128,11 @@ class RNNSpec(Checked):
             )
 
     @property
+    def gates(self) -> int:
+        """How many matrices a cell has of each kind: for its candidate state and its gates."""
+        return {"elman": 1, "gru": 3, "lstm": 4}[self.cell]
+
+    @property
     def is_vanilla(self) -> bool:
         """Whether it is the paper's network: one Elman layer, forward in time."""
         return self.cell == "elman" and self.layers == 1 and not self.bidirectional

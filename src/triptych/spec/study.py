@@ -134,6 +134,11 @@ class ClaimSpec(Checked):
         """The parsed tests."""
         return tuple(parse_claim(test) for test in self.tests)
 
+    @property
+    def with_causes(self) -> tuple[Comparison, ...]:
+        """The parsed tests, and those of its causes."""
+        return (*self.comparisons, *(cause.comparison for cause in self.causes))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reported(Checked):
@@ -230,7 +235,7 @@ class StudySpec(Checked):
                     f"arm.{name!r}: a name has letters, digits and '_' only, at most 64."
                 )
         for claim in self.claims:
-            for comparison in (*claim.comparisons, *(c.comparison for c in claim.causes)):
+            for comparison in claim.with_causes:
                 self._check_arms(comparison.arms, f"claim {claim.says!r}")
                 self._check_probes(comparison, claim.says)
         for figure in self.reported:

@@ -117,8 +117,10 @@ class Job:
             seen = accuracy(outputs, self.data.test.y)
             evaluation = replace(evaluation, test_views_accuracy=seen)
         if self.data.probes:
-            found = {t: self.learner.outputs(p.x) for t, p in self.data.probes.items()}
-            probes = {t: accuracy(out, self.data.probes[t].y) for t, out in found.items()}
+            probes = {
+                length: accuracy(self.learner.outputs(probe.x), probe.y)
+                for length, probe in self.data.probes.items()
+            }
             evaluation = replace(evaluation, probes=probes)
         weights = self.learner.weights() if weights is None else weights
         return Finished(weights, evaluation, self.last.epoch, self.seconds)
