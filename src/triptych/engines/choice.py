@@ -155,7 +155,7 @@ def choose_engine(arm: ArmSpec, data: Dataset, device: str = "cpu") -> tuple[str
     steps = arm.train.epochs * math.ceil(rows / min(arm.train.batch_size or rows, rows))
     inputs = math.prod(data.sample_shape)
     return choose_mlp_engine(
-        arm.network, arm.train, rows, inputs, len(data.classes), steps, device=device
+        arm.network, arm.train, rows, inputs, data.outputs, steps, device=device
     )
 
 

@@ -22,7 +22,7 @@ from triptych.records import (
 from triptych.report.wording import budget_text, duration, plural
 from triptych.runner.runs import RunEnded, RunTold, Setting, execute_runs
 from triptych.runner.seeds import Job, Meter, seeds_next, sweeps
-from triptych.spec import MIN_SEEDS, ArmSpec, MLPSpec, RNNSpec, StudySpec
+from triptych.spec import MIN_SEEDS, ArmSpec, DataSpec, MLPSpec, RNNSpec, StudySpec, Task
 from triptych.verdicts import UNDECIDED, Verdict, judge
 
 # Values of all training rows together up to which seeds are trained at the same time: 1.3 GB in
@@ -83,8 +83,11 @@ def execute_study(study: StudySpec, folder: StudyFolder, setting: Setting) -> It
         If every run diverged.
     """
     # What is wrong with the data or the device shows before anything is written.
+    tasks: dict[DataSpec, Task] = {}
     for data in {arm.data for arm in study.arms.values()}:
-        load(data, 0, setting.data_dir)
+        has_classes = load(data, 0, setting.data_dir).classes
+        tasks[data] = "classification" if has_classes else "regression"
+    study.check_tasks({name: tasks[arm.data] for name, arm in study.arms.items()})
     if setting.device == "cuda":
         choose_device("cuda", "torch")
     folder.start(study)

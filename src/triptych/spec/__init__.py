@@ -4,16 +4,23 @@ from triptych.spec.claims import UNITS, Comparison, Metric, parse_claim
 from triptych.spec.fields import Checked, nearest, plain, structure
 from triptych.spec.files import parse_study, read_study, spec_id, study_table, write_study
 from triptych.spec.networks import CNNSpec, MLPSpec, NetworkSpec, RNNSpec
-from triptych.spec.sources import Cifar10Spec, DataSpec, DigitsSpec, PalindromeSpec, ToySpec
+from triptych.spec.parts import PartSpec, Reported
+from triptych.spec.sources import (
+    Cifar10Spec,
+    DataSpec,
+    DigitsSpec,
+    PalindromeSpec,
+    ToySpec,
+    task_of,
+)
 from triptych.spec.study import (
     MIN_SEEDS,
     ArmSpec,
     ClaimSpec,
     Evidence,
-    PartSpec,
-    Reported,
     StudySpec,
 )
+from triptych.spec.tables import BundledSpec, TableSpec, Task
 from triptych.spec.training import (
     AugmentSpec,
     GrowthSpec,
@@ -27,6 +34,7 @@ __all__ = [
     "UNITS",
     "ArmSpec",
     "AugmentSpec",
+    "BundledSpec",
     "CNNSpec",
     "Checked",
     "Cifar10Spec",
@@ -46,6 +54,8 @@ __all__ = [
     "Reported",
     "ScheduleSpec",
     "StudySpec",
+    "TableSpec",
+    "Task",
     "ToySpec",
     "TrainSpec",
     "nearest",
@@ -56,5 +66,6 @@ __all__ = [
     "spec_id",
     "structure",
     "study_table",
+    "task_of",
     "write_study",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -11,7 +12,10 @@ from triptych.spec.claims import Comparison, parse_claim
 from triptych.spec.durations import seconds_of
 from triptych.spec.fields import Checked, between, nearest
 from triptych.spec.networks import CNNSpec, MLPSpec, NetworkSpec, RNNSpec
-from triptych.spec.sources import DataSpec, PalindromeSpec, ToySpec
+from triptych.spec.parts import PartSpec, Reported
+from triptych.spec.sources import DataSpec, PalindromeSpec, ToySpec, task_of
+from triptych.spec.tables import BundledSpec, TableSpec, Task
+from triptych.spec.tasks import check_figures, check_loss
 from triptych.spec.training import TrainSpec
 
 MIN_SEEDS = 6
@@ -47,7 +51,8 @@ class ArmSpec(Checked):
                 f"network: kind '{self.network.kind}' cannot read data source "
                 f"'{self.data.source}'. Sequences need kind 'rnn', and only they do."
             )
-        if isinstance(self.network, CNNSpec) and isinstance(self.data, ToySpec):
+        rows = isinstance(self.data, ToySpec | TableSpec | BundledSpec)
+        if isinstance(self.network, CNNSpec) and rows:
             raise SpecError(f"network: kind 'cnn' needs pictures, got '{self.data.source}'.")
         if not isinstance(self.network, MLPSpec) and self.train.loss != "softmax":
             raise SpecError(
@@ -55,6 +60,7 @@ class ArmSpec(Checked):
             )
         if self.train.growth is not None and not isinstance(self.network, RNNSpec):
             raise SpecError(f"train.growth: needs kind 'rnn', got '{self.network.kind}'.")
+        check_loss(self.train.loss, task_of(self.data), f"'{self.data.source}'")
         self._check_engine()
         self._check_pictures()
 
@@ -141,57 +147,6 @@ class ClaimSpec(Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reported(Checked):
-    """A published figure, to stand beside the measured one.
-
-    Attributes
-    ----------
-    arm, metric : str
-        What it is to be compared with.
-    value : float
-        As published.
-    approximate : bool
-        Whether the source says "about".
-    note : str
-        What a reader must know to compare.
-    """
-
-    arm: str
-    metric: Literal[
-        "train_accuracy",
-        "test_accuracy",
-        "test_views_accuracy",
-        "train_loss",
-        "test_loss",
-        "test_loss_sum",
-        "seconds",
-    ]
-    value: float = field(metadata=between(-1e300, 1e300))
-    approximate: bool = False
-    note: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PartSpec(Checked):
-    """A chapter of the study.
-
-    Attributes
-    ----------
-    name, title : str
-        Key and heading.
-    question : str
-        What this part asks, in a sentence or two.
-    chosen : str
-        Settings on which the source is silent, and what was chosen.
-    """
-
-    name: str
-    title: str
-    question: str = ""
-    chosen: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
 class StudySpec(Checked):
     """Arms, seeds and claims: all that is needed to repeat a study.
 
@@ -240,6 +195,7 @@ class StudySpec(Checked):
                 self._check_probes(comparison, claim.says)
         for figure in self.reported:
             self._check_arms((figure.arm,), "reported")
+        self.check_tasks({name: task_of(arm.data) for name, arm in self.arms.items()})
         self._check_parts()
         self._check_seeds()
 
@@ -266,6 +222,24 @@ class StudySpec(Checked):
         if budget is None and seeds == "auto":
             budget = self.budget
         return replace(self, seeds=seeds, budget=budget)
+
+    def check_tasks(self, tasks: Mapping[str, Task | None]) -> None:
+        """Refuse losses and claims that do not fit what is to be told.
+
+        Parameters
+        ----------
+        tasks : mapping of str to {"classification", "regression"}
+            Of each arm; None where that is not known yet, before its file was read.
+
+        Raises
+        ------
+        SpecError
+        """
+        for name, arm in self.arms.items():
+            source = f"the data of arm '{name}'"
+            check_loss(arm.train.loss, tasks[name], source)
+        for claim in self.claims:
+            check_figures(claim.with_causes, tasks, f"claim {claim.says!r}")
 
     def _check_seeds(self) -> None:
         if self.seeds == "auto" and not self.claims:

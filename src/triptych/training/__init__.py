@@ -9,6 +9,7 @@ from triptych.training.jobs import Job, Rows, split_rows
 from triptych.training.loop import Orders, train, train_together
 from triptych.training.numpy_learner import NumpyLearner
 from triptych.training.schedules import factors
+from triptych.training.scores import class_step
 
 __all__ = [
     "CompiledLearner",
@@ -24,6 +25,7 @@ __all__ = [
     "Orders",
     "Progress",
     "Rows",
+    "class_step",
     "factors",
     "split_rows",
     "train",
