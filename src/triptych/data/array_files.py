@@ -33,8 +33,8 @@ _KINDS = "biufU"
 def read_arrays(file: Path, ignore: tuple[str, ...]) -> Columns:
     """Return the arrays of an ``.npz`` file as columns, but for those to be ignored.
 
-    An array (N,) is a column of its name; of an array (N, k) called ``x`` the columns are ``x[0]``
-    to ``x[k - 1]``.
+    An array (N,) is a column of its name; so is one (N, 1); of an array (N, k) called
+    ``x`` the columns are ``x[0]`` to ``x[k - 1]``.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def _header(opened: IO[bytes], what: str) -> tuple[tuple[int, ...], bool, np.dty
 
 def _columns(name: str, array: Array) -> Iterator[Column]:
     parts = [array] if array.ndim == 1 else list(array.T)
-    names = [name] if array.ndim == 1 else [f"{name}[{k}]" for k in range(len(parts))]
+    names = [name] if len(parts) == 1 else [f"{name}[{k}]" for k in range(len(parts))]
     for each, values in zip(names, parts, strict=True):
         if values.dtype.kind == "U":
             yield column_of_texts(each, values.tolist())

@@ -62,6 +62,8 @@ def _read(
         table = read_arrays(file, ignore)
     else:
         table = _read_text(file, "\t" if suffix == ".tsv" else "", encoding, ignore, text)
+    if not table.columns:
+        raise DataError(f"{file.name}: every column is in ignore; there is nothing left to read.")
     if len(table) < 2:
         raise DataError(f"{table.name}: there is one row only; two are the least to learn from.")
     return table

@@ -61,7 +61,8 @@ def load_bundled(spec: BundledSpec, seed: int) -> Dataset:
     values = bunch.data.T.astype(np.float64)
     features = tuple(map(Column, bunch.feature_names, values))
     classes = tuple(map(str, bunch.get("target_names", ())))
-    target = Target("target", bunch.target.astype(np.float64), classes)
+    # Of diabetes: how far the disease went on in a year.
+    target = Target("progression", bunch.target.astype(np.float64), classes)
     rows = _Rows(spec.source, features, target, ())
     return _dataset(rows, seed, spec.test_size, together=True)
 
@@ -129,7 +130,7 @@ def _dataset(rows: _Rows, seed: int, share: float, *, together: bool) -> Dataset
     if not together:
         groups = np.arange(len(groups))
     train_rows, test_rows = _split(rows, groups, share, seed)
-    x, done = inputs(rows.features, train_rows)
+    x, done = inputs(rows.name, rows.features, train_rows)
     notes = [*done, *filter(None, [target.note]), *rows.notes]
     if twice:
         where = "are on its side of the split" if together else "may be on the other side"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -114,8 +114,8 @@ class _Run:
         return None
 
     def _record(self, **fields: Any) -> RunRecord:
-        told = {**fields, "curve": tuple(self.curve), "steps": _steps(self.job)}
-        return RunRecord(**{**asdict(self.blank), **told})
+        steps = _steps(self.job)
+        return replace(self.blank, **fields, curve=tuple(self.curve), steps=steps)
 
 
 def execute_runs(
