@@ -113,11 +113,11 @@ def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, what: str) -> Array:
 
 
 def _header(opened: IO[bytes], what: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    version = npy.read_magic(opened)  # type: ignore[no-untyped-call]
+    version = npy.read_magic(opened)
     if version not in ((1, 0), (2, 0)):
         raise DataError(f"{what} is of version {version} of the format; 1 and 2 are read.")
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, by_columns, kind = read(opened)  # type: ignore[no-untyped-call]
+    shape, by_columns, kind = read(opened)
     return shape, by_columns, kind
 
 

@@ -119,8 +119,8 @@ def column_of_cells(
         return Column(name, values)
     if numbers:
         raise DataError(
-            f"{where(other)}: {shown(cells[other])} is not a number, as {numbers:,} cells of that "
-            f"column are. Correct it, or {advice}."
+            f"{where(other)}: {shown(cells[other])} is not a number, and {numbers:,} of "
+            f"{len(cells):,} cells of the column are. Correct it, or {advice}."
         )
     for row, cell in enumerate(cells):
         if _MEANT_AS_NUMBER.fullmatch(cell.strip()):

@@ -8,7 +8,7 @@ import numpy as np
 
 from triptych.contracts import FloatArray, IntArray, Standardization
 from triptych.data.columns import Column
-from triptych.data.text_files import shown
+from triptych.data.text_files import counted, shown
 from triptych.errors import DataError
 
 # A text with more values is hardly a category: a name, a date, a free remark.
@@ -59,12 +59,9 @@ def inputs(
                                  for p, c in zip(parts, features, strict=True)])  # fmt: skip
         scale = columns_standardization(x[np.ix_(train_rows, places)])
         x[:, places] = scale(x[:, places], "float64")
-        count = (
-            "1 column of numbers is"
-            if len(numbers) == 1
-            else f"{len(numbers)} columns of numbers are"
+        notes.append(
+            f"{counted(len(numbers), 'column')} numbers, standardised on the training rows"
         )
-        notes.append(f"{count} standardised on the training rows")
     if texts:
         told = [f"{shown(c.name)} ({len(c.words)})" for c in texts]
         notes.append(f"texts are one input for each value: {_listed(told)}")

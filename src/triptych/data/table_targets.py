@@ -55,7 +55,7 @@ def find_target(table: Columns, name: str, task: str) -> Target:
     """
     column = table[name]
     present, codes = np.unique(column.values, return_inverse=True)
-    codes = codes.reshape(-1).astype(np.float64)
+    places: FloatArray = codes.reshape(-1).astype(np.float64)
     if column.words:
         words = tuple(column.words[int(k)] for k in present)
         if task == "regression":
@@ -63,7 +63,7 @@ def find_target(table: Columns, name: str, task: str) -> Target:
                 f"{table.name}: target {shown(name)} holds texts, such as {shown(words[0])}, and a "
                 "number is to be told. Set task = 'classification'."
             )
-        return Target(name, codes, _several(words, table, name))
+        return Target(name, places, _several(words, table, name))
     numbered = len(present) <= _MOST_NUMBERED and bool((present == np.floor(present)).all())
     if task == "classification" or (task == "auto" and numbered):
         classes = _several(tuple(map(_written, present.tolist())), table, name)
@@ -71,7 +71,7 @@ def find_target(table: Columns, name: str, task: str) -> Target:
             f"target {shown(name)} has {len(classes)} different whole numbers, taken as classes "
             "(task = 'regression' takes them as quantities)"
         )
-        return Target(name, codes, classes, note if task == "auto" else "")
+        return Target(name, places, classes, note if task == "auto" else "")
     if len(present) < 2:
         raise DataError(
             f"{table.name}: target {shown(name)} is {present[0]:g} in every row; "

@@ -113,3 +113,14 @@ def shown(value: object) -> str:
     """Return a value as a message may show it: on one line, and short."""
     text = repr(value)
     return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def counted(count: int, noun: str) -> str:
+    """Return how a sentence about some things begins: how many there are, and is or are.
+
+    Examples
+    --------
+    >>> counted(1, "row"), counted(1200, "row")
+    ('1 row is', '1,200 rows are')
+    """
+    return f"{count:,} {noun} is" if count == 1 else f"{count:,} {noun}s are"

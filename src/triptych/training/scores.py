@@ -44,7 +44,7 @@ def _counts(outputs: Array, y: IntArray) -> tuple[list[int], list[int], list[int
     """Return of each class how many rows were told rightly, are of it, and were told to be."""
     told_N, count = _told(outputs), max(2, outputs.shape[1])
     if count == 2:  # without the table: that takes twice the time
-        right, there, told = map(np.count_nonzero, (told_N == y, y, told_N))
+        right, there, told = (int(np.count_nonzero(part)) for part in (told_N == y, y, told_N))
         rows = len(y)
         both = (right + there + told - rows) // 2
         return [right - both, both], [rows - there, there], [rows - told, told]
