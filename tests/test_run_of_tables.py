@@ -17,8 +17,9 @@ from triptych.errors import DataError, SpecError
 from triptych.live import Watcher
 from triptych.records import StudyFolder
 from triptych.report import study_tables
-from triptych.runner import Setting, execute_study, read_result
+from triptych.runner import RunStarted, RunTold, Setting, execute_study, read_result
 from triptych.spec import read_study
+from triptych.training import Evaluation
 
 FLOWERS = """
 title = "Which flowers?"
@@ -141,6 +142,19 @@ def test_a_number_to_tell_goes_all_the_way(tmp_path):
         assert "test RMSE" in text
         assert "accuracy" not in text
     assert "training R²" in page
+
+
+def test_the_live_view_shows_r2(tmp_path):
+    (tmp_path / "d.toml").write_text(PATIENTS)
+    study = read_study(tmp_path / "d.toml")
+    watcher = Watcher(study, Console(file=StringIO()))
+    shown = Console(file=StringIO(), width=120)
+    events = execute_study(study, StudyFolder(tmp_path / "out"), Setting())
+    told = (event for event in events if isinstance(event, RunTold))
+    evaluation = next(event for event in told if isinstance(event.event, Evaluation))
+    watcher.watch([RunStarted("wide", (0,)), evaluation])
+    shown.print(watcher.view())
+    assert re.search(r"test R² [−0-9.]+, train [−0-9.]+", shown.file.getvalue())
 
 
 def test_all_engines_tell_the_same_numbers(tmp_path):

@@ -183,6 +183,15 @@ def test_arrays_are_columns(tmp_path):
     ]  # fmt: skip
 
 
+def test_numbers_of_arrays_can_be_names_too(tmp_path):
+    path = npz(tmp_path, code=np.array([7.0, np.nan, 1.5]), price=np.arange(3))
+    table = read(path, text=["code"])
+    assert table["code"].words == ("1.5", "7")
+    np.testing.assert_array_equal(table["code"].values, [1, np.nan, 0])
+    with pytest.raises(DataError, match=r"x\.npz: there is no column 'kode'; correct text"):
+        read(path, text=["kode"])
+
+
 class Payload:
     """Would make a file where it was unpickled."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -82,6 +83,31 @@ def column_of_texts(name: str, cells: Sequence[str | None]) -> Column:
     words = tuple(sorted(set(stripped) - {""}))
     codes = {word: float(k) for k, word in enumerate(words)} | {"": np.nan}
     return Column(name, np.array([codes[cell] for cell in stripped]), words)
+
+
+def written(value: float) -> str:
+    """Return a number as a name, without the point of a whole one."""
+    return str(int(value)) if math.isfinite(value) and value == int(value) else repr(value)
+
+
+def as_names(table: Columns, text: tuple[str, ...]) -> Columns:
+    """Return a table in which the numbers of some columns are texts.
+
+    Raises
+    ------
+    DataError
+        If it has no such column.
+    """
+    names = tuple(column.name for column in table.columns)
+    for name in text:
+        check_column(name, names, table.header, "text")
+    columns = [
+        column_of_texts(c.name, ["" if math.isnan(v) else written(v) for v in c.values.tolist()])
+        if c.name in text and not c.words
+        else c
+        for c in table.columns
+    ]
+    return replace(table, columns=tuple(columns))
 
 
 def column_of_cells(

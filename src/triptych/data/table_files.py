@@ -11,6 +11,7 @@ from triptych.data.array_files import read_arrays
 from triptych.data.columns import (
     Column,
     Columns,
+    as_names,
     check_column,
     check_size,
     column_of_cells,
@@ -58,9 +59,9 @@ def _read(
     file = Path(path)
     suffix = file.suffix.lower()
     if suffix == ".parquet":
-        table = read_parquet(file, ignore)
+        table = as_names(read_parquet(file, ignore), text)
     elif suffix == ".npz":
-        table = read_arrays(file, ignore)
+        table = as_names(read_arrays(file, ignore), text)
     else:
         table = _read_text(file, "\t" if suffix == ".tsv" else "", encoding, ignore, text)
     if not table.columns:

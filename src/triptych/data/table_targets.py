@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from triptych.contracts import FloatArray
-from triptych.data.columns import Columns
+from triptych.data.columns import Columns, written
 from triptych.data.text_files import shown
 from triptych.errors import DataError
 
@@ -66,7 +66,7 @@ def find_target(table: Columns, name: str, task: str) -> Target:
         return Target(name, places, _several(words, table, name))
     numbered = len(present) <= _MOST_NUMBERED and bool((present == np.floor(present)).all())
     if task == "classification" or (task == "auto" and numbered):
-        classes = _several(tuple(map(_written, present.tolist())), table, name)
+        classes = _several(tuple(map(written, present.tolist())), table, name)
         note = (
             f"target {shown(name)} has {len(classes)} different whole numbers, taken as classes "
             "(task = 'regression' takes them as quantities)"
@@ -86,8 +86,3 @@ def _several(classes: tuple[str, ...], table: Columns, name: str) -> tuple[str, 
             f"{table.name}: target {shown(name)}: need 2 classes, found 1 ({shown(classes[0])})."
         )
     return classes
-
-
-def _written(value: float) -> str:
-    """Return a number as the name of a class."""
-    return str(int(value)) if value == int(value) else repr(value)
