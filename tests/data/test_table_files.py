@@ -5,12 +5,14 @@ import os
 import pickle
 import struct
 import sys
+import time
 import zipfile
 
 import numpy as np
 import pytest
 
 from triptych.data.table_files import read_columns
+from triptych.data.text_files import number_of
 from triptych.errors import DataError, SpecError, UnsafeFileError
 from triptych.spec import TableSpec
 
@@ -58,6 +60,20 @@ def test_empty_cells_are_kept_as_such(file, empty):
     assert np.isnan(table["size"].values).tolist() == [True, False, False]
     assert np.isnan(table["colour"].values).tolist() == [False, True, False]
     assert table["colour"].words == ("red",)
+
+
+@pytest.mark.parametrize(
+    "cells", [["1", "-2.", "+.5e1", "007"], ["1e999", "2"], ["1", " 2"], ['"1\n2"', "3"], ["", "1"]]
+)
+def test_numbers_read_together_are_those_read_one_by_one(file, cells):
+    text = "a,price\n" + "".join(f"{cell},1\n" for cell in cells)
+    try:
+        expected = [number_of(cell.strip('"')) for cell in cells]
+    except ValueError:
+        with pytest.raises(DataError, match="is not a number"):
+            read(file(text))
+    else:
+        np.testing.assert_array_equal(read(file(text))["a"].values, expected)
 
 
 def test_columns_are_left_out_and_numbers_taken_as_names(file):
@@ -111,6 +127,14 @@ def test_a_column_of_what_was_meant_as_numbers_is_not_taken_for_names(file, cell
     with pytest.raises(DataError, match=r"line 2 column 'size': .* is not a number; 1234\.5"):
         read(file(text))
     assert read(file(text), text=["size"])["size"].words == (cell,)
+
+
+def test_a_long_cell_takes_no_long_time(file):
+    cells = ["1 " * 60_000 + "x", "1," * 60_000 + "x", "9" * 120_000 + "x", "1e" * 60_000]
+    text = "a,price\n" + "".join(f'"{cell}",1\n' for cell in cells)
+    start = time.process_time()
+    assert len(read(file(text))["a"].words) == 4
+    assert time.process_time() - start < 2
 
 
 def test_dates_are_texts(file):

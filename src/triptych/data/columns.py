@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from triptych.contracts import FloatArray, IntArray
-from triptych.data.text_files import hint, number_of, shown
+from triptych.data.text_files import hint, number_of, numbers_of, shown
 from triptych.errors import DataError
 
 # Half a gigabyte in float64; more would not train in sensible time on one machine.
 MOST_VALUES = 1 << 26
 # What somebody may have meant as a number, but that is none here: a decimal comma, digits of
 # another script, thousands set apart, a percent sign.
-_MEANT_AS_NUMBER = re.compile(r"[+-]?[\d.,_'\s]*\d[\d.,_'\s]*([eE][+-]?\d+)?\s*%?")
+_MEANT_AS_NUMBER = re.compile(r"[+-]?[\d.,_'\s]+(?:[eE][+-]?\d+)?%?")
 
 
 @dataclass(frozen=True)
@@ -129,27 +129,21 @@ def column_of_cells(
     DataError
         If some cells are numbers and some are not, or if one may have been meant as a number.
     """
-    values, other = np.empty(len(cells)), -1
-    known: dict[str, float | None] = {}
-    numbers = 0
-    for row, cell in enumerate(cells):
-        if cell not in known:
-            known[cell] = _number(cell)
-        value = known[cell]
-        if value is None:
-            other = row if other < 0 else other
-        else:
-            values[row] = value
-            numbers += not np.isnan(value)
-    if other < 0:
-        return Column(name, values)
+    plain = numbers_of(cells)
+    if plain is not None:
+        return Column(name, np.array(plain))
+    found = [_number(cell) for cell in cells]
+    numbers = sum(value is not None and not math.isnan(value) for value in found)
+    if None not in found:
+        return Column(name, np.array(found, dtype=np.float64))
+    other = found.index(None)
     if numbers:
         raise DataError(
             f"{where(other)}: {shown(cells[other])} is not a number, and {numbers:,} of "
             f"{len(cells):,} cells of the column are. Correct it, or {advice}."
         )
     for row, cell in enumerate(cells):
-        if _MEANT_AS_NUMBER.fullmatch(cell.strip()):
+        if _MEANT_AS_NUMBER.fullmatch(cell.strip()) and any(map(str.isdigit, cell)):
             raise DataError(
                 f"{where(row)}: {shown(cell)} is not a number; 1234.5 is written so. Or {advice}."
             )
