@@ -28,9 +28,10 @@ def lengths_of(x: Array) -> IntArray:
     ----------
     x : Array
         Symbols, unsigned (N, T), all of one length, or signed with -1 past the end; or vectors,
-        float (N, T, D), NaN past the end. Nothing but the end may be so marked.
+        float (N, T, D), NaN past the end, or unsigned, all of one length. Nothing but the end may
+        be so marked.
     """
-    if x.ndim == 2 and x.dtype.kind == "u":
+    if x.dtype.kind == "u":
         return np.full(len(x), x.shape[1])
     there_NT = x >= 0 if x.ndim == 2 else ~np.isnan(x[:, :, 0])
     lengths: IntArray = there_NT.sum(axis=1)
@@ -104,6 +105,8 @@ class Dataset:
         How many symbols sequences are made of; absent: as many as classes.
     probes : mapping of int to Split
         Further sequences that a trained network is judged by, by their length.
+    arranged : str
+        How places were changed for the network that reads it, in words; empty where they were not.
     """
 
     name: str
@@ -116,6 +119,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     symbols: int | None = None
     probes: Mapping[int, Split] = field(default_factory=dict)
+    arranged: str = ""
 
     @property
     def sample_shape(self) -> tuple[int, ...]:

@@ -26,11 +26,15 @@ _MEAN, _COVERED = 2.0, 5.5
 
 @dataclass(frozen=True)
 class Series:
-    """One arm's runs in a chart: its place among the colours, and the runs."""
+    """One arm's runs in a chart: its place among the colours, and the runs.
+
+    A reference `is_level`: it has no epochs, and its test score is drawn from end to end.
+    """
 
     label: str
     colour: str
     runs: Sequence[RunRecord]
+    is_level: bool = False
 
 
 Line = dict[float, float]
@@ -87,6 +91,15 @@ def _line(run: RunRecord, name: str) -> Line:
     return found
 
 
+def _levels(one: Series, split: str, metric: str, ends: Sequence[float]) -> dict[int, Line]:
+    """Return a reference's lines by seed: the score of its test rows, from end to end."""
+    name = f"{split}_{metric}"
+    if split != "test":
+        return {}
+    lines = {run.seed: list(_line(run, name).values()) for run in one.runs}
+    return {seed: dict.fromkeys(ends, line[-1]) for seed, line in lines.items() if line}
+
+
 def _mean(lines: Sequence[Line]) -> Line:
     """Return the mean at the epochs that all lines have."""
     shared = set.intersection(*(set(line) for line in lines)) if lines else set()
@@ -96,6 +109,14 @@ def _mean(lines: Sequence[Line]) -> Line:
 def _points(line: Line, one: Series, split: str, run: str) -> Iterator[dict[str, Any]]:
     for epoch, value in line.items():
         yield {"e": epoch, "v": value, "a": one.label, "s": split, "r": run}
+
+
+def _ends(series: Sequence[Series]) -> list[float]:
+    """Return the first and the last epoch of those that have any."""
+    epochs = [
+        row["epoch"] for one in series if not one.is_level for r in one.runs for row in r.curve
+    ]
+    return [min(epochs), max(epochs)] if epochs else [0, 1]
 
 
 def _same(one: Mapping[str, Line], other: Mapping[str, Line]) -> bool:
@@ -155,13 +176,17 @@ def shows_covered(svg: str) -> bool:
 def _spec(series: Sequence[Series], metric: str) -> dict[str, Any]:
     seeds: list[dict[str, Any]] = []
     means: list[dict[str, Line]] = []
+    ends = _ends(series)
     for one in series:
         mean: dict[str, Line] = {}
         for split in SPLITS:
-            lines = {run.seed: _line(run, f"{split}_{metric}") for run in one.runs}
+            if one.is_level:
+                lines = _levels(one, split, metric, ends)
+            else:
+                lines = {run.seed: _line(run, f"{split}_{metric}") for run in one.runs}
             for seed, line in lines.items():
                 seeds += _points(line, one, split, str(seed))
-            whole = [lines[run.seed] for run in one.runs if run.status == FINISHED]
+            whole = [lines.get(run.seed, {}) for run in one.runs if run.status == FINISHED]
             mean[split] = _mean([line for line in whole if line])
         means.append(mean)
     over = [

@@ -13,15 +13,30 @@ from triptych.report.wording import (
     metric_name,
     missing_runs,
 )
-from triptych.spec import ArmSpec, CNNSpec, MLPSpec, Reported, RNNSpec, TrainSpec
+from triptych.spec import (
+    ArmSpec,
+    CNNSpec,
+    MLPSpec,
+    ReferenceSpec,
+    Reported,
+    RNNSpec,
+    TrainSpec,
+)
 
 _COLUMNS = ("test_accuracy", "train_accuracy", "test_loss", "seconds")
+_MODELS = {
+    "most_frequent": "the most frequent class",
+    "linear": "logistic regression",
+    "nearest_neighbours": "five nearest neighbours",
+    "gradient_boosting": "gradient boosting of trees",
+    "random_forest": "random forest of 100 trees",
+}
 
 
 def columns(record: StudyRecord) -> tuple[str, ...]:
     """Return the metrics that a study's tables show: four, and what else was reported or scored."""
     reported = (value.metric.removesuffix("_sum") for value in record.study.reported)
-    views = any(arm.train.views for arm in record.study.arms.values())
+    views = any(arm.train.views for arm in record.study.arms.values() if arm.train)
     scored = ("test_views_accuracy",) if views else ()
     return tuple(dict.fromkeys((_COLUMNS[0], *scored, *_COLUMNS[1:], *reported)))
 
@@ -86,12 +101,12 @@ def trained(record: StudyRecord, name: str, arm: ArmSpec) -> dict[str, Any]:
     return {
         "label": arm_label(record, name),
         "network": _network(arm),
-        "parameters": f"{first.parameters:,}" if first else "–",
-        "flops": f"{first.flops:,}" if first else "–",
-        "recipe": _recipe(arm),
+        "parameters": f"{first.parameters:,}" if first and first.parameters else "–",
+        "flops": f"{first.flops:,}" if first and first.flops else "–",
+        "recipe": _recipe(arm.train) if arm.train else "fitted once, with scikit-learn's settings",
         "engine": first.engine if first else arm.engine,
         "rows": f"{first.train_rows:,} / {first.test_rows:,}" if first else "not run",
-        "data": first.data if first else arm.data.source,
+        "data": ", ".join(filter(None, (first.data, first.arranged))) if first else arm.data.source,
     }
 
 
@@ -106,6 +121,8 @@ def _network(arm: ArmSpec) -> str:
             return f"{text}, channels {'-'.join(map(str, channels))}"
         case RNNSpec():
             return _recurrent(arm.network)
+        case ReferenceSpec(model=model):
+            return f"reference: {_MODELS[model]}"
 
 
 def _recurrent(network: RNNSpec) -> str:
@@ -117,8 +134,8 @@ def _recurrent(network: RNNSpec) -> str:
     return f"{text}, {network.output}"
 
 
-def _recipe(arm: ArmSpec) -> str:
-    train, optimizer = arm.train, arm.train.optimizer
+def _recipe(train: TrainSpec) -> str:
+    optimizer = train.optimizer
     size = train.batch_size
     rows = f"{size} row{'s' if size > 1 else ''} a step" if size else "full batch"
     text = f"{optimizer.name} at {optimizer.lr:g}, {rows}, {train.epochs} epochs"

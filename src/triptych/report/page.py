@@ -93,16 +93,19 @@ def _part(record: StudyRecord, part: PartSpec) -> dict[str, Any]:
     arms = {name: arm for name, arm in record.study.arms.items() if arm.part == part.name}
     # Arms share a chart where they share data and length; a long one would squeeze a short one.
     groups: dict[tuple[DataSpec, int], list[str]] = {}
+    levels: dict[DataSpec, list[str]] = {}
     for name, arm in arms.items():
-        groups.setdefault((arm.data, arm.train.epochs), []).append(name)
+        if arm.train is None:
+            levels.setdefault(arm.data, []).append(name)
+        else:
+            groups.setdefault((arm.data, arm.train.epochs), []).append(name)
     return {
         "spec": part,
         "arms": [trained(record, name, arm) for name, arm in arms.items()],
         "figures": [
-            # No two arms of a chart have one colour.
-            _figure(record, *key, names[start : start + COLOURS])
+            _figure(record, *key, chart)
             for key, names in groups.items()
-            for start in range(0, len(names), COLOURS)
+            for chart in _charts(names, levels.get(key[0], []))
         ],
         "rows": [figures_row(record, name) for name in arms],
         "notes": reported_notes(record, tuple(arms)),
@@ -110,9 +113,22 @@ def _part(record: StudyRecord, part: PartSpec) -> dict[str, Any]:
     }
 
 
+def _charts(names: list[str], levels: list[str]) -> list[list[str]]:
+    """Return the arms of each chart, the references in all; no two of a chart have one colour."""
+    levels = levels[: COLOURS - 1]
+    size = COLOURS - len(levels)
+    return [names[start : start + size] + levels for start in range(0, len(names), size)]
+
+
 def _figure(record: StudyRecord, data: DataSpec, epochs: int, names: list[str]) -> dict[str, Any]:
     series = [
-        Series(arm_label(record, name), colour(k), record.of(name)) for k, name in enumerate(names)
+        Series(
+            arm_label(record, name),
+            colour(k),
+            record.of(name),
+            is_level=record.study.arms[name].train is None,
+        )
+        for k, name in enumerate(names)
     ]
     drawn = [one for one in series if any(run.curve for run in one.runs)]
     first = next((run for one in series for run in one.runs), None)
@@ -130,6 +146,7 @@ def _figure(record: StudyRecord, data: DataSpec, epochs: int, names: list[str]) 
         "series": series,
         "charts": charts,
         "covered": any(shows_covered(chart) for chart in charts.values()),
+        "levels": any(one.is_level for one in drawn),
         "table": _curve_table(drawn),
     }
 
@@ -149,7 +166,7 @@ def _curve_table(series: list[Series]) -> list[dict[str, Any]]:
         step = max(1, len(run.curve) // _TABLE_ROWS)
         for k in sorted({*range(step - 1, len(run.curve), step), len(run.curve) - 1}):
             scores = _scores(run.curve[k])
-            epoch = run.curve[k]["epoch"]
+            epoch = "–" if one.is_level else run.curve[k]["epoch"]
             rows.append({"label": one.label, "seed": run.seed, "epoch": epoch, **scores})
     return rows
 

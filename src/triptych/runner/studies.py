@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from triptych.data import load
 from triptych.engines import choose_device, choose_engine
 from triptych.errors import NumericsError
 from triptych.records import (
@@ -20,6 +19,7 @@ from triptych.records import (
     StudyRecord,
 )
 from triptych.report.wording import budget_text, duration, plural
+from triptych.runner.inputs import load_for
 from triptych.runner.runs import RunEnded, RunTold, Setting, execute_runs
 from triptych.runner.seeds import Job, Meter, seeds_next, sweeps
 from triptych.spec import MIN_SEEDS, ArmSpec, MLPSpec, RNNSpec, StudySpec
@@ -83,8 +83,8 @@ def execute_study(study: StudySpec, folder: StudyFolder, setting: Setting) -> It
         If every run diverged.
     """
     # What is wrong with the data or the device shows before anything is written.
-    for data in {arm.data for arm in study.arms.values()}:
-        load(data, 0, setting.data_dir)
+    for arm in _read_differently(study):
+        load_for(arm, 0, setting.data_dir)
     if setting.device == "cuda":
         choose_device("cuda", "torch")
     folder.start(study)
@@ -191,6 +191,16 @@ class _Execution:
         )
 
 
+def _read_differently(study: StudySpec) -> list[ArmSpec]:
+    """Return one arm for each data set and way of reading it."""
+    return list(
+        {
+            (arm.data, arm.scrambled, arm.network.reads, getattr(arm.network, "design", "")): arm
+            for arm in study.arms.values()
+        }.values()
+    )
+
+
 def _timed(study: StudySpec) -> set[str]:
     """Return the arms whose seconds a claim compares.
 
@@ -206,7 +216,7 @@ def _together(arm: ArmSpec, seeds: int, setting: Setting) -> int:
     """Return how many seeds of `arm` are trained at the same time."""
     if not isinstance(arm.network, MLPSpec | RNNSpec) or seeds == 1:
         return 1
-    data = load(arm.data, 0, setting.data_dir)
+    data = load_for(arm, 0, setting.data_dir)
     if choose_engine(arm, data, setting.device)[0] != "compiled":
         return 1
     return max(1, min(seeds, _VALUES_TOGETHER // (len(data.train) * math.prod(data.sample_shape))))

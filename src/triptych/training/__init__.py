@@ -8,6 +8,7 @@ from triptych.training.events import Diverged, Evaluation, Event, Finished, Noti
 from triptych.training.jobs import Job, Rows, split_rows
 from triptych.training.loop import Orders, train, train_together
 from triptych.training.numpy_learner import NumpyLearner
+from triptych.training.references import fit_reference
 from triptych.training.schedules import factors
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Progress",
     "Rows",
     "factors",
+    "fit_reference",
     "split_rows",
     "train",
     "train_together",
