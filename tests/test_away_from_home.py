@@ -1,0 +1,111 @@
+"""Every network on every kind of data, intact and scrambled, and references beside them."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from triptych.errors import DataError, SpecError
+from triptych.records import StudyFolder
+from triptych.runner import Setting, execute_study, read_result
+from triptych.runner.inputs import load_for
+from triptych.spec import parse_study
+
+TEXT = """
+title = "away"
+seeds = 1
+[data]
+DATA
+[arm.mlp]
+network = { kind = "mlp", hidden = [4] }
+train = { epochs = 2, batch_size = 16 }
+[arm.cnn]
+network = { kind = "cnn", channels = [3, 3], pool_after = [1] }
+train = { epochs = 2, batch_size = 16 }
+[arm.rnn]
+network = { kind = "rnn", hidden = 4 }
+train = { epochs = 2, batch_size = 16 }
+[arm.moved]
+scrambled = true
+network = { kind = "rnn", hidden = 4 }
+train = { epochs = 2, batch_size = 16 }
+[arm.trees]
+network = { kind = "reference", model = "random_forest" }
+[arm.shares]
+network = { kind = "reference", model = "most_frequent" }
+"""
+DATA = {
+    "digits": 'source = "digits"\ntrain_limit = 60\ntest_limit = 30',
+    "moons": 'source = "moons"\nn_samples = 60',
+    "palindromes": 'source = "palindromes"\nlength = 6\ntrain_size = 60\ntest_size = 30',
+}
+
+
+def study(data, **changes):
+    parsed = parse_study(TEXT.replace("DATA", DATA[data]))
+    arms = {name: replace(arm, **changes.get(name, {})) for name, arm in parsed.arms.items()}
+    return replace(parsed, arms=arms)
+
+
+def run(study, path):
+    list(execute_study(study, StudyFolder(path), Setting(device="cpu")))
+    return read_result(path)
+
+
+@pytest.mark.parametrize("data", DATA)
+def test_every_network_is_trained_on_every_kind_of_data(data, tmp_path, one_thread):
+    result = run(study(data), tmp_path)
+    assert [r.status for r in result.record.runs] == ["finished"] * 6
+    runs = {r.arm: r for r in result.record.runs}
+    assert all(math.isfinite(r.scores["test_loss"]) for r in runs.values())
+    assert runs["moved"].fingerprint != runs["rnn"].fingerprint
+    assert runs["moved"].arranged.startswith("scrambled")
+    assert (runs["trees"].parameters, runs["trees"].engine) == (0, "scikit-learn")
+    assert not (tmp_path / "runs" / "trees" / "seed-0" / "weights.safetensors").exists()
+    page = result.to_html()
+    assert "reference: random forest of 100 trees" in page
+    assert "A level line is a reference" in page
+    assert runs["moved"].arranged in page
+    # The same command does nothing anew.
+    assert run(study(data), tmp_path).record.runs == result.record.runs
+
+
+@pytest.mark.parametrize(
+    ("data", "network"), [("digits", "rnn"), ("moons", "rnn"), ("moons", "cnn")]
+)
+def test_engines_agree_away_from_home(data, network, tmp_path, one_thread):
+    base = study(data).arms[network]
+    base = replace(base, train=replace(base.train, dtype="float64"), scrambled=True)
+    engines = ("numpy", "torch") if network == "cnn" else ("numpy", "compiled", "torch")
+    arms = {name: replace(base, engine=name) for name in engines}
+    losses = [
+        r.scores["test_loss"] for r in run(replace(study(data), arms=arms), tmp_path).record.runs
+    ]
+    assert losses == pytest.approx([losses[0]] * len(engines), rel=1e-9)
+
+
+def test_an_mlp_loses_nothing_by_scrambled_places_but_the_luck_of_its_first_weights():
+    arm = study("digits").arms["mlp"]
+    intact, moved = (load_for(replace(arm, scrambled=s), 0, None) for s in (False, True))
+    assert intact.train.x.sum() == moved.train.x.sum()
+    assert intact.sample_shape == moved.sample_shape
+
+
+def test_what_cannot_be_read_is_told_before_anything_is_written(tmp_path):
+    arm = study("moons").arms["cnn"]
+    arm = replace(arm, network=replace(arm.network, design="whitened"))
+    with pytest.raises(
+        SpecError, match="'whitened' reads patches of 2 x 2, got moons as pictures of 1 x 2"
+    ):
+        run(replace(study("moons"), arms={"a": arm}), tmp_path / "new")
+    arm = study("palindromes").arms["mlp"]
+    arm = replace(arm, data=replace(arm.data, length=1_000_001, train_size=100))
+    with pytest.raises(DataError, match="more than 2 GB"):
+        run(replace(study("palindromes"), arms={"a": arm}), tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_reference_has_no_epochs_to_claim(tmp_path):
+    claim = '[[claim]]\nsays = "x"\ntest = "trees.epochs_to(test_accuracy, 0.5) < 3"\n'
+    with pytest.raises(SpecError, match="'trees' is a reference, which has no epochs"):
+        parse_study(TEXT.replace("DATA", DATA["moons"]) + claim)
