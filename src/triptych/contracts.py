@@ -6,6 +6,7 @@ T time, V vocabulary, C classes or channels.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -27,9 +28,8 @@ def lengths_of(x: Array) -> IntArray:
     Parameters
     ----------
     x : Array
-        Symbols, unsigned (N, T), all of one length, or signed with -1 past the end; or vectors,
-        float (N, T, D), NaN past the end, or unsigned, all of one length. Nothing but the end may
-        be so marked.
+        Symbols (N, T), signed with -1 past the end; or vectors (N, T, D), float with NaN past the
+        end. Nothing but the end may be so marked, and what is unsigned has one length.
     """
     if x.dtype.kind == "u":
         return np.full(len(x), x.shape[1])
@@ -47,7 +47,7 @@ class Split:
     x : Array, shape (N, ...)
         Features: float (N, I); uint8 pictures (N, C, H, W); sequences, see `lengths_of`.
     y : Array
-        Class indices, int64 (N,); or targets, float (N, O).
+        Class indices, int64 (N,); or numbers to tell, float (N, O).
     weight : FloatArray, shape (N,), optional
         How much each row counts; all alike where absent.
     """
@@ -74,10 +74,9 @@ class Standardization:
 
     def __call__(self, x: Array, dtype: str) -> FloatArray:
         """Return ``(x - mean) / std`` in `dtype`, shape as `x`."""
-        kind = np.dtype(dtype)
-        out: FloatArray = x.astype(kind)
-        out -= self.mean.astype(kind)
-        out /= self.std.astype(kind)
+        out: FloatArray = x.astype(dtype)
+        out -= self.mean.astype(dtype)
+        out /= self.std.astype(dtype)
         return out
 
 
@@ -92,7 +91,7 @@ class Dataset:
     train, test : Split
         The rows to fit and the rows to judge by.
     classes : tuple of str
-        Names of the classes; a label is an index into it.
+        Names of the classes, which labels index; none where numbers are to be told.
     kind : str
         ``"table"``, ``"pictures"`` or ``"sequences"``.
     fingerprint : str
@@ -100,11 +99,13 @@ class Dataset:
     standardization : Standardization, optional
         How raw features become inputs; None where they are inputs already.
     notes : tuple of str
-        What a reader of any table must know (a stand-in, a leak, a cut).
+        What a reader must know (a stand-in, a leak, a cut).
     symbols : int, optional
         How many symbols sequences are made of; absent: as many as classes.
     probes : mapping of int to Split
         Further sequences that a trained network is judged by, by their length.
+    target : Standardization, optional
+        How numbers to tell became those of the splits, (O,); None of classes.
     arranged : str
         How places were changed for the network that reads it, in words; empty where they were not.
     """
@@ -119,7 +120,13 @@ class Dataset:
     notes: tuple[str, ...] = ()
     symbols: int | None = None
     probes: Mapping[int, Split] = field(default_factory=dict)
+    target: Standardization | None = None
     arranged: str = ""
+
+    @property
+    def outputs(self) -> int:
+        """One for each class, or for each number to tell."""
+        return len(self.classes) or int(self.train.y.shape[1])
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
@@ -144,7 +151,7 @@ class Finding:
     title, caption : str
         Heading, and how to read it in a sentence or two.
     arrays : mapping of str to FloatArray
-        What is drawn, by name; a few kB.
+        What is drawn; a few kB.
     """
 
     kind: str
@@ -155,32 +162,28 @@ class Finding:
 
 @dataclass(frozen=True)
 class Scores:
-    """Loss (always a mean over samples) and accuracy (0 to 1) on one split, in eval mode.
+    """How well a network does on one split, in eval mode; as scikit-learn defines each.
 
-    The loss is the data's alone, without any penalty. The accuracy is NaN for targets that are not
-    classes.
+    `loss` is a mean over samples, without any penalty. `accuracy`, `balanced_accuracy` and
+    `macro_f1` (0 to 1) need classes, `r2` and `rmse` numbers to tell; what has none is NaN.
     """
 
     loss: float
     accuracy: float
+    balanced_accuracy: float = math.nan
+    macro_f1: float = math.nan
+    r2: float = math.nan
+    rmse: float = math.nan
 
 
 class NonFiniteStep(NumericsError):
-    """A learner met a loss or gradient that is not finite, before it changed any weight.
-
-    Attributes
-    ----------
-    offset : int
-        Which step of the call it was, counted from 0.
-    loss, grad_norm : float
-        What was found; the gradient's norm is NaN where the loss already ended the step.
-    """
+    """A loss or gradient is not finite at step `offset` of a call; no weight was changed."""
 
     def __init__(self, offset: int, loss: float, grad_norm: float) -> None:
         super().__init__(f"step {offset} of the call: loss {loss:.4g}, grad norm {grad_norm:.3g}")
         self.offset = offset
         self.loss = loss
-        self.grad_norm = grad_norm
+        self.grad_norm = grad_norm  # NaN where the loss ended the step
 
 
 class Learner(Protocol):
@@ -226,7 +229,7 @@ class Learner(Protocol):
         ...
 
     def evaluate(self, split: Split) -> Scores:
-        """Return mean loss and accuracy on `split`, in eval mode."""
+        """Return the scores on `split`, in eval mode."""
         ...
 
     def rebind(self, split: Split) -> None:

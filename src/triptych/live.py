@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from triptych.records import DIVERGED, RunRecord
-from triptych.report.wording import plural, visible
+from triptych.report.wording import accuracy, plural, visible
 from triptych.runner import (
     ClaimDecided,
     RunEnded,
@@ -23,16 +23,20 @@ from triptych.runner import (
     RunTold,
     SeedsEnded,
     StudyEvent,
+    evaluation_row,
 )
 from triptych.spec import (
     ArmSpec,
+    BundledSpec,
     Cifar10Spec,
     CNNSpec,
+    DataSpec,
     DigitsSpec,
     PalindromeSpec,
     ReferenceSpec,
     RNNSpec,
     StudySpec,
+    TableSpec,
     ToySpec,
 )
 from triptych.training import Evaluation, Notice, Progress
@@ -45,19 +49,13 @@ _FLOPS_A_SECOND = 1e11
 # Of gradient boosting on digits, the slowest of the references.
 _SECONDS_A_FITTED_ROW = 3e-3
 _CLAIMS_SHOWN = 4
+# Of a table nobody has counted yet.
+_TABLE_ROWS = 1000
 
 
 def guess_seconds(arm: ArmSpec) -> float:
     """Return a rough guess of one run's seconds, from its spec alone."""
-    match arm.data:
-        case ToySpec():
-            rows = arm.data.n_samples
-        case DigitsSpec():
-            rows = arm.data.train_limit or 1437
-        case Cifar10Spec():
-            rows = arm.data.train_limit or 50_000
-        case PalindromeSpec():
-            rows = arm.data.train_size
+    rows = _rows(arm.data)
     if isinstance(arm.network, ReferenceSpec):
         return rows * _SECONDS_A_FITTED_ROW
     _, train = arm.trained
@@ -72,6 +70,20 @@ def guess_seconds(arm: ArmSpec) -> float:
     steps = math.ceil(rows / (train.batch_size or rows))
     a_step = calls * _SECONDS_A_CALL[arm.engine] + 3 * flops * rows / steps / _FLOPS_A_SECOND
     return train.epochs * steps * a_step
+
+
+def _rows(data: DataSpec) -> int:
+    match data:
+        case ToySpec():
+            return data.n_samples
+        case DigitsSpec():
+            return data.train_limit or 1437
+        case Cifar10Spec():
+            return data.train_limit or 50_000
+        case PalindromeSpec():
+            return data.train_size
+        case TableSpec() | BundledSpec():
+            return _TABLE_ROWS
 
 
 @dataclass
@@ -216,8 +228,7 @@ class Watcher:
         text = Text(f"{place} {label(self.study, record.arm)}, seed {record.seed}: ")
         if record.status == DIVERGED:
             return text.append(f"diverged, {record.error}", style="bold red")
-        train, test = (record.scores.get(f"{s}_accuracy") for s in ("train", "test"))
-        text.append(f"test accuracy {test:.3f}, train {train:.3f}")
+        text.append(_judged(record.scores))
         text.append(", kept from before" if kept else f", {elapsed:.1f} s", style="dim")
         return text
 
@@ -233,13 +244,13 @@ class Watcher:
         waiting = "fitting" if isinstance(arm.network, ReferenceSpec) else "loading"
         loss = f"loss {progress.loss:.4f}" if progress else waiting
         scores = self.evaluation
-        accuracy = f"test accuracy {scores.test.accuracy:.3f}" if scores else ""
+        now = _judged(evaluation_row(scores)) if scores else ""
         epoch = f"epoch {progress.epoch}/{arm.trained[1].epochs}" if progress else ""
         seeds = self.present.seeds
         which = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
         name = f"{label(self.study, self.present.arm)}, {which}"
         row.add_row(Text(name, style="bold"), ProgressBar(1.0, share, width=24), epoch)
-        row.add_row("", loss, accuracy)
+        row.add_row("", loss, now)
         total, done = self.forecast.total, self.forecast.done
         left = self.forecast.seconds_left(self.present.arm, len(seeds), share, elapsed / len(seeds))
         whole = Table.grid(padding=(0, 2))
@@ -261,6 +272,15 @@ class Watcher:
             if 0 < verdict.more <= self.study.most_seeds
         ]
         return "; ".join((text, *more[:_CLAIMS_SHOWN]))
+
+
+def _judged(scores: Mapping[str, float | None]) -> str:
+    """Return how well a network does, in words: by accuracy, or by R2 where it tells numbers."""
+    name, word = ("r2", "R²") if "test_r2" in scores else ("accuracy", "accuracy")
+    test, train = (scores.get(f"{split}_{name}") for split in ("test", "train"))
+    if test is None or train is None:
+        return f"no {word}"
+    return f"test {word} {accuracy(test)}, train {accuracy(train)}"
 
 
 def _decided(event: ClaimDecided) -> str:

@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import log_loss
 
 from triptych.contracts import Dataset, Split
 from triptych.data import arrange, load
-from triptych.spec import DigitsSpec, PalindromeSpec, ReferenceSpec, ToySpec
+from triptych.spec import BundledSpec, DigitsSpec, PalindromeSpec, ReferenceSpec, ToySpec
 from triptych.training import Evaluation, Finished, Notice, fit_reference
 
 MODELS = ("most_frequent", "linear", "nearest_neighbours", "gradient_boosting", "random_forest")
@@ -73,6 +73,24 @@ def test_sequences_of_one_length_are_read_one_hot():
     data = load(PalindromeSpec(length=5, train_size=500, test_size=100), 0)
     scores = told("linear", arrange(data, "rows", 0))[-1].evaluation.test
     assert scores.accuracy == 1.0  # the last digit is the first
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_numbers_are_told_in_the_unit_they_came_in(model):
+    data = load(BundledSpec(source="diabetes"), 0)
+    scores = told(model, data)[-1].evaluation.test
+    assert math.isnan(scores.accuracy)
+    # R2 and loss are of the standardised target, RMSE of the target itself: 77 in deviation.
+    spread = float(data.target.std[0])
+    assert scores.rmse == pytest.approx(math.sqrt(2 * scores.loss) * spread)
+    assert (scores.r2 > 0.2) == (model != "most_frequent")
+
+
+def test_least_squares_is_scikit_learn_s():
+    data = load(BundledSpec(source="diabetes"), 0)
+    model = LinearRegression().fit(data.train.x, data.train.y)
+    scores = told("linear", data)[-1].evaluation.test
+    assert scores.r2 == pytest.approx(model.score(data.test.x, data.test.y), rel=1e-9)
 
 
 def test_a_solver_that_does_not_converge_is_told(digits, monkeypatch):

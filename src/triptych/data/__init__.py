@@ -10,8 +10,17 @@ from triptych.data.arrange import arrange
 from triptych.data.cifar10 import fetch_cifar10, find_cifar10, load_cifar10
 from triptych.data.digits import load_digits_pictures
 from triptych.data.palindromes import load_palindromes
+from triptych.data.tables import load_bundled, load_table
 from triptych.data.toys import load_toy
-from triptych.spec import Cifar10Spec, DataSpec, DigitsSpec, PalindromeSpec, ToySpec
+from triptych.spec import (
+    BundledSpec,
+    Cifar10Spec,
+    DataSpec,
+    DigitsSpec,
+    PalindromeSpec,
+    TableSpec,
+    ToySpec,
+)
 
 __all__ = ["arrange", "fetch_cifar10", "find_cifar10", "load"]
 
@@ -41,5 +50,9 @@ def load(spec: DataSpec, seed: int, data_dir: Path | None = None) -> Dataset:
             return load_cifar10(spec, seed, data_dir)
         case PalindromeSpec():
             return load_palindromes(spec, seed)
+        case TableSpec():
+            return load_table(spec, seed)
+        case BundledSpec():
+            return load_bundled(spec, seed)
         case _:
             assert_never(spec)

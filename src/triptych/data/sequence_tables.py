@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from triptych.contracts import Array
+from triptych.data.csv_rows import refused_cells, table_rows
 from triptych.data.text_files import hint, number_of, shown
 from triptych.errors import DataError
 
@@ -61,14 +61,12 @@ def read_table(lines: list[str], name: str, id: str, time: str, target: str) -> 
     ------
     DataError
     """
-    rows = _rows(lines, name)
-    columns = _columns(next(rows)[1], name, (id, time, target))
+    names, rows = table_rows(lines, name)
+    columns = _columns(names, name, (id, time, target))
     found: dict[str, _Sequence] = {}
     missing: list[str] = []
     for line, row in rows:
         where = f"{name} line {line}"
-        if len(row) != len(columns.names):
-            raise DataError(f"{where}: {len(row)} fields, expected {len(columns.names)}.")
         sequence = _sequence_of(row, columns, found, line, where)
         values = [_cell(row[k], columns.names[k], where) for k in columns.features]
         missing += [
@@ -79,10 +77,7 @@ def read_table(lines: list[str], name: str, id: str, time: str, target: str) -> 
     if not found:
         raise DataError(f"{name}: there is a header only, no rows.")
     if missing:
-        raise DataError(
-            f"{name}: {len(missing)} cells are empty or not finite, the first: "
-            f"{', '.join(missing[:3])}. Fill them, or leave those rows out."
-        )
+        raise refused_cells(name, missing, len(missing), "Fill them, or leave those rows out.")
     for key, sequence in found.items():
         _sort(sequence, key, name)
     return Table(
@@ -93,25 +88,7 @@ def read_table(lines: list[str], name: str, id: str, time: str, target: str) -> 
     )
 
 
-def _rows(lines: list[str], name: str) -> Iterator[tuple[int, Sequence[str]]]:
-    """Give each row with the number of the line that it ends on."""
-    reader = csv.reader((f"{line}\n" for line in lines), strict=True)
-    try:
-        for row in reader:
-            if not row:
-                raise DataError(f"{name} line {reader.line_num}: the line is blank; remove it.")
-            yield reader.line_num, row
-    except csv.Error as error:
-        raise DataError(f"{name} line {reader.line_num}: {error}.") from error
-
-
-def _columns(header: Sequence[str], name: str, wanted: tuple[str, str, str]) -> _Columns:
-    names = tuple(cell.strip() for cell in header)
-    for place, column in enumerate(names):
-        if not column:
-            raise DataError(f"{name} line 1: column {place + 1} has no name.")
-        if column in names[:place]:
-            raise DataError(f"{name} line 1: there are two columns {shown(column)}.")
+def _columns(names: tuple[str, ...], name: str, wanted: tuple[str, str, str]) -> _Columns:
     for parameter, column in zip(("id", "time", "target"), wanted, strict=True):
         if column not in names:
             raise DataError(

@@ -32,13 +32,7 @@ def read_lines(path: Path, encoding: str) -> list[str]:
     DataError
         If the file is none, is empty, or is not text, naming line or byte.
     """
-    try:
-        if not path.is_file():
-            raise DataError(f"{path}: there is no such file.")
-        raw = path.read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise DataError(f"{path}: cannot be read: {error}.") from error
-    text = _decoded(raw, path.name, encoding)
+    text = _decoded(read_bytes(path), path.name, encoding)
     if not text.strip():
         raise DataError(f"{path.name}: the file is empty.")
     if "\0" in text:
@@ -55,6 +49,22 @@ def read_lines(path: Path, encoding: str) -> list[str]:
                 f"{LONGEST_LINE:,} are read."
             )
     return lines
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return what a file holds.
+
+    Raises
+    ------
+    DataError
+        If there is none, or it cannot be read.
+    """
+    try:
+        if not path.is_file():
+            raise DataError(f"{path}: there is no such file.")
+        return path.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise DataError(f"{path}: cannot be read: {error}.") from error
 
 
 def _decoded(raw: bytes, name: str, encoding: str) -> str:

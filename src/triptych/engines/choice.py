@@ -157,7 +157,7 @@ def choose_engine(arm: ArmSpec, data: Dataset, device: str = "cpu") -> tuple[str
     rows = len(data.train)
     steps = train.epochs * math.ceil(rows / min(train.batch_size or rows, rows))
     inputs = math.prod(data.sample_shape)
-    return choose_mlp_engine(network, train, rows, inputs, len(data.classes), steps, device=device)
+    return choose_mlp_engine(network, train, rows, inputs, data.outputs, steps, device=device)
 
 
 def choose_device(asked: str, engine: str) -> str:

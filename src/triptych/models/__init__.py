@@ -36,7 +36,7 @@ __all__ = [
 
 def initial_weights(spec: NetworkSpec, data: Dataset, rng: np.random.Generator) -> Weights:
     """Return the first weights of `spec` for the samples and classes of `data`, float64."""
-    classes = len(data.classes)
+    classes = data.outputs
     match spec:
         case MLPSpec():
             return mlp_weights(spec, math.prod(data.sample_shape), classes, rng)

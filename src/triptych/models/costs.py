@@ -57,7 +57,7 @@ def cost(
 
 def cost_on(spec: NetworkSpec, data: Dataset) -> Cost:
     """Return what `spec` costs on the samples of `data`."""
-    return cost(spec, data.sample_shape, len(data.classes), data.symbols)
+    return cost(spec, data.sample_shape, data.outputs, data.symbols)
 
 
 def _mlp(spec: MLPSpec, inputs: int, classes: int) -> Cost:

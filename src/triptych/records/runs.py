@@ -52,8 +52,11 @@ class RunRecord:
     seconds : float
         Spent in training steps.
     scores : dict of str to float
-        ``train_loss``, ``train_accuracy``, ``test_loss``, ``test_accuracy`` at the end;
+        At the end, ``train_`` and ``test_``: ``loss``, ``accuracy``, ``balanced_accuracy``,
+        ``macro_f1`` of classes, ``r2``, ``rmse`` of numbers, see `triptych.contracts.Scores`;
         ``test_accuracy_at(T)`` where longer sequences were judged.
+    steps : dict of str to float
+        The smallest differences that some scores can show, where that is not one row in all.
     error : str
         Why it diverged.
     curve : tuple of dict
@@ -81,6 +84,7 @@ class RunRecord:
     epochs: int = 0
     seconds: float = 0.0
     scores: dict[str, float | None] = field(default_factory=dict)
+    steps: dict[str, float] = field(default_factory=dict)
     error: str = ""
     curve: tuple[dict[str, Any], ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
@@ -95,8 +99,11 @@ class RunRecord:
         NaN where there is no such figure.
         """
         if metric.name == "epochs_to":
+            sign = -1.0 if metric.of.endswith("rmse") else 1.0  # an error is to come down to it
             reached = [
-                row["epoch"] for row in self.curve if (row.get(metric.of) or 0.0) >= metric.level
+                row["epoch"]
+                for row in self.curve
+                if row.get(metric.of) is not None and sign * (row[metric.of] - metric.level) >= 0
             ]
             return (float(min(reached)), False) if reached else (float(self.epochs), True)
         if metric.name == "seconds":

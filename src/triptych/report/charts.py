@@ -134,7 +134,7 @@ def curve_svg(series: Sequence[Series], metric: str, description: str) -> str:
     Parameters
     ----------
     series : sequence of Series
-    metric : {"loss", "accuracy"}
+    metric : {"loss", "accuracy", "r2"}
         Loss is drawn on a logarithmic axis.
     description : str
         What a screen reader says of it.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from triptych.records import StudyRecord
+from triptych.records import RunRecord, StudyRecord
 from triptych.report.wording import (
     accuracy,
     arm_label,
@@ -12,6 +13,7 @@ from triptych.report.wording import (
     measured,
     metric_name,
     missing_runs,
+    shows,
 )
 from triptych.spec import (
     ArmSpec,
@@ -23,10 +25,13 @@ from triptych.spec import (
     TrainSpec,
 )
 
-_COLUMNS = ("test_accuracy", "train_accuracy", "test_loss", "seconds")
+_OF_CLASSES = ("test_accuracy", "train_accuracy")
+_OF_NUMBERS = ("test_r2", "train_r2", "test_rmse")
+# Shown where a claim speaks of them.
+_CLAIMED = ("test_balanced_accuracy", "train_balanced_accuracy", "test_macro_f1", "train_macro_f1")
 _MODELS = {
-    "most_frequent": "the most frequent class",
-    "linear": "logistic regression",
+    "most_frequent": "the most frequent class, or the mean",
+    "linear": "logistic or linear regression",
     "nearest_neighbours": "five nearest neighbours",
     "gradient_boosting": "gradient boosting of trees",
     "random_forest": "random forest of 100 trees",
@@ -34,11 +39,33 @@ _MODELS = {
 
 
 def columns(record: StudyRecord) -> tuple[str, ...]:
-    """Return the metrics that a study's tables show: four, and what else was reported or scored."""
+    """Return the metrics that a study's tables show, and what else was reported or scored."""
     reported = (value.metric.removesuffix("_sum") for value in record.study.reported)
     views = any(arm.train.views for arm in record.study.arms.values() if arm.train)
+    test, *others = _judged(record)
     scored = ("test_views_accuracy",) if views else ()
-    return tuple(dict.fromkeys((_COLUMNS[0], *scored, *_COLUMNS[1:], *reported)))
+    claimed = {
+        metric.of or metric.name
+        for claim in record.study.claims
+        for comparison in claim.with_causes
+        for _, metric in comparison.terms
+    }
+    more = (name for name in _CLAIMED if name in claimed)
+    shown = (test, *scored, *others, *more, "test_loss", "seconds", *reported)
+    return tuple(dict.fromkeys(shown))
+
+
+def _judged(record: StudyRecord) -> tuple[str, ...]:
+    """Return the metrics by which arms are told apart: of classes, of numbers, or of both."""
+    numbers = [tells_numbers(record.of(name)) for name in record.study.arms]
+    of_classes = _OF_CLASSES if not all(numbers) else ()
+    return (*of_classes, *_OF_NUMBERS) if any(numbers) else of_classes
+
+
+def tells_numbers(runs: Sequence[RunRecord]) -> bool:
+    """Whether runs tell numbers, and not classes."""
+    rows = [row for run in runs for row in (run.scores, *run.curve[:1])]
+    return any("test_r2" in row for row in rows)
 
 
 def heading(column: str) -> str:
@@ -79,7 +106,7 @@ def _reported(record: StudyRecord, value: Reported) -> str:
         rows = next((run.test_rows for run in record.of(value.arm)), 0)
         mean = f", a mean of {figure(value.value / rows)}" if rows else ""
         return f"{about}{value.value:g} as a sum{mean}"
-    if value.metric.endswith("accuracy"):
+    if shows(value.metric) is accuracy:
         return about + accuracy(value.value)
     return f"{about}{value.value:g}"
 

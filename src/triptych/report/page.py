@@ -11,16 +11,22 @@ from markupsafe import Markup
 
 from triptych.records import FINISHED, RunRecord, StudyRecord
 from triptych.report.charts import COLOURS, Series, colour, curve_svg, shows_covered
-from triptych.report.figures import columns, figures_row, heading, reported_notes, trained
+from triptych.report.figures import (
+    columns,
+    figures_row,
+    heading,
+    reported_notes,
+    tells_numbers,
+    trained,
+)
 from triptych.report.readings import means, reading, strip
 from triptych.report.sequences import sequences
 from triptych.report.wording import (
     SYMBOLS,
     VerdictLike,
-    accuracy,
     arm_label,
     duration,
-    figure,
+    shows,
     stand_in,
     summary,
     taken,
@@ -29,6 +35,7 @@ from triptych.report.wording import (
 from triptych.spec import DataSpec, PalindromeSpec, PartSpec
 
 _TABLE_ROWS = 8
+_CHARTED = {"loss": "loss", "accuracy": "accuracy", "r2": "R²"}
 
 
 @cache
@@ -137,17 +144,22 @@ def _figure(record: StudyRecord, data: DataSpec, epochs: int, names: list[str]) 
         title = _palindromes(data)
     title += f", {epochs} epochs"
     who = ", ".join(one.label for one in drawn)
+    # Arms of one data set all tell classes, or all numbers.
+    judged = "r2" if any(tells_numbers(one.runs) for one in drawn) else "accuracy"
     charts = {
-        metric: Markup(curve_svg(drawn, metric, f"{metric} by epoch on {title}: {who}"))
-        for metric in (("loss", "accuracy") if drawn else ())
+        metric: Markup(curve_svg(drawn, metric, f"{_CHARTED[metric]} by epoch on {title}: {who}"))
+        for metric in (("loss", judged) if drawn else ())
     }
+    names = [f"{split}_{metric}" for metric in charts for split in ("train", "test")]
     return {
         "title": title,
         "series": series,
         "charts": charts,
+        "captions": {"loss": "mean loss, logarithmic axis", judged: _CHARTED[judged]},
         "covered": any(shows_covered(chart) for chart in charts.values()),
         "levels": any(one.is_level for one in drawn),
-        "table": _curve_table(drawn),
+        "heads": [name.replace("_", " ").replace(" r2", " R²") for name in names],
+        "table": _curve_table(drawn, names),
     }
 
 
@@ -158,26 +170,21 @@ def _palindromes(data: PalindromeSpec) -> str:
     return f"palindromes, T = {data.length}{drawn}"
 
 
-def _curve_table(series: list[Series]) -> list[dict[str, Any]]:
+def _curve_table(series: list[Series], names: list[str]) -> list[dict[str, Any]]:
     """Return the figures of a chart as rows: the first seed's evaluations, at most nine an arm."""
     rows = []
     for one in series:
         run = next(run for run in one.runs if run.curve)
         step = max(1, len(run.curve) // _TABLE_ROWS)
         for k in sorted({*range(step - 1, len(run.curve), step), len(run.curve) - 1}):
-            scores = _scores(run.curve[k])
+            values = [run.curve[k].get(name) for name in names]
+            scores = [
+                "–" if value is None else shows(name)(value)
+                for name, value in zip(names, values, strict=True)
+            ]
             epoch = "–" if one.is_level else run.curve[k]["epoch"]
-            rows.append({"label": one.label, "seed": run.seed, "epoch": epoch, **scores})
+            rows.append({"label": one.label, "seed": run.seed, "epoch": epoch, "scores": scores})
     return rows
-
-
-def _scores(row: dict[str, Any]) -> dict[str, str]:
-    scores = {}
-    for name in ("train_loss", "test_loss", "train_accuracy", "test_accuracy"):
-        value = row.get(name)
-        show = figure if name.endswith("loss") else accuracy
-        scores[name] = "–" if value is None else show(value)
-    return scores
 
 
 def _machine(record: StudyRecord) -> list[tuple[str, str]]:

@@ -75,7 +75,8 @@ def reading(comparison: Comparison, outcome: OutcomeLike) -> str:
     interval = ""
     if not math.isnan(found.low):
         interval = f" [{show(found.low).lstrip('+')}, {show(found.high).lstrip('+')}]"
-    unit = "" if is_absolute(comparison) and outcome.unit == "share" else UNIT_NAMES[outcome.unit]
+    bare = is_absolute(comparison) and outcome.unit == "share"
+    unit = "" if bare else UNIT_NAMES.get(outcome.unit, "")
     reason = f" ({outcome.reason})" if outcome.reason else ""
     value = f"{show(found.value)} {unit}".rstrip()
     return f"{start} {value}{interval} on {seeds}; {need}{reason}."
@@ -87,7 +88,7 @@ def _epochs(value: float) -> str:
 
 def _opening(comparison: Comparison, unit: str) -> tuple[str, Callable[[float], str]]:
     if is_absolute(comparison):
-        return "Measured", {"share": accuracy, "epochs": _epochs}.get(unit, figure)
+        return "Measured", {"share": accuracy, "R2": accuracy, "epochs": _epochs}.get(unit, figure)
     factors = sorted(factor for factor, _ in comparison.terms)
     start = "Difference" if factors == [-1.0, 1.0] else "Left side minus right side"
     return start, lambda value: signed(value, unit)

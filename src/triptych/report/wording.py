@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from triptych.records import BUDGET, FINISHED, MAX_SEEDS, RunRecord, StudyRecord
@@ -110,7 +110,7 @@ def figure(value: float) -> str:
     return f"{value:,.{places}f}"
 
 
-UNIT_NAMES = {"share": "points", "loss": "", "seconds": "s", "epochs": "epochs"}
+UNIT_NAMES = {"share": "points", "seconds": "s", "epochs": "epochs"}
 
 
 def given(value: float, unit: str, *, absolute: bool) -> str:
@@ -128,7 +128,7 @@ def given(value: float, unit: str, *, absolute: bool) -> str:
     if unit == "share" and absolute:
         return f"{value:g}"
     text = f"{100 * value if unit == 'share' else value:g}".replace("-", "−", 1)
-    name = UNIT_NAMES[unit]
+    name = UNIT_NAMES.get(unit, "")
     return f"{text} {name.removesuffix('s') if text == '1' and len(name) > 1 else name}".rstrip()
 
 
@@ -139,8 +139,8 @@ def metric_name(name: str, level: float = 0.0) -> str:
     --------
     >>> metric_name("train_accuracy"), metric_name("test_loss_sum"), metric_name("seconds")
     ('training accuracy', 'test loss, summed', 'training time')
-    >>> metric_name("test_accuracy_at", 1000)
-    'test accuracy at length 1,000'
+    >>> metric_name("test_accuracy_at", 1000), metric_name("test_macro_f1"), metric_name("test_r2")
+    ('test accuracy at length 1,000', 'test macro F1', 'test R²')
     """
     if name == "test_accuracy_at":
         return f"test accuracy at length {level:,.0f}"
@@ -148,8 +148,8 @@ def metric_name(name: str, level: float = 0.0) -> str:
         return "training time"
     if name == "test_views_accuracy":
         return "test accuracy over views"
-    words = name.replace("_sum", ", summed").replace("_", " ")
-    return words.replace("train ", "training ", 1)
+    words = name.replace("_sum", ", summed").replace("_", " ").replace("train ", "training ", 1)
+    return words.replace(" r2", " R²").replace(" rmse", " RMSE").replace(" f1", " F1")
 
 
 def plural(count: int, noun: str) -> str:
@@ -193,20 +193,25 @@ def measured(runs: Sequence[RunRecord], metric: str, level: float = 0.0) -> tupl
     values = [value for value in values if math.isfinite(value)]
     if not values:
         return "–", ""
-    show = accuracy if "accuracy" in metric else figure
+    show = shows(metric)
     low, high = show(min(values)), show(max(values))
     return show(statistics.fmean(values)), "" if low == high else f"{low}–{high}"
 
 
+def shows(metric: str) -> Callable[[float], str]:
+    """Return what writes the values of a metric: three decimals where 1 is best, else digits."""
+    return accuracy if "accuracy" in metric or metric.endswith(("_r2", "_f1")) else figure
+
+
 def accuracy(value: float) -> str:
-    """Return an accuracy to three decimals.
+    """Return an accuracy to three decimals, or R2, which may be below 0.
 
     Examples
     --------
-    >>> accuracy(0.5)
-    '0.500'
+    >>> accuracy(0.5), accuracy(-0.25)
+    ('0.500', '−0.250')
     """
-    return f"{value:.3f}" if math.isfinite(value) else "–"
+    return f"{value:.3f}".replace("-", "−") if math.isfinite(value) else "–"
 
 
 def arm_label(record: StudyRecord, arm: str) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from triptych.chance import stream, stream_seed
-from triptych.contracts import Dataset
+from triptych.contracts import Dataset, Split
 from triptych.engines import (
     choose_device,
     choose_engine,
@@ -36,11 +37,16 @@ from triptych.training import (
     Event,
     Finished,
     Job,
+    class_step,
     fit_reference,
     split_rows,
     train,
     train_together,
 )
+
+# What a row has of every run, and what says where in a training it stands.
+_ALWAYS = ("loss", "accuracy")
+_PLACE = ("epoch", "step", "lr", "seconds")
 
 
 @dataclass(frozen=True)
@@ -112,7 +118,9 @@ class _Run:
         return None
 
     def _record(self, **fields: Any) -> RunRecord:
-        return RunRecord(**{**asdict(self.blank), **fields, "curve": tuple(self.curve)})
+        steps = _steps(self.data, self.job.judged if self.job else self.data.train)
+        told = {**fields, "curve": tuple(self.curve), "steps": steps}
+        return RunRecord(**{**asdict(self.blank), **told})
 
 
 def execute_runs(
@@ -214,7 +222,11 @@ def evaluation_row(evaluation: Evaluation) -> dict[str, float]:
     for split in ("train", "test", "validation"):
         scores = getattr(evaluation, split)
         if scores is not None:
-            row |= {f"{split}_loss": scores.loss, f"{split}_accuracy": scores.accuracy}
+            row |= {
+                f"{split}_{name}": value
+                for name, value in vars(scores).items()
+                if name in _ALWAYS or not math.isnan(value)
+            }
     if evaluation.test_views_accuracy is not None:
         row["test_views_accuracy"] = evaluation.test_views_accuracy
     row |= {f"test_accuracy_at({t})": value for t, value in evaluation.probes.items()}
@@ -222,4 +234,13 @@ def evaluation_row(evaluation: Evaluation) -> dict[str, float]:
 
 
 def _scores(row: dict[str, float]) -> dict[str, float | None]:
-    return {name: value for name, value in row.items() if "_loss" in name or "_accuracy" in name}
+    return {name: value for name, value in row.items() if name not in _PLACE}
+
+
+def _steps(data: Dataset, judged: Split) -> dict[str, float]:
+    """Return the steps of the scores in which classes count alike, however many rows they have."""
+    if not data.classes:
+        return {}
+    steps = {"train": class_step(judged.y), "test": class_step(data.test.y)}
+    names = ("balanced_accuracy", "macro_f1")
+    return {f"{split}_{name}": step for split, step in steps.items() for name in names}

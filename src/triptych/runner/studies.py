@@ -22,7 +22,7 @@ from triptych.report.wording import budget_text, duration, plural
 from triptych.runner.inputs import load_for
 from triptych.runner.runs import RunEnded, RunTold, Setting, execute_runs
 from triptych.runner.seeds import Job, Meter, seeds_next, sweeps
-from triptych.spec import MIN_SEEDS, ArmSpec, MLPSpec, RNNSpec, StudySpec
+from triptych.spec import MIN_SEEDS, ArmSpec, MLPSpec, RNNSpec, StudySpec, Task
 from triptych.verdicts import UNDECIDED, Verdict, judge
 
 # Values of all training rows together up to which seeds are trained at the same time: 1.3 GB in
@@ -83,8 +83,11 @@ def execute_study(study: StudySpec, folder: StudyFolder, setting: Setting) -> It
         If every run diverged.
     """
     # What is wrong with the data or the device shows before anything is written.
-    for arm in _read_differently(study):
-        load_for(arm, 0, setting.data_dir)
+    tasks: dict[str, Task] = {}
+    for names in _read_alike(study):
+        has_classes = load_for(study.arms[names[0]], 0, setting.data_dir).classes
+        tasks |= dict.fromkeys(names, "classification" if has_classes else "regression")
+    study.check_tasks(tasks)
     if setting.device == "cuda":
         choose_device("cuda", "torch")
     folder.start(study)
@@ -191,14 +194,14 @@ class _Execution:
         )
 
 
-def _read_differently(study: StudySpec) -> list[ArmSpec]:
-    """Return one arm for each data set and way of reading it."""
-    return list(
-        {
-            (arm.data, arm.scrambled, arm.network.reads, getattr(arm.network, "design", "")): arm
-            for arm in study.arms.values()
-        }.values()
-    )
+def _read_alike(study: StudySpec) -> list[list[str]]:
+    """Return the arms of each data set and way of reading it."""
+    groups: dict[tuple[object, ...], list[str]] = {}
+    for name, arm in study.arms.items():
+        design = getattr(arm.network, "design", "")
+        group = (arm.data, arm.scrambled, arm.network.reads, design)
+        groups.setdefault(group, []).append(name)
+    return list(groups.values())
 
 
 def _timed(study: StudySpec) -> set[str]:

@@ -12,15 +12,22 @@ from triptych.spec.networks import (
     ReferenceSpec,
     RNNSpec,
 )
-from triptych.spec.sources import Cifar10Spec, DataSpec, DigitsSpec, PalindromeSpec, ToySpec
+from triptych.spec.parts import PartSpec, Reported
+from triptych.spec.sources import (
+    Cifar10Spec,
+    DataSpec,
+    DigitsSpec,
+    PalindromeSpec,
+    ToySpec,
+    task_of,
+)
 from triptych.spec.study import (
     MIN_SEEDS,
     ClaimSpec,
     Evidence,
-    PartSpec,
-    Reported,
     StudySpec,
 )
+from triptych.spec.tables import BundledSpec, TableSpec, Task
 from triptych.spec.training import (
     AugmentSpec,
     GrowthSpec,
@@ -34,6 +41,7 @@ __all__ = [
     "UNITS",
     "ArmSpec",
     "AugmentSpec",
+    "BundledSpec",
     "CNNSpec",
     "Checked",
     "Cifar10Spec",
@@ -55,6 +63,8 @@ __all__ = [
     "Reported",
     "ScheduleSpec",
     "StudySpec",
+    "TableSpec",
+    "Task",
     "ToySpec",
     "TrainSpec",
     "nearest",
@@ -65,5 +75,6 @@ __all__ = [
     "spec_id",
     "structure",
     "study_table",
+    "task_of",
     "write_study",
 ]

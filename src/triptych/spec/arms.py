@@ -8,7 +8,8 @@ from typing import Literal
 from triptych.errors import SpecError
 from triptych.spec.fields import Checked
 from triptych.spec.networks import CNNSpec, MLPSpec, NetworkSpec, ReferenceSpec, RNNSpec
-from triptych.spec.sources import DataSpec, PalindromeSpec
+from triptych.spec.sources import DataSpec, PalindromeSpec, task_of
+from triptych.spec.tasks import check_loss
 from triptych.spec.training import TrainSpec
 
 _OF_PICTURES = ("augment", "resolutions", "views")
@@ -57,10 +58,16 @@ class ArmSpec(Checked):
                 "{ epochs = 10, batch_size = 32 }."
             )
         network, train = self.trained
+        if task_of(self.data) == "regression" and not isinstance(network, MLPSpec):
+            raise SpecError(
+                f"network: kind '{network.kind}' tells classes, and of '{self.data.source}' a "
+                "number is to be told. Use kind 'mlp'."
+            )
         if not isinstance(network, MLPSpec) and train.loss != "softmax":
             raise SpecError(f"train.loss: '{train.loss}' needs kind 'mlp', got '{network.kind}'.")
         if train.growth is not None and not isinstance(network, RNNSpec):
             raise SpecError(f"train.growth: needs kind 'rnn', got '{network.kind}'.")
+        check_loss(train.loss, task_of(self.data), f"'{self.data.source}'")
         self._check_engine()
         self._check_pictures(network, train)
 

@@ -8,6 +8,8 @@
     term    = number ["*" metric] | metric ["*" number]
     metric  = arm "." name | arm ".epochs_to(" name "," number ")"
             | arm ".test_accuracy_at(" number ")"
+
+The level of ``epochs_to`` may have a sign: R2 has no lower end.
 """
 
 from __future__ import annotations
@@ -25,13 +27,28 @@ UNITS = {
     "test_accuracy": "share",
     "test_views_accuracy": "share",
     "test_accuracy_at": "share",
+    "train_balanced_accuracy": "share",
+    "test_balanced_accuracy": "share",
+    "train_macro_f1": "share",
+    "test_macro_f1": "share",
+    "train_r2": "R2",
+    "test_r2": "R2",
+    "train_rmse": "target",
+    "test_rmse": "target",
     "train_loss": "loss",
     "test_loss": "loss",
     "test_loss_sum": "loss",
     "seconds": "seconds",
     "epochs_to": "epochs",
 }
-"""Every metric that a claim may name, with its unit."""
+"""Every metric that a claim may name, with its unit; ``"target"`` is that of a target's numbers."""
+
+REACHED = tuple(
+    f"{split}_{name}"
+    for split in ("train", "test")
+    for name in ("accuracy", "balanced_accuracy", "macro_f1", "r2", "rmse")
+)
+"""The metrics that ``epochs_to`` takes: those of every evaluation with a scale that people know."""
 
 
 @dataclass(frozen=True)
@@ -229,9 +246,12 @@ class _Parser:
             self._expect(")")
             return Metric(arm, name, level=length)
         of = self._next()
-        if of not in ("train_accuracy", "test_accuracy"):
-            raise self._error(f"epochs_to takes train_accuracy or test_accuracy, found {of!r}")
+        if of not in REACHED:
+            raise self._error(f"epochs_to cannot take {of!r}.{nearest(of, REACHED)}".rstrip("."))
         self._expect(",")
-        level = self._number()
+        sign = -1.0 if self._peek() == "-" else 1.0
+        if sign < 0:
+            self._next()
+        level = sign * self._number()
         self._expect(")")
         return Metric(arm, name, of, level)

@@ -157,7 +157,8 @@ class ReferenceSpec(Checked):
     ----------
     model : {"most_frequent", "linear", "nearest_neighbours", "gradient_boosting", "random_forest"}
         ``"most_frequent"``: the class that is most frequent among the training rows, its
-        probabilities their shares. ``"linear"``: logistic regression, L2 penalty at C = 1.
+        probabilities their shares; of numbers their mean. ``"linear"``: logistic regression, L2
+        penalty at C = 1; of numbers least squares.
         ``"nearest_neighbours"``: five. ``"gradient_boosting"``: trees on histograms, 100 rounds.
         ``"random_forest"``: 100 trees.
     """

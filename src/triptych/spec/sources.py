@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 
 from triptych.errors import SpecError
 from triptych.spec.fields import Checked, between
+from triptych.spec.tables import BundledSpec, TableSpec, Task
 
 SEED = between(0, 2**32 - 1)
 
@@ -131,4 +132,11 @@ class PalindromeSpec(Checked):
             )
 
 
-DataSpec = ToySpec | DigitsSpec | Cifar10Spec | PalindromeSpec
+DataSpec = ToySpec | DigitsSpec | Cifar10Spec | PalindromeSpec | TableSpec | BundledSpec
+
+
+def task_of(data: DataSpec) -> Task | None:
+    """Return what is to be told of a source; None where only its file can say."""
+    if isinstance(data, TableSpec):
+        return None if data.task == "auto" else data.task
+    return "regression" if data.source == "diabetes" else "classification"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -12,7 +13,10 @@ from triptych.spec.claims import Comparison, parse_claim
 from triptych.spec.durations import seconds_of
 from triptych.spec.fields import Checked, between, nearest
 from triptych.spec.networks import ReferenceSpec
-from triptych.spec.sources import PalindromeSpec
+from triptych.spec.parts import PartSpec, Reported
+from triptych.spec.sources import PalindromeSpec, task_of
+from triptych.spec.tables import Task
+from triptych.spec.tasks import check_figures, check_loss
 
 MIN_SEEDS = 6
 """The fewest seeds that decide anything, and what ``"auto"`` gives an arm that no claim names."""
@@ -75,57 +79,6 @@ class ClaimSpec(Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reported(Checked):
-    """A published figure, to stand beside the measured one.
-
-    Attributes
-    ----------
-    arm, metric : str
-        What it is to be compared with.
-    value : float
-        As published.
-    approximate : bool
-        Whether the source says "about".
-    note : str
-        What a reader must know to compare.
-    """
-
-    arm: str
-    metric: Literal[
-        "train_accuracy",
-        "test_accuracy",
-        "test_views_accuracy",
-        "train_loss",
-        "test_loss",
-        "test_loss_sum",
-        "seconds",
-    ]
-    value: float = field(metadata=between(-1e300, 1e300))
-    approximate: bool = False
-    note: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PartSpec(Checked):
-    """A chapter of the study.
-
-    Attributes
-    ----------
-    name, title : str
-        Key and heading.
-    question : str
-        What this part asks, in a sentence or two.
-    chosen : str
-        Settings on which the source is silent, and what was chosen.
-    """
-
-    name: str
-    title: str
-    question: str = ""
-    chosen: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
 class StudySpec(Checked):
     """Arms, seeds and claims: all that is needed to repeat a study.
 
@@ -174,6 +127,7 @@ class StudySpec(Checked):
                 self._check_measured(comparison, claim.says)
         for figure in self.reported:
             self._check_arms((figure.arm,), "reported")
+        self.check_tasks({name: task_of(arm.data) for name, arm in self.arms.items()})
         self._check_parts()
         self._check_seeds()
 
@@ -200,6 +154,25 @@ class StudySpec(Checked):
         if budget is None and seeds == "auto":
             budget = self.budget
         return replace(self, seeds=seeds, budget=budget)
+
+    def check_tasks(self, tasks: Mapping[str, Task | None]) -> None:
+        """Refuse losses and claims that do not fit what is to be told.
+
+        Parameters
+        ----------
+        tasks : mapping of str to {"classification", "regression"}
+            Of each arm; None where that is not known yet, before its file was read.
+
+        Raises
+        ------
+        SpecError
+        """
+        for name, arm in self.arms.items():
+            source = f"the data of arm '{name}'"
+            if arm.train is not None:
+                check_loss(arm.train.loss, tasks[name], source)
+        for claim in self.claims:
+            check_figures(claim.with_causes, tasks, f"claim {claim.says!r}")
 
     def _check_seeds(self) -> None:
         if self.seeds == "auto" and not self.claims:

@@ -10,6 +10,7 @@ from triptych.training.loop import Orders, train, train_together
 from triptych.training.numpy_learner import NumpyLearner
 from triptych.training.references import fit_reference
 from triptych.training.schedules import factors
+from triptych.training.scores import class_step
 
 __all__ = [
     "CompiledLearner",
@@ -25,6 +26,7 @@ __all__ = [
     "Orders",
     "Progress",
     "Rows",
+    "class_step",
     "factors",
     "fit_reference",
     "split_rows",

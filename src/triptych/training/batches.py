@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -83,19 +82,3 @@ def targets(y: Array, loss: str, outputs: int, dtype: str) -> Array:
         return y[:, None].astype(dtype)
     one_hot: Array = (y[:, None] == np.arange(outputs)).astype(dtype)
     return one_hot
-
-
-def accuracy(outputs: Array, y: Array) -> float:
-    """Return the share of rows whose class is right; NaN where `y` are no classes.
-
-    Parameters
-    ----------
-    outputs : Array, shape (N, O)
-        One for each class; or with O = 1 one that is above 0 for class 1.
-    y : Array
-        Classes (N,), or targets (N, O).
-    """
-    if y.ndim == 2:
-        return math.nan
-    found = outputs[:, 0] > 0 if outputs.shape[1] == 1 else outputs.argmax(axis=1)
-    return float((found == y).mean())

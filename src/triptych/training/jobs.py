@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from triptych.contracts import Dataset, IntArray, Learner
+from triptych.contracts import Dataset, IntArray, Learner, Scores, Split
 from triptych.errors import SpecError
 from triptych.spec import TrainSpec
-from triptych.training.batches import accuracy
 from triptych.training.events import Evaluation, Finished
+from triptych.training.scores import accuracy, in_unit
 from triptych.training.views import mean_outputs
 
 
@@ -81,7 +81,7 @@ class Job:
 
     def evaluate(self, epoch: int, step: int, lr: float) -> Evaluation:
         """Judge the present weights."""
-        evaluate = self.learner.evaluate
+        evaluate = self._scores
         self.last = Evaluation(
             epoch=epoch,
             step=step,
@@ -92,6 +92,9 @@ class Job:
             seconds=self.seconds,
         )
         return self.last
+
+    def _scores(self, split: Split) -> Scores:
+        return in_unit(self.learner.evaluate(split), self.data.target)
 
     def keep_best(self, patience: int | None) -> None:
         """Keep the weights where the last evaluation is the best; end where patience does."""

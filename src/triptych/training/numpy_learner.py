@@ -20,9 +20,10 @@ from triptych.contracts import (
     Weights,
 )
 from triptych.spec import TrainSpec
-from triptych.training.batches import accuracy, batches, targets
+from triptych.training.batches import batches, targets
 from triptych.training.blas import threads_for
 from triptych.training.optimizers import NumpyOptimizer
+from triptych.training.scores import scored
 
 # Rows that one forward pass of an evaluation takes at most, so that its memory stays small; and
 # values of pictures, whose windows take 9 times the widest activations: those of 32 pictures of
@@ -152,11 +153,11 @@ class NumpyLearner:
         return np.concatenate(parts) if parts else np.empty((0, self._outputs), self.spec.dtype)
 
     def evaluate(self, split: Split) -> Scores:
-        """Return mean loss and accuracy; see `triptych.contracts.Learner.evaluate`."""
+        """Return the scores; see `triptych.contracts.Learner.evaluate`."""
         out_NO = self.outputs(split.x).astype(np.float64)
         y = targets(split.y, self.spec.loss, self._outputs, "float64")
         loss = self.network.loss(out_NO, y, split.weight)
-        return Scores(loss, accuracy(out_NO, split.y))
+        return scored(loss, out_NO, split.y)
 
     def weights(self) -> Weights:
         """Return a copy of every weight, by name."""

@@ -13,6 +13,7 @@ from triptych.chance import stream
 from triptych.contracts import Array, Dataset, FloatArray, Scores, Split
 from triptych.spec import ReferenceSpec
 from triptych.training.events import Evaluation, Event, Finished, Notice
+from triptych.training.scores import in_unit, scored
 
 # Rounds of the solver; its default of 100 ends before it has converged on 64 pixels.
 _MOST_ROUNDS = 5000
@@ -22,7 +23,8 @@ def fit_reference(spec: ReferenceSpec, data: Dataset, seed: int) -> Iterator[Eve
     """Fit a model on the training rows, on one thread, and tell what it is worth.
 
     Features are standardised as those of the networks, and flattened. The loss is scikit-learn's
-    ``log_loss`` of the model's probabilities, which takes those of 0 for 2e-16.
+    ``log_loss`` of the model's probabilities, which takes those of 0 for 2e-16; of numbers half the
+    squared error, as that of the networks.
 
     Parameters
     ----------
@@ -39,7 +41,8 @@ def fit_reference(spec: ReferenceSpec, data: Dataset, seed: int) -> Iterator[Eve
         no weights.
     """
     # Here, because scikit-learn takes a second to load; and its threads show only once it is.
-    model = _create(spec, int(stream(seed, "reference").integers(2**32)))
+    random_state = int(stream(seed, "reference").integers(2**32))
+    model = _classifier(spec, random_state) if data.classes else _regressor(spec, random_state)
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
@@ -47,10 +50,10 @@ def fit_reference(spec: ReferenceSpec, data: Dataset, seed: int) -> Iterator[Eve
     with threadpool_limits(limits=1), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
         start = time.perf_counter()
-        model.fit(x_NI, data.train.y)
+        model.fit(x_NI, data.train.y if data.classes else data.train.y[:, 0])
         seconds = time.perf_counter() - start
         train, test = (
-            _scores(model, _inputs(spec, data, split), split.y, len(data.classes))
+            _scores(model, _inputs(spec, data, split), split.y, data)
             for split in (data.train, data.test)
         )
     if any(issubclass(one.category, ConvergenceWarning) for one in caught):
@@ -62,7 +65,7 @@ def fit_reference(spec: ReferenceSpec, data: Dataset, seed: int) -> Iterator[Eve
     yield Finished({}, told, 0, seconds)
 
 
-def _create(spec: ReferenceSpec, random_state: int) -> Any:
+def _classifier(spec: ReferenceSpec, random_state: int) -> Any:
     from sklearn.dummy import DummyClassifier
     from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
     from sklearn.linear_model import LogisticRegression
@@ -81,6 +84,25 @@ def _create(spec: ReferenceSpec, random_state: int) -> Any:
             return RandomForestClassifier(random_state=random_state)
 
 
+def _regressor(spec: ReferenceSpec, random_state: int) -> Any:
+    from sklearn.dummy import DummyRegressor
+    from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
+    from sklearn.linear_model import LinearRegression
+    from sklearn.neighbors import KNeighborsRegressor
+
+    match spec.model:
+        case "most_frequent":
+            return DummyRegressor()
+        case "linear":
+            return LinearRegression()
+        case "nearest_neighbours":
+            return KNeighborsRegressor()
+        case "gradient_boosting":
+            return HistGradientBoostingRegressor(random_state=random_state)
+        case "random_forest":
+            return RandomForestRegressor(random_state=random_state)
+
+
 def _inputs(spec: ReferenceSpec, data: Dataset, split: Split) -> FloatArray:
     """Return features (N, I); none, of a model that does not look at them."""
     if spec.reads is None:
@@ -90,11 +112,15 @@ def _inputs(spec: ReferenceSpec, data: Dataset, split: Split) -> FloatArray:
     return rows
 
 
-def _scores(model: Any, x_NI: FloatArray, y: Array, classes: int) -> Scores:
+def _scores(model: Any, x_NI: FloatArray, y: Array, data: Dataset) -> Scores:
+    if not data.classes:
+        told_N1 = model.predict(x_NI)[:, None]
+        loss = 0.5 * float(np.square(told_N1 - y).mean())
+        return in_unit(scored(loss, told_N1, y), data.target)
     from sklearn.metrics import log_loss
 
-    probability_NC = np.zeros((len(y), classes))
+    probability_NC = np.zeros((len(y), len(data.classes)))
     # A class may be missing from the training rows.
     probability_NC[:, model.classes_] = model.predict_proba(x_NI)
-    loss = float(log_loss(y, probability_NC, labels=np.arange(classes)))
-    return Scores(loss, float((model.predict(x_NI) == y).mean()))
+    loss = float(log_loss(y, probability_NC, labels=np.arange(len(data.classes))))
+    return scored(loss, probability_NC, y)

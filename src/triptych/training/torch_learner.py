@@ -27,8 +27,9 @@ from triptych.contracts import (
 )
 from triptych.errors import RunError
 from triptych.spec import TrainSpec
-from triptych.training.batches import accuracy, batches, targets
+from triptych.training.batches import batches, targets
 from triptych.training.pictures import PictureInputs, edge_at
+from triptych.training.scores import scored
 from triptych.training.torch_losses import mean_loss
 from triptych.training.torch_optimizer import create_optimizer
 
@@ -242,12 +243,12 @@ class TorchLearner:
         return self._outputs_of(x).cpu().numpy()
 
     def evaluate(self, split: Split) -> Scores:
-        """Return mean loss and accuracy; see `triptych.contracts.Learner.evaluate`."""
+        """Return the scores; see `triptych.contracts.Learner.evaluate`."""
         out = self._outputs_of(split.x)
         y = self._tensor(targets(split.y, self.spec.loss, self._outputs, "float64"))
         weight = None if split.weight is None else self._tensor(split.weight).double()
         loss = float(mean_loss(self.spec.loss, out.double(), y, weight))
-        return Scores(loss, accuracy(out.cpu().numpy(), split.y))
+        return scored(loss, out.cpu().numpy(), split.y)
 
     def weights(self) -> Weights:
         """Return a copy of every weight and buffer, by name."""

@@ -38,7 +38,7 @@ class Outcome:
         one, which is valid too, and narrower than that of the decision. NaN where no seed has
         every metric.
     unit : str
-        ``"share"``, ``"loss"``, ``"seconds"`` or ``"epochs"``.
+        As `triptych.spec.UNITS` has them, such as ``"share"`` or ``"loss"``.
     seeds : int
         Seeds on which all its arms finished.
     reason : str
@@ -252,9 +252,12 @@ def _step(run: RunRecord, metric: Metric, value: float) -> float:
     if metric.name == "epochs_to":
         looks = [row["epoch"] for row in run.curve]
         return float(max((b - a for a, b in pairwise(looks)), default=1))
+    if metric.name in run.steps:
+        return run.steps[metric.name]
     if metric.name == "train_accuracy":
         return 1 / max(run.train_rows, 1)
     if metric.name.startswith("test_") and "accuracy" in metric.name:
         return 1 / max(run.test_rows, 1)
-    # Of a float: sums that took different ways are never equal to the last bit.
-    return abs(value) * 2**-52
+    # Of a float: sums that took different ways are never equal to the last bit. R2 is what they
+    # leave of 1.
+    return max(abs(value), float(metric.name.endswith("_r2"))) * 2**-52

@@ -1,0 +1,90 @@
+"""The rows of CSV text: every row as wide as its header, whose names are told apart."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+
+from triptych.data.text_files import shown
+from triptych.errors import DataError
+
+Row = tuple[int, Sequence[str]]
+"""The number of the line that a row ends on, counted from 1, and its cells."""
+
+
+def table_rows(
+    lines: Sequence[str], name: str, delimiter: str = ","
+) -> tuple[tuple[str, ...], Iterator[Row]]:
+    """Return the names of a table's columns, and its rows.
+
+    Parameters
+    ----------
+    lines : sequence of str
+        As `triptych.data.text_files.read_lines` returns them, the header first.
+    name : str
+        Of the file, for messages.
+    delimiter : str
+
+    Raises
+    ------
+    DataError
+        If the text breaks the grammar of CSV, a column has no name or that of another, or a row has
+        more or fewer cells than the header; some of it only as the rows are taken.
+    """
+    rows = _parsed(lines, name, delimiter)
+    names = tuple(cell.strip() for cell in next(rows)[1])
+    check_names(names, f"{name} line 1")
+    return names, _checked(rows, name, len(names))
+
+
+def check_names(names: Sequence[str], where: str) -> None:
+    """Refuse columns without a name, or with that of another.
+
+    Raises
+    ------
+    DataError
+    """
+    seen: set[str] = set()
+    for place, column in enumerate(names, start=1):
+        if not column:
+            raise DataError(f"{where}: column {place} has no name.")
+        if column in seen:
+            raise DataError(f"{where}: there are two columns {shown(column)}.")
+        seen.add(column)
+
+
+def refused_cells(name: str, places: Sequence[str], count: int, advice: str) -> DataError:
+    """Return the error on cells that hold no number, which names the first three.
+
+    Parameters
+    ----------
+    name : str
+        Of the file.
+    places : sequence of str
+        Of the first ones at least.
+    count : int
+        How many there are.
+    advice : str
+        What to do about them.
+    """
+    cells = "1 cell is" if count == 1 else f"{count:,} cells are"
+    first = ", ".join(places[:3])
+    return DataError(f"{name}: {cells} empty or not finite, the first: {first}. {advice}")
+
+
+def _parsed(lines: Sequence[str], name: str, delimiter: str) -> Iterator[Row]:
+    reader = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter, strict=True)
+    try:
+        for row in reader:
+            if not row:
+                raise DataError(f"{name} line {reader.line_num}: the line is blank; remove it.")
+            yield reader.line_num, row
+    except csv.Error as error:
+        raise DataError(f"{name} line {reader.line_num}: {error}.") from error
+
+
+def _checked(rows: Iterator[Row], name: str, width: int) -> Iterator[Row]:
+    for line, row in rows:
+        if len(row) != width:
+            raise DataError(f"{name} line {line}: {len(row)} fields, expected {width}.")
+        yield line, row

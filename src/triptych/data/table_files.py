@@ -1,0 +1,101 @@
+"""Tables of one's own, read from files: CSV, TSV, Parquet, and the arrays of an .npz."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from triptych.data.array_files import read_arrays
+from triptych.data.columns import (
+    Columns,
+    check_column,
+    check_size,
+    column_of_cells,
+    column_of_texts,
+)
+from triptych.data.csv_rows import table_rows
+from triptych.data.parquet_files import read_parquet
+from triptych.data.text_files import read_lines, shown
+from triptych.errors import DataError
+from triptych.spec import TableSpec
+
+
+def read_columns(spec: TableSpec) -> Columns:
+    """Return the columns of a file, all but those that are to be ignored.
+
+    Parameters
+    ----------
+    spec : TableSpec
+
+    Raises
+    ------
+    DataError
+        Naming the file, line and column, what was found and what to do about it.
+    UnsafeFileError
+        If an ``.npz`` holds pickled objects, or blows up when it is unpacked.
+    """
+    try:
+        found = Path(spec.path).stat()
+        state = (found.st_mtime_ns, found.st_size)
+    except (OSError, ValueError):  # reading says what is wrong
+        state = (0, 0)
+    return _read(spec.path, state, spec.encoding, spec.ignore, spec.text)
+
+
+# Every run of a study loads its data; the file is the same for all of them.
+@lru_cache(maxsize=4)
+def _read(
+    path: str,
+    state: tuple[int, int],
+    encoding: str,
+    ignore: tuple[str, ...],
+    text: tuple[str, ...],
+) -> Columns:
+    """Return the columns of a file in the state, time and size, that it is in now."""
+    file = Path(path)
+    suffix = file.suffix.lower()
+    if suffix == ".parquet":
+        table = read_parquet(file, ignore)
+    elif suffix == ".npz":
+        table = read_arrays(file, ignore)
+    else:
+        table = _read_text(file, "\t" if suffix == ".tsv" else "", encoding, ignore, text)
+    if len(table) < 2:
+        raise DataError(f"{table.name}: there is one row only; two are the least to learn from.")
+    return table
+
+
+def _read_text(
+    file: Path, delimiter: str, encoding: str, ignore: tuple[str, ...], text: tuple[str, ...]
+) -> Columns:
+    lines = read_lines(file, encoding)
+    # Where the comma is the decimal point, spreadsheets write semicolons between cells.
+    semicolons = ";" in lines[0] and "," not in lines[0]
+    names, rows = table_rows(lines, file.name, delimiter or (";" if semicolons else ","))
+    for parameter, wanted in (("ignore", ignore), ("text", text)):
+        for column in wanted:
+            check_column(column, names, f"{file.name} line 1", parameter)
+    numbers, cells = [], []
+    for line, row in rows:
+        numbers.append(line)
+        cells.append(row)
+    if not cells:
+        raise DataError(f"{file.name}: there is a header only, no rows.")
+    check_size(file.name, len(cells), len(names))
+    table = Columns(file.name, (), np.array(numbers))
+    columns = []
+    for name, column in zip(names, zip(*cells, strict=True), strict=True):
+        if name in text:
+            columns.append(column_of_texts(name, column))
+        elif name not in ignore:
+            columns.append(
+                column_of_cells(
+                    name,
+                    column,
+                    lambda row, name=name: f"{file.name} {table.place(row, name)}",
+                    f"name {shown(name)} in text = [...] to take its cells as names",
+                )
+            )
+    return Columns(file.name, tuple(columns), table.lines)
