@@ -9,6 +9,7 @@ from sklearn.metrics import log_loss
 
 from triptych.contracts import Dataset, Split
 from triptych.data import arrange, load
+from triptych.errors import DataError
 from triptych.spec import BundledSpec, DigitsSpec, PalindromeSpec, ReferenceSpec, ToySpec
 from triptych.training import Evaluation, Finished, Notice, fit_reference
 
@@ -91,6 +92,12 @@ def test_least_squares_is_scikit_learn_s():
     model = LinearRegression().fit(data.train.x, data.train.y)
     scores = told("linear", data)[-1].evaluation.test
     assert scores.r2 == pytest.approx(model.score(data.test.x, data.test.y), rel=1e-9)
+
+
+@pytest.mark.parametrize(("rows", "model"), [(1, "linear"), (3, "nearest_neighbours")])
+def test_too_few_rows_are_told_in_one_line(rows, model):
+    with pytest.raises(DataError, match=f"^digits: '{model}' cannot be fitted: .*[.]$"):
+        told(model, load(DigitsSpec(train_limit=rows, test_limit=9), 0))
 
 
 def test_a_solver_that_does_not_converge_is_told(digits, monkeypatch):

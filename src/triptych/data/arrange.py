@@ -14,7 +14,15 @@ from dataclasses import replace
 import numpy as np
 
 from triptych.chance import key, permutation, stream_seed
-from triptych.contracts import Array, Dataset, IntArray, Split, Standardization, lengths_of
+from triptych.contracts import (
+    Array,
+    Dataset,
+    FloatArray,
+    IntArray,
+    Split,
+    Standardization,
+    lengths_of,
+)
 from triptych.data.fingerprints import fingerprint
 from triptych.errors import DataError
 from triptych.spec import Reads
@@ -134,7 +142,8 @@ def _one_hot(data: Dataset, reads: Reads) -> tuple[Dataset, str]:
 
     def changed(x: Array) -> Array:
         hot_NTV = x[:, :steps, None] == np.arange(symbols, dtype=np.int64)
-        return hot_NTV.reshape(len(x), *shape).astype(np.float32)
+        out: FloatArray = hot_NTV.reshape(len(x), *shape).astype(np.float32)
+        return out
 
     new = replace(_on_all(data, changed), symbols=None, probes={})
     if reads == "rows":

@@ -120,8 +120,8 @@ class RunRecord:
 def run_key(arm: ArmSpec, seed: int, fingerprint: str, environment: Mapping[str, str]) -> str:
     """Return the identity of a run: two runs with one key give the same result."""
     parts = [spec_id(arm), str(seed), fingerprint]
-    names = ("triptych", "numpy", "torch", "device")
-    names += ("scikit-learn",) if isinstance(arm.network, ReferenceSpec) else ()
+    fitted = ("scikit-learn",) if isinstance(arm.network, ReferenceSpec) else ()
+    names = ("triptych", "numpy", "torch", "device", *fitted)
     parts += [f"{name}={environment[name]}" for name in names]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

@@ -28,7 +28,7 @@ _MEAN, _COVERED = 2.0, 5.5
 class Series:
     """One arm's runs in a chart: its place among the colours, and the runs.
 
-    A reference `is_level`: it has no epochs, and its test score is drawn from end to end.
+    A reference `is_level`: it has no epochs, and its mean test score is drawn from end to end.
     """
 
     label: str
@@ -184,7 +184,7 @@ def _spec(series: Sequence[Series], metric: str) -> dict[str, Any]:
                 lines = _levels(one, split, metric, ends)
             else:
                 lines = {run.seed: _line(run, f"{split}_{metric}") for run in one.runs}
-            for seed, line in lines.items():
+            for seed, line in lines.items() if not one.is_level else ():
                 seeds += _points(line, one, split, str(seed))
             whole = [lines.get(run.seed, {}) for run in one.runs if run.status == FINISHED]
             mean[split] = _mean([line for line in whole if line])
@@ -198,7 +198,7 @@ def _spec(series: Sequence[Series], metric: str) -> dict[str, Any]:
     thin = {"type": "line", "strokeWidth": 0.8, "opacity": 0.5}
     width = {"field": "w", "type": "quantitative", "scale": None, "legend": None}
     return {
-        "encoding": _encoding(series, metric, [point["v"] for point in seeds]),
+        "encoding": _encoding(series, metric, [point["v"] for point in (*seeds, *over)]),
         "layer": [
             {"data": {"values": seeds}, "mark": thin},
             {"data": {"values": over}, "mark": "line", "encoding": {"strokeWidth": width}},

@@ -30,12 +30,13 @@ _OF_NUMBERS = ("test_r2", "train_r2", "test_rmse")
 # Shown where a claim speaks of them.
 _CLAIMED = ("test_balanced_accuracy", "train_balanced_accuracy", "test_macro_f1", "train_macro_f1")
 _MODELS = {
-    "most_frequent": "the most frequent class, or the mean",
-    "linear": "logistic or linear regression",
+    "most_frequent": "the most frequent class",
+    "linear": "logistic regression",
     "nearest_neighbours": "five nearest neighbours",
     "gradient_boosting": "gradient boosting of trees",
     "random_forest": "random forest of 100 trees",
 }
+_MODELS_OF_NUMBERS = {**_MODELS, "most_frequent": "the mean", "linear": "least squares"}
 
 
 def columns(record: StudyRecord) -> tuple[str, ...]:
@@ -127,7 +128,7 @@ def trained(record: StudyRecord, name: str, arm: ArmSpec) -> dict[str, Any]:
     first = runs[0] if runs else None
     return {
         "label": arm_label(record, name),
-        "network": _network(arm),
+        "network": _network(arm, tells_numbers(runs)),
         "parameters": f"{first.parameters:,}" if first and first.parameters else "–",
         "flops": f"{first.flops:,}" if first and first.flops else "–",
         "recipe": _recipe(arm.train) if arm.train else "fitted once, with scikit-learn's settings",
@@ -137,7 +138,7 @@ def trained(record: StudyRecord, name: str, arm: ArmSpec) -> dict[str, Any]:
     }
 
 
-def _network(arm: ArmSpec) -> str:
+def _network(arm: ArmSpec, numbers: bool) -> str:  # noqa: FBT001 (told apart by its name)
     match arm.network:
         case MLPSpec(hidden=hidden, activation=activation, dropout=dropout):
             text = f"MLP, hidden {'-'.join(map(str, hidden))}" if hidden else "MLP, no hidden layer"
@@ -149,7 +150,7 @@ def _network(arm: ArmSpec) -> str:
         case RNNSpec():
             return _recurrent(arm.network)
         case ReferenceSpec(model=model):
-            return f"reference: {_MODELS[model]}"
+            return f"reference: {(_MODELS_OF_NUMBERS if numbers else _MODELS)[model]}"
 
 
 def _recurrent(network: RNNSpec) -> str:
@@ -165,7 +166,8 @@ def _recipe(train: TrainSpec) -> str:
     optimizer = train.optimizer
     size = train.batch_size
     rows = f"{size} row{'s' if size > 1 else ''} a step" if size else "full batch"
-    text = f"{optimizer.name} at {optimizer.lr:g}, {rows}, {train.epochs} epochs"
+    most = "at most " if train.patience else ""
+    text = f"{optimizer.name} at {optimizer.lr:g}, {rows}, {most}{train.epochs} epochs"
     if train.schedule.name == "step":
         text += f", times {train.schedule.gamma:g} every {train.schedule.step_epochs} epochs"
     elif train.schedule.name != "constant":
@@ -173,6 +175,8 @@ def _recipe(train: TrainSpec) -> str:
     text += f", {train.loss} loss" if train.loss != "softmax" else ""
     text += f", L2 {train.l2:g}" if train.l2 else ""
     text += f", weight decay {optimizer.weight_decay:g}" if optimizer.weight_decay else ""
+    if train.patience:
+        text += f", the best by {train.validation:.0%} of the training rows"
     text += f", clipped at {train.clip_norm:g}" if train.clip_norm else ""
     if train.growth is not None:
         stages = train.growth.stages

@@ -78,7 +78,6 @@ def render_html(record: StudyRecord, verdicts: Sequence[VerdictLike], command: s
         machine=_machine(record),
         data=_data(record),
         diverged=[run for run in record.runs if run.status != FINISHED],
-        columns=[heading(column) for column in columns(record)],
         duration=duration(record.seconds),
         command=command,
         label=lambda arm: arm_label(record, arm),
@@ -114,10 +113,21 @@ def _part(record: StudyRecord, part: PartSpec) -> dict[str, Any]:
             for key, names in groups.items()
             for chart in _charts(names, levels.get(key[0], []))
         ],
-        "rows": [figures_row(record, name) for name in arms],
+        **_figures_table(record, list(arms)),
         "notes": reported_notes(record, tuple(arms)),
         "sequences": sequences(record, tuple(arms)),
     }
+
+
+def _figures_table(record: StudyRecord, names: list[str]) -> dict[str, Any]:
+    """Return the rows of some arms and the columns that say something of them."""
+    rows = [figures_row(record, name) for name in names]
+    cells = {c: [row["cells"][c] for row in rows] for c in columns(record)}
+    reported = any(cell["reported"] != "–" for column in cells.values() for cell in column)
+    said = [c for c, cs in cells.items() if any({x["mean"], x["reported"]} != {"–"} for x in cs)]
+    shown = said or list(cells)
+    rows = [{**row, "cells": {c: row["cells"][c] for c in shown}} for row in rows]
+    return {"rows": rows, "columns": [heading(c) for c in shown], "reported": reported}
 
 
 def _charts(names: list[str], levels: list[str]) -> list[list[str]]:

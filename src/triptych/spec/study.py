@@ -197,8 +197,8 @@ class StudySpec(Checked):
                     f"claim {says!r}: '{metric}' needs an arm that is trained, and '{metric.arm}' "
                     "is a reference, which has no epochs."
                 )
-            known_lengths = isinstance(arm.data, PalindromeSpec) and not is_reference
-            probes = arm.data.probes if known_lengths else ()
+            data = None if is_reference else arm.data
+            probes = data.probes if isinstance(data, PalindromeSpec) else ()
             if metric.name == "test_accuracy_at" and metric.level not in probes:
                 known = ", ".join(map(str, probes)) or "none"
                 raise SpecError(

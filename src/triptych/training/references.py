@@ -11,6 +11,7 @@ import numpy as np
 
 from triptych.chance import stream
 from triptych.contracts import Array, Dataset, FloatArray, Scores, Split
+from triptych.errors import DataError
 from triptych.spec import ReferenceSpec
 from triptych.training.events import Evaluation, Event, Finished, Notice
 from triptych.training.scores import in_unit, scored
@@ -39,6 +40,11 @@ def fit_reference(spec: ReferenceSpec, data: Dataset, seed: int) -> Iterator[Eve
     Event
         A `Notice` where a solver did not converge; one `Evaluation`, at epoch 0; `Finished`, with
         no weights.
+
+    Raises
+    ------
+    DataError
+        If there are too few rows or classes for the model.
     """
     # Here, because scikit-learn takes a second to load; and its threads show only once it is.
     random_state = int(stream(seed, "reference").integers(2**32))
@@ -46,16 +52,17 @@ def fit_reference(spec: ReferenceSpec, data: Dataset, seed: int) -> Iterator[Eve
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
-    x_NI = _inputs(spec, data, data.train)
     with threadpool_limits(limits=1), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
-        start = time.perf_counter()
-        model.fit(x_NI, data.train.y if data.classes else data.train.y[:, 0])
-        seconds = time.perf_counter() - start
-        train, test = (
-            _scores(model, _inputs(spec, data, split), split.y, data)
-            for split in (data.train, data.test)
-        )
+        try:
+            seconds = _fit(model, _inputs(spec, data, data.train), data)
+            train, test = (
+                _scores(model, _inputs(spec, data, split), split.y, data)
+                for split in (data.train, data.test)
+            )
+        except ValueError as error:  # too few rows or classes
+            what = str(error).split("\n", 1)[0].rstrip(".")
+            raise DataError(f"{data.name}: '{spec.model}' cannot be fitted: {what}.") from None
     if any(issubclass(one.category, ConvergenceWarning) for one in caught):
         yield Notice(f"{spec.model} had not converged after {_MOST_ROUNDS:,} rounds")
     told = Evaluation(
@@ -63,6 +70,13 @@ def fit_reference(spec: ReferenceSpec, data: Dataset, seed: int) -> Iterator[Eve
     )
     yield told
     yield Finished({}, told, 0, seconds)
+
+
+def _fit(model: Any, x_NI: FloatArray, data: Dataset) -> float:
+    """Fit the model, and return the seconds that took."""
+    start = time.perf_counter()
+    model.fit(x_NI, data.train.y if data.classes else data.train.y[:, 0])
+    return time.perf_counter() - start
 
 
 def _classifier(spec: ReferenceSpec, random_state: int) -> Any:
