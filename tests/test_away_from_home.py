@@ -2,19 +2,21 @@
 
 import math
 from dataclasses import replace
+from io import StringIO
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from triptych.chance import stream
 from triptych.contracts import Split
 from triptych.data import arrange
 from triptych.engines import create_mlp
 from triptych.errors import DataError, SpecError
+from triptych.live import Watcher
 from triptych.models import initial_weights
 from triptych.records import StudyFolder
-from triptych.runner import Setting, execute_study, read_result
-from triptych.runner.inputs import load_for
+from triptych.runner import RunStarted, Setting, execute_study, load_for, read_result
 from triptych.spec import parse_study
 
 TEXT = """
@@ -122,6 +124,21 @@ def test_what_cannot_be_read_is_told_before_anything_is_written(tmp_path):
     with pytest.raises(DataError, match="more than 2 GB"):
         run(replace(study("palindromes"), arms={"a": arm}), tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+def test_the_live_view_shows_references_too(tmp_path, one_thread):
+    only = study("moons")
+    only = replace(only, arms={name: only.arms[name] for name in ("trees", "moved")})
+    console = Console(file=StringIO(), force_terminal=True, width=100)
+    watcher = Watcher(only, console)
+    for event in execute_study(only, StudyFolder(tmp_path), Setting(device="cpu")):
+        watcher.watch([event])
+        if isinstance(event, RunStarted) and event.arm == "trees":
+            console.print(watcher.view())
+    shown = console.file.getvalue()
+    assert "fitting" in shown
+    assert "trees, seed 0: test accuracy" in shown
+    assert watcher.forecast.done == 2
 
 
 def test_a_reference_has_no_epochs_to_claim(tmp_path):

@@ -66,6 +66,17 @@ def small_study(**fields):
     return StudySpec(**{"title": "t", "arms": {"a": arm}, "seeds": 2, **fields})
 
 
+def test_columns_that_say_nothing_of_a_part_are_left_out(paper, paper_record):
+    assert "Reported and measured" in paper.words
+    study = small_study()
+    bare = made_up_record(study)
+    shown = page(bare).words
+    assert "Reported and measured" not in shown
+    assert "training accuracy" in shown
+    without = [replace(run, scores={"test_accuracy": 0.5}) for run in bare.runs]
+    assert "training accuracy" not in page(replace(bare, runs=tuple(without))).words
+
+
 def test_every_claim_is_there_with_its_verdict_and_causes(paper, paper_record):
     for verdict in judge(paper_record):
         assert verdict.claim.says in paper.words
