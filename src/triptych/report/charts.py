@@ -19,6 +19,7 @@ VEGA_LITE = "5.20"
 COLOURS = 8
 SPLITS = ("test", "train")
 _POINTS = 60
+_EPOCHS_TICKED = 8
 _INK, _GRID = "var(--muted)", "var(--line)"
 # Wide enough to stand out on both sides of a mean line drawn over it.
 _MEAN, _COVERED = 2.0, 5.5
@@ -198,7 +199,7 @@ def _spec(series: Sequence[Series], metric: str) -> dict[str, Any]:
     thin = {"type": "line", "strokeWidth": 0.8, "opacity": 0.5}
     width = {"field": "w", "type": "quantitative", "scale": None, "legend": None}
     return {
-        "encoding": _encoding(series, metric, [point["v"] for point in (*seeds, *over)]),
+        "encoding": _encoding(series, metric, [point["v"] for point in (*seeds, *over)], ends),
         "layer": [
             {"data": {"values": seeds}, "mark": thin},
             {"data": {"values": over}, "mark": "line", "encoding": {"strokeWidth": width}},
@@ -206,8 +207,14 @@ def _spec(series: Sequence[Series], metric: str) -> dict[str, Any]:
     }
 
 
-def _encoding(series: Sequence[Series], metric: str, values: Sequence[float]) -> dict[str, Any]:
+def _encoding(
+    series: Sequence[Series], metric: str, values: Sequence[float], ends: Sequence[float]
+) -> dict[str, Any]:
     names, colours = [one.label for one in series], [one.colour for one in series]
+    epochs: dict[str, Any] = {"tickMinStep": 1, "format": ",d"}
+    if ends[1] - ends[0] <= _EPOCHS_TICKED:
+        # Left to itself, Vega halves the steps of a short axis, and rounds what it writes there.
+        epochs["values"] = list(range(int(ends[0]), int(ends[1]) + 1))
     dashes = {"domain": list(SPLITS), "range": [[1, 0], [4, 3]]}
     return {
         "x": {
@@ -215,7 +222,7 @@ def _encoding(series: Sequence[Series], metric: str, values: Sequence[float]) ->
             "type": "quantitative",
             "title": "epoch",
             "scale": {"nice": False, "zero": False},
-            "axis": {"tickMinStep": 1, "format": ",d"},
+            "axis": epochs,
         },
         "y": {"field": "v", "type": "quantitative", "title": None, **_height(metric, values)},
         "color": {
