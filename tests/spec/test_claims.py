@@ -64,7 +64,7 @@ def test_an_accuracy_can_be_that_at_a_length():
         ("0.5 > 0.2", "names no arm"),
         ("a.test_accuracy > 0.5; import os", "cannot read '; import os'"),
         ("__import__('os').system('x') > 0", "cannot read"),
-        ("a.epochs_to(seconds, 1) < 3", "takes train_accuracy or test_accuracy"),
+        ("a.epochs_to(seconds, 1) < 3", "epochs_to cannot take"),
         ("a.test_accuracy_at > 0", r"expected '\(', found '>'"),
         ("a.test_accuracy_at() > 0", "expected a number"),
         ("a.test_accuracy_at(2.5) > 0", "takes a whole number, found 2.5"),

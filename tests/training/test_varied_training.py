@@ -10,7 +10,7 @@ from triptych.contracts import Dataset, Split, Standardization
 from triptych.engines import create_learner, create_orders
 from triptych.spec import ArmSpec, AugmentSpec, CNNSpec, DigitsSpec, TrainSpec
 from triptych.training import Finished, Job, split_rows, torch_learner, train
-from triptych.training.batches import accuracy
+from triptych.training.scores import accuracy
 from triptych.training.torch_losses import mean_loss
 from triptych.training.views import mean_outputs
 

@@ -5,7 +5,16 @@ from pathlib import Path
 import pytest
 
 from triptych.records import DIVERGED, RunRecord, StudyRecord
-from triptych.spec import ArmSpec, ClaimSpec, Evidence, MLPSpec, StudySpec, ToySpec, TrainSpec
+from triptych.spec import (
+    ArmSpec,
+    ClaimSpec,
+    Evidence,
+    MLPSpec,
+    StudySpec,
+    ToySpec,
+    TrainSpec,
+    parse_claim,
+)
 from triptych.verdicts import compare, judge
 
 
@@ -222,3 +231,29 @@ def test_a_claim_says_on_how_many_seeds_it_was_decided():
     (open_,) = judge(record(arms(a=[0.9, 0.2, 0.7]), ClaimSpec(says="x", tests=tests[:1])))
     assert (open_.verdict, open_.seeds) == ("undecided", 3)
     assert open_.more > 3
+
+
+def test_scores_in_which_classes_count_alike_have_the_step_of_the_rarest_class():
+    runs = [
+        run("a", seed, steps={"test_macro_f1": 0.1}, scores={"test_macro_f1": 0.9})
+        for seed in range(6)
+    ]
+    assert verdict_of("a.test_macro_f1 > 0.86", runs).verdict == "undecided"
+    fine = [run("a", seed, scores={"test_macro_f1": 0.9}) for seed in range(6)]
+    assert verdict_of("a.test_macro_f1 > 0.86", fine).verdict == "holds"
+
+
+def test_an_error_comes_down_to_a_level_and_r2_up_to_it():
+    curve = tuple(
+        {"epoch": e, "test_rmse": 10.0 - e, "test_r2": e / 10 - 1, "test_accuracy": None}
+        for e in range(1, 9)
+    )
+    one = run("a", 0, epochs=8, curve=curve)
+
+    def reached(text):
+        return one.measure(parse_claim(text).terms[0][1])
+
+    assert reached("a.epochs_to(test_rmse, 7) > 0") == (3.0, False)
+    assert reached("a.epochs_to(test_rmse, 1) > 0") == (8.0, True)
+    assert reached("a.epochs_to(test_r2, -0.5) > 0") == (5.0, False)
+    assert reached("a.epochs_to(test_accuracy, 0) > 0") == (8.0, True)

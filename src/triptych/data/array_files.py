@@ -33,8 +33,8 @@ _KINDS = "biufU"
 def read_arrays(file: Path, ignore: tuple[str, ...]) -> Columns:
     """Return the arrays of an ``.npz`` file as columns, but for those to be ignored.
 
-    An array (N,) is a column of its name; of an array (N, k) called ``x`` the columns are ``x[0]``
-    to ``x[k - 1]``.
+    An array (N,) is a column of its name; so is one (N, 1); of an array (N, k) called
+    ``x`` the columns are ``x[0]`` to ``x[k - 1]``.
 
     Parameters
     ----------
@@ -113,17 +113,17 @@ def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, what: str) -> Array:
 
 
 def _header(opened: IO[bytes], what: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    version = npy.read_magic(opened)  # type: ignore[no-untyped-call]
+    version = npy.read_magic(opened)
     if version not in ((1, 0), (2, 0)):
         raise DataError(f"{what} is of version {version} of the format; 1 and 2 are read.")
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, by_columns, kind = read(opened)  # type: ignore[no-untyped-call]
+    shape, by_columns, kind = read(opened)
     return shape, by_columns, kind
 
 
 def _columns(name: str, array: Array) -> Iterator[Column]:
     parts = [array] if array.ndim == 1 else list(array.T)
-    names = [name] if array.ndim == 1 else [f"{name}[{k}]" for k in range(len(parts))]
+    names = [name] if len(parts) == 1 else [f"{name}[{k}]" for k in range(len(parts))]
     for each, values in zip(names, parts, strict=True):
         if values.dtype.kind == "U":
             yield column_of_texts(each, values.tolist())

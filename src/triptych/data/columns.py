@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -9,14 +10,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from triptych.contracts import FloatArray, IntArray
-from triptych.data.text_files import hint, number_of, shown
+from triptych.data.text_files import hint, number_of, numbers_of, shown
 from triptych.errors import DataError
 
 # Half a gigabyte in float64; more would not train in sensible time on one machine.
 MOST_VALUES = 1 << 26
 # What somebody may have meant as a number, but that is none here: a decimal comma, digits of
 # another script, thousands set apart, a percent sign.
-_MEANT_AS_NUMBER = re.compile(r"[+-]?[\d.,_'\s]*\d[\d.,_'\s]*([eE][+-]?\d+)?\s*%?")
+_MEANT_AS_NUMBER = re.compile(r"[+-]?[\d.,_'\s]+(?:[eE][+-]?\d+)?%?")
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,31 @@ def column_of_texts(name: str, cells: Sequence[str | None]) -> Column:
     return Column(name, np.array([codes[cell] for cell in stripped]), words)
 
 
+def written(value: float) -> str:
+    """Return a number as a name, without the point of a whole one."""
+    return str(int(value)) if math.isfinite(value) and value == int(value) else repr(value)
+
+
+def as_names(table: Columns, text: tuple[str, ...]) -> Columns:
+    """Return a table in which the numbers of some columns are texts.
+
+    Raises
+    ------
+    DataError
+        If it has no such column.
+    """
+    names = tuple(column.name for column in table.columns)
+    for name in text:
+        check_column(name, names, table.header, "text")
+    columns = [
+        column_of_texts(c.name, ["" if math.isnan(v) else written(v) for v in c.values.tolist()])
+        if c.name in text and not c.words
+        else c
+        for c in table.columns
+    ]
+    return replace(table, columns=tuple(columns))
+
+
 def column_of_cells(
     name: str, cells: Sequence[str], where: Callable[[int], str], advice: str
 ) -> Column:
@@ -103,27 +129,21 @@ def column_of_cells(
     DataError
         If some cells are numbers and some are not, or if one may have been meant as a number.
     """
-    values, other = np.empty(len(cells)), -1
-    known: dict[str, float | None] = {}
-    numbers = 0
-    for row, cell in enumerate(cells):
-        if cell not in known:
-            known[cell] = _number(cell)
-        value = known[cell]
-        if value is None:
-            other = row if other < 0 else other
-        else:
-            values[row] = value
-            numbers += not np.isnan(value)
-    if other < 0:
-        return Column(name, values)
+    plain = numbers_of(cells)
+    if plain is not None:
+        return Column(name, np.array(plain))
+    found = [_number(cell) for cell in cells]
+    numbers = sum(value is not None and not math.isnan(value) for value in found)
+    if None not in found:
+        return Column(name, np.array(found, dtype=np.float64))
+    other = found.index(None)
     if numbers:
         raise DataError(
-            f"{where(other)}: {shown(cells[other])} is not a number, as {numbers:,} cells of that "
-            f"column are. Correct it, or {advice}."
+            f"{where(other)}: {shown(cells[other])} is not a number, and {numbers:,} of "
+            f"{len(cells):,} cells of the column are. Correct it, or {advice}."
         )
     for row, cell in enumerate(cells):
-        if _MEANT_AS_NUMBER.fullmatch(cell.strip()):
+        if _MEANT_AS_NUMBER.fullmatch(cell.strip()) and any(map(str.isdigit, cell)):
             raise DataError(
                 f"{where(row)}: {shown(cell)} is not a number; 1234.5 is written so. Or {advice}."
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Sequence
 
-from triptych.data.text_files import shown
+from triptych.data.text_files import counted, shown
 from triptych.errors import DataError
 
 Row = tuple[int, Sequence[str]]
@@ -67,9 +67,10 @@ def refused_cells(name: str, places: Sequence[str], count: int, advice: str) -> 
     advice : str
         What to do about them.
     """
-    cells = "1 cell is" if count == 1 else f"{count:,} cells are"
     first = ", ".join(places[:3])
-    return DataError(f"{name}: {cells} empty or not finite, the first: {first}. {advice}")
+    return DataError(
+        f"{name}: {counted(count, 'cell')} empty or not finite, the first: {first}. {advice}"
+    )
 
 
 def _parsed(lines: Sequence[str], name: str, delimiter: str) -> Iterator[Row]:

@@ -9,7 +9,9 @@ import numpy as np
 
 from triptych.data.array_files import read_arrays
 from triptych.data.columns import (
+    Column,
     Columns,
+    as_names,
     check_column,
     check_size,
     column_of_cells,
@@ -57,11 +59,13 @@ def _read(
     file = Path(path)
     suffix = file.suffix.lower()
     if suffix == ".parquet":
-        table = read_parquet(file, ignore)
+        table = as_names(read_parquet(file, ignore), text)
     elif suffix == ".npz":
-        table = read_arrays(file, ignore)
+        table = as_names(read_arrays(file, ignore), text)
     else:
         table = _read_text(file, "\t" if suffix == ".tsv" else "", encoding, ignore, text)
+    if not table.columns:
+        raise DataError(f"{file.name}: every column is in ignore; there is nothing left to read.")
     if len(table) < 2:
         raise DataError(f"{table.name}: there is one row only; two are the least to learn from.")
     return table
@@ -75,27 +79,25 @@ def _read_text(
     semicolons = ";" in lines[0] and "," not in lines[0]
     names, rows = table_rows(lines, file.name, delimiter or (";" if semicolons else ","))
     for parameter, wanted in (("ignore", ignore), ("text", text)):
-        for column in wanted:
-            check_column(column, names, f"{file.name} line 1", parameter)
-    numbers, cells = [], []
-    for line, row in rows:
-        numbers.append(line)
-        cells.append(row)
-    if not cells:
+        for asked in wanted:
+            check_column(asked, names, f"{file.name} line 1", parameter)
+    found = list(rows)
+    if not found:
         raise DataError(f"{file.name}: there is a header only, no rows.")
-    check_size(file.name, len(cells), len(names))
-    table = Columns(file.name, (), np.array(numbers))
+    check_size(file.name, len(found), len(names))
+    table = Columns(file.name, (), np.array([line for line, _ in found]))
     columns = []
-    for name, column in zip(names, zip(*cells, strict=True), strict=True):
+    for place, name in enumerate(names):
+        cells = [row[place] for _, row in found]
         if name in text:
-            columns.append(column_of_texts(name, column))
+            columns.append(column_of_texts(name, cells))
         elif name not in ignore:
-            columns.append(
-                column_of_cells(
-                    name,
-                    column,
-                    lambda row, name=name: f"{file.name} {table.place(row, name)}",
-                    f"name {shown(name)} in text = [...] to take its cells as names",
-                )
-            )
+            columns.append(_column(table, name, cells))
     return Columns(file.name, tuple(columns), table.lines)
+
+
+def _column(table: Columns, name: str, cells: list[str]) -> Column:
+    advice = f"name {shown(name)} in text = [...] to take its cells as names"
+    return column_of_cells(
+        name, cells, lambda row: f"{table.name} {table.place(row, name)}", advice
+    )

@@ -8,7 +8,7 @@ import numpy as np
 
 from triptych.contracts import FloatArray, IntArray, Standardization
 from triptych.data.columns import Column
-from triptych.data.text_files import shown
+from triptych.data.text_files import counted, shown
 from triptych.errors import DataError
 
 # A text with more values is hardly a category: a name, a date, a free remark.
@@ -16,7 +16,9 @@ MOST_WORDS = 50
 _NAMED = 4
 
 
-def inputs(features: Sequence[Column], train_rows: IntArray) -> tuple[FloatArray, list[str]]:
+def inputs(
+    name: str, features: Sequence[Column], train_rows: IntArray
+) -> tuple[FloatArray, list[str]]:
     """Return what networks read of a table's rows, and in words how it was made.
 
     All that is fitted is fitted to the training rows: means and deviations, medians where cells are
@@ -24,6 +26,8 @@ def inputs(features: Sequence[Column], train_rows: IntArray) -> tuple[FloatArray
 
     Parameters
     ----------
+    name : str
+        Of the file, for messages.
     features : sequence of Column
         Of N rows.
     train_rows : IntArray
@@ -39,6 +43,12 @@ def inputs(features: Sequence[Column], train_rows: IntArray) -> tuple[FloatArray
     DataError
         If a column has too many texts.
     """
+    for column in features:
+        if len(column.words) > MOST_WORDS:
+            raise DataError(
+                f"{name}: column {shown(column.name)} has {len(column.words):,} different texts, "
+                f"and at most {MOST_WORDS} can be inputs; name it in ignore = [...], or group them."
+            )
     parts = [_one_hot(c, train_rows) if c.words else _filled(c, train_rows) for c in features]
     x = np.concatenate(parts, axis=1)
     numbers = [c.name for c in features if not c.words]
@@ -49,12 +59,9 @@ def inputs(features: Sequence[Column], train_rows: IntArray) -> tuple[FloatArray
                                  for p, c in zip(parts, features, strict=True)])  # fmt: skip
         scale = columns_standardization(x[np.ix_(train_rows, places)])
         x[:, places] = scale(x[:, places], "float64")
-        count = (
-            "1 column of numbers is"
-            if len(numbers) == 1
-            else f"{len(numbers)} columns of numbers are"
+        notes.append(
+            f"{counted(len(numbers), 'column')} numbers, standardised on the training rows"
         )
-        notes.append(f"{count} standardised by the training rows")
     if texts:
         told = [f"{shown(c.name)} ({len(c.words)})" for c in texts]
         notes.append(f"texts are one input for each value: {_listed(told)}")
@@ -90,11 +97,6 @@ def _filled(column: Column, train_rows: IntArray) -> FloatArray:
 
 
 def _one_hot(column: Column, train_rows: IntArray) -> FloatArray:
-    if len(column.words) > MOST_WORDS:
-        raise DataError(
-            f"column {shown(column.name)} has {len(column.words):,} different texts, and at most "
-            f"{MOST_WORDS} can be inputs; name it in ignore = [...], or group them."
-        )
     out: FloatArray = (column.values[:, None] == np.arange(len(column.words))).astype(np.float64)
     out[:, ~out[train_rows].any(axis=0)] = 0.0
     return out

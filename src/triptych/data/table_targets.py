@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from triptych.contracts import FloatArray
-from triptych.data.columns import Columns
+from triptych.data.columns import Columns, written
 from triptych.data.text_files import shown
 from triptych.errors import DataError
 
@@ -55,7 +55,7 @@ def find_target(table: Columns, name: str, task: str) -> Target:
     """
     column = table[name]
     present, codes = np.unique(column.values, return_inverse=True)
-    codes = codes.reshape(-1).astype(np.float64)
+    places: FloatArray = codes.reshape(-1).astype(np.float64)
     if column.words:
         words = tuple(column.words[int(k)] for k in present)
         if task == "regression":
@@ -63,15 +63,15 @@ def find_target(table: Columns, name: str, task: str) -> Target:
                 f"{table.name}: target {shown(name)} holds texts, such as {shown(words[0])}, and a "
                 "number is to be told. Set task = 'classification'."
             )
-        return Target(name, codes, _several(words, table, name))
+        return Target(name, places, _several(words, table, name))
     numbered = len(present) <= _MOST_NUMBERED and bool((present == np.floor(present)).all())
     if task == "classification" or (task == "auto" and numbered):
-        classes = _several(tuple(map(_written, present.tolist())), table, name)
+        classes = _several(tuple(map(written, present.tolist())), table, name)
         note = (
             f"target {shown(name)} has {len(classes)} different whole numbers, taken as classes "
             "(task = 'regression' takes them as quantities)"
         )
-        return Target(name, codes, classes, note if task == "auto" else "")
+        return Target(name, places, classes, note if task == "auto" else "")
     if len(present) < 2:
         raise DataError(
             f"{table.name}: target {shown(name)} is {present[0]:g} in every row; "
@@ -86,8 +86,3 @@ def _several(classes: tuple[str, ...], table: Columns, name: str) -> tuple[str, 
             f"{table.name}: target {shown(name)}: need 2 classes, found 1 ({shown(classes[0])})."
         )
     return classes
-
-
-def _written(value: float) -> str:
-    """Return a number as the name of a class."""
-    return str(int(value)) if value == int(value) else repr(value)

@@ -15,7 +15,7 @@ from triptych.data.table_files import read_columns
 from triptych.data.table_inputs import columns_standardization, inputs
 from triptych.data.table_splits import copies, split_rows
 from triptych.data.table_targets import Target, find_target
-from triptych.data.text_files import shown
+from triptych.data.text_files import counted, shown
 from triptych.errors import DataError
 from triptych.spec import BundledSpec, TableSpec
 
@@ -61,7 +61,8 @@ def load_bundled(spec: BundledSpec, seed: int) -> Dataset:
     values = bunch.data.T.astype(np.float64)
     features = tuple(map(Column, bunch.feature_names, values))
     classes = tuple(map(str, bunch.get("target_names", ())))
-    target = Target("target", bunch.target.astype(np.float64), classes)
+    # Of diabetes: how far the disease went on in a year.
+    target = Target("progression", bunch.target.astype(np.float64), classes)
     rows = _Rows(spec.source, features, target, ())
     return _dataset(rows, seed, spec.test_size, together=True)
 
@@ -84,35 +85,38 @@ def _without_gaps(table: Columns, spec: TableSpec) -> tuple[Columns, tuple[str, 
     DataError
         If it has empty cells that are not to be there.
     """
-    names = [column.name for column in table.columns]
     infinite = np.stack([np.isinf(column.values) for column in table.columns], axis=1)
     if infinite.any():
         raise _refused(table, infinite, "No number is as large; correct them.")
     empty = np.stack([np.isnan(column.values) for column in table.columns], axis=1)
     if not empty.any():
         return table, ()
+    for column in table.columns:
+        if np.isnan(column.values).all():
+            raise DataError(
+                f"{table.header}: column {shown(column.name)} is empty; name it in ignore = [...]."
+            )
     if spec.missing == "refuse":
         advice = "Fill them, leave out their rows, or set missing = 'fill' or 'drop'."
         raise _refused(table, empty, advice)
     if spec.missing == "drop":
-        kept = np.flatnonzero(~empty.any(axis=1))
-        left = len(table) - len(kept)
-        if len(kept) < 2:
-            raise DataError(f"{table.name}: all rows but {len(kept)} have empty cells.")
-        return table.take(kept), (f"{left:,} rows with empty cells are left out",)
-    if empty[:, names.index(spec.target)].any():
-        empty[:, [name != spec.target for name in names]] = False
-        raise _refused(table, empty, "A target is never filled; leave out those rows.")
-    wholly = [name for name, gone in zip(names, empty.all(axis=0), strict=True) if gone]
-    if wholly:
-        raise DataError(
-            f"{table.header}: column {shown(wholly[0])} is empty; name it in ignore = [...]."
-        )
+        return _dropped(table, empty)
+    is_target = np.array([column.name == spec.target for column in table.columns])
+    if (empty & is_target).any():
+        raise _refused(table, empty & is_target, "A target is never filled; leave out those rows.")
     filled = (
-        f"{empty.sum():,} empty cells are filled: numbers with the median of the training rows, "
-        "texts with none of their values"
+        f"{counted(int(empty.sum()), 'empty cell')} filled: numbers with the median of the "
+        "training rows, texts with none of their values"
     )
     return table, (filled,)
+
+
+def _dropped(table: Columns, empty: Array) -> tuple[Columns, tuple[str, ...]]:
+    kept = np.flatnonzero(~empty.any(axis=1))
+    if len(kept) < 2:
+        raise DataError(f"{table.name}: all rows but {len(kept)} have empty cells.")
+    left = counted(len(table) - len(kept), "row")
+    return table.take(kept), (f"{left} left out for empty cells",)
 
 
 def _refused(table: Columns, bad: Array, advice: str) -> DataError:
@@ -129,11 +133,11 @@ def _dataset(rows: _Rows, seed: int, share: float, *, together: bool) -> Dataset
     if not together:
         groups = np.arange(len(groups))
     train_rows, test_rows = _split(rows, groups, share, seed)
-    x, done = inputs(rows.features, train_rows)
+    x, done = inputs(rows.name, rows.features, train_rows)
     notes = [*done, *filter(None, [target.note]), *rows.notes]
     if twice:
-        where = "are on its side of the split" if together else "may be on the other side"
-        notes.append(f"{twice:,} of {len(groups):,} rows are exact copies of another, and {where}")
+        where = "are on one side of the split" if together else "may be on both sides of the split"
+        notes.append(f"rows that are exact copies of others ({twice:,} of {len(groups):,}) {where}")
     if target.classes:
         y: Array = target.values.astype(np.int64)
         scale = None

@@ -17,6 +17,8 @@ from triptych.errors import RunError
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 MAX_NAME_BYTES = 255
+# Made once: some runs write a thousand lines a second.
+_LINE = json.JSONEncoder(sort_keys=True, allow_nan=False)
 
 
 def write_atomic(path: Path, content: bytes) -> None:
@@ -99,7 +101,7 @@ def dump_json(value: object, indent: int | None = 2) -> bytes:
 
 def dump_line(value: object) -> str:
     """Return `value` as JSON on one line; NaN and infinities become null."""
-    return json.dumps(finite(value), sort_keys=True, allow_nan=False)
+    return _LINE.encode(finite(value))
 
 
 def finite(value: object) -> object:

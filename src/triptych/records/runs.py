@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ from triptych.records.findings import FINDINGS_FILE, read_findings, write_findin
 from triptych.spec import ArmSpec, Metric, ReferenceSpec, plain, spec_id
 
 FINISHED, DIVERGED = "finished", "diverged"
+# What stands in files of its own.
+_APART = ("curve", "environment", "findings")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,9 +160,7 @@ class RunFolder:
             write_atomic(self.path / "weights.safetensors", content)
         if record.findings:
             write_findings(self.path, record.findings)
-        table = asdict(record)
-        # They stand in files of their own.
-        del table["curve"], table["environment"], table["findings"]
+        table = {f.name: getattr(record, f.name) for f in fields(record) if f.name not in _APART}
         write_atomic(self.path / "result.json", dump_json(table))
 
     def weights(self) -> Weights:

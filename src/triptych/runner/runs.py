@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -119,8 +119,7 @@ class _Run:
 
     def _record(self, **fields: Any) -> RunRecord:
         steps = _steps(self.data, self.job.judged if self.job else self.data.train)
-        told = {**fields, "curve": tuple(self.curve), "steps": steps}
-        return RunRecord(**{**asdict(self.blank), **told})
+        return replace(self.blank, **fields, curve=tuple(self.curve), steps=steps)
 
 
 def execute_runs(

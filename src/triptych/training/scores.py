@@ -1,6 +1,6 @@
 """The scores of a split from one look at its outputs, the same for every engine.
 
-All of classes come from one table of counts, as some networks are judged a thousand times a second.
+Those of classes come from one table of counts: some networks are judged a thousand times a second.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def scored(loss: float, outputs: FloatArray, y: Array) -> Scores:
     """
     if y.ndim == 2:
         return Scores(loss, math.nan, math.nan, math.nan, r2(outputs, y), rmse(outputs, y))
-    return Scores(loss, *_of_classes(confusion(outputs, y)))
+    return Scores(loss, *_of_classes(*_counts(outputs, y)))
 
 
 def accuracy(outputs: Array, y: Array) -> float:
@@ -36,29 +36,32 @@ def accuracy(outputs: Array, y: Array) -> float:
 
 def _told(outputs: Array) -> Array:
     """Return the classes (N,) that outputs (N, O) stand for."""
+    if outputs.shape[1] == 2:
+        return outputs[:, 1] > outputs[:, 0]  # as argmax, in half its time
     return outputs[:, 0] > 0 if outputs.shape[1] == 1 else outputs.argmax(axis=1)
 
 
-def confusion(outputs: Array, y: IntArray) -> IntArray:
-    """Return how many rows of each class (first axis) were told to be of each (second)."""
-    count = max(2, outputs.shape[1])
-    counts: IntArray = np.bincount(y * count + _told(outputs), minlength=count * count)
-    return counts.reshape(count, count)
+def _counts(outputs: Array, y: IntArray) -> tuple[list[int], list[int], list[int]]:
+    """Return of each class how many rows were told rightly, are of it, and were told to be."""
+    told_N, count = _told(outputs), max(2, outputs.shape[1])
+    if count == 2:  # without the table: that takes twice the time
+        right, there, told = (int(np.count_nonzero(part)) for part in (told_N == y, y, told_N))
+        rows = len(y)
+        both = (right + there + told - rows) // 2
+        return [right - both, both], [rows - there, there], [rows - told, told]
+    counts_CC = np.bincount(y * count + told_N, minlength=count * count).reshape(count, count)
+    there_C, told_C = (np.add.reduce(counts_CC, axis).tolist() for axis in (1, 0))
+    return counts_CC.diagonal().tolist(), there_C, told_C
 
 
-def _of_classes(counts_CC: IntArray) -> tuple[float, float, float]:
+def _of_classes(right_C: list[int], there_C: list[int], told_C: list[int]) -> tuple[float, ...]:
     """Return accuracy, balanced accuracy and macro F1.
 
-    Classes that no row is of count in none of them, but for F1 where some row was told to be one.
+    A class that no row is of counts in none of them; but in F1 where some row was told to be of it.
     """
-    right_C = counts_CC.diagonal().tolist()
-    there_C, told_C = counts_CC.sum(axis=1).tolist(), counts_CC.sum(axis=0).tolist()
-    recalls = [right / there for right, there in zip(right_C, there_C, strict=True) if there]
-    f1s = [
-        2 * right / (there + told)
-        for right, there, told in zip(right_C, there_C, told_C, strict=True)
-        if there + told
-    ]
+    each = list(zip(right_C, there_C, told_C, strict=True))
+    recalls = [right / there for right, there, _ in each if there]
+    f1s = [2 * right / (there + told) for right, there, told in each if there + told]
     return sum(right_C) / sum(there_C), sum(recalls) / len(recalls), sum(f1s) / len(f1s)
 
 
