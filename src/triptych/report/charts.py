@@ -190,9 +190,14 @@ def _spec(series: Sequence[Series], metric: str) -> dict[str, Any]:
             whole = [lines.get(run.seed, {}) for run in one.runs if run.status == FINISHED]
             mean[split] = _mean([line for line in whole if line])
         means.append(mean)
-    over = [
-        {**point, "w": _COVERED if any(_same(mean, m) for m in means[k + 1 :]) else _MEAN}
+    # Levels that nearly agree stand clear of each other.
+    covered = [
+        not one.is_level and any(_same(mean, m) for m in means[k + 1 :])
         for k, (one, mean) in enumerate(zip(series, means, strict=True))
+    ]
+    over = [
+        {**point, "w": _COVERED if hidden else _MEAN}
+        for one, mean, hidden in zip(series, means, covered, strict=True)
         for split in SPLITS
         for point in _points(mean[split], one, split, "mean")
     ]

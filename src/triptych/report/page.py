@@ -138,14 +138,12 @@ def _charts(names: list[str], levels: list[str]) -> list[list[str]]:
 
 
 def _figure(record: StudyRecord, data: DataSpec, epochs: int, names: list[str]) -> dict[str, Any]:
+    is_level = [record.study.arms[name].train is None for name in names]
+    # References have the same colours in every chart of a part, however many arms it has.
+    places = [k if not level else k - len(names) + COLOURS for k, level in enumerate(is_level)]
     series = [
-        Series(
-            arm_label(record, name),
-            colour(k),
-            record.of(name),
-            is_level=record.study.arms[name].train is None,
-        )
-        for k, name in enumerate(names)
+        Series(arm_label(record, name), colour(place), record.of(name), is_level=level)
+        for name, place, level in zip(names, places, is_level, strict=True)
     ]
     drawn = [one for one in series if any(run.curve for run in one.runs)]
     first = next((run for one in series for run in one.runs), None)
