@@ -28,10 +28,10 @@ def lengths_of(x: Array) -> IntArray:
     Parameters
     ----------
     x : Array
-        Symbols, unsigned (N, T), all of one length, or signed with -1 past the end; or vectors,
-        float (N, T, D), NaN past the end. Nothing but the end may be so marked.
+        Symbols (N, T), signed with -1 past the end; or vectors (N, T, D), float with NaN past the
+        end. Nothing but the end may be so marked, and what is unsigned has one length.
     """
-    if x.ndim == 2 and x.dtype.kind == "u":
+    if x.dtype.kind == "u":
         return np.full(len(x), x.shape[1])
     there_NT = x >= 0 if x.ndim == 2 else ~np.isnan(x[:, :, 0])
     lengths: IntArray = there_NT.sum(axis=1)
@@ -74,10 +74,9 @@ class Standardization:
 
     def __call__(self, x: Array, dtype: str) -> FloatArray:
         """Return ``(x - mean) / std`` in `dtype`, shape as `x`."""
-        kind = np.dtype(dtype)
-        out: FloatArray = x.astype(kind)
-        out -= self.mean.astype(kind)
-        out /= self.std.astype(kind)
+        out: FloatArray = x.astype(dtype)
+        out -= self.mean.astype(dtype)
+        out /= self.std.astype(dtype)
         return out
 
 
@@ -107,6 +106,8 @@ class Dataset:
         Further sequences that a trained network is judged by, by their length.
     target : Standardization, optional
         How numbers to tell became those of the splits, (O,); None of classes.
+    arranged : str
+        How places were changed for the network that reads it, in words; empty where they were not.
     """
 
     name: str
@@ -120,6 +121,7 @@ class Dataset:
     symbols: int | None = None
     probes: Mapping[int, Split] = field(default_factory=dict)
     target: Standardization | None = None
+    arranged: str = ""
 
     @property
     def outputs(self) -> int:

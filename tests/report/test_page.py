@@ -13,8 +13,17 @@ from rich.console import Console
 from conftest import made_up_record, made_up_run
 from triptych.records import DIVERGED, StudyRecord
 from triptych.report import render_html, study_tables
-from triptych.report.charts import COLOURS
-from triptych.spec import ArmSpec, ClaimSpec, MLPSpec, Reported, StudySpec, ToySpec, TrainSpec
+from triptych.report.charts import COLOURS, Series, curve_svg
+from triptych.spec import (
+    ArmSpec,
+    ClaimSpec,
+    MLPSpec,
+    ReferenceSpec,
+    Reported,
+    StudySpec,
+    ToySpec,
+    TrainSpec,
+)
 from triptych.verdicts import judge
 
 VOID = {"meta", "br", "line", "rect", "path"}
@@ -64,6 +73,38 @@ def paper(paper_record):
 def small_study(**fields):
     arm = ArmSpec(data=ToySpec(source="moons"), network=MLPSpec(), train=TrainSpec())
     return StudySpec(**{"title": "t", "arms": {"a": arm}, "seeds": 2, **fields})
+
+
+def test_columns_that_say_nothing_of_a_part_are_left_out(paper, paper_record):
+    assert "Reported and measured" in paper.words
+    study = small_study()
+    bare = made_up_record(study)
+    shown = page(bare).words
+    assert "Reported and measured" not in shown
+    assert "training accuracy" in shown
+    without = [replace(run, scores={"test_accuracy": 0.5}) for run in bare.runs]
+    assert "training accuracy" not in page(replace(bare, runs=tuple(without))).words
+
+
+def test_a_reference_is_a_level_line_from_end_to_end():
+    arms = dict(small_study().arms)
+    arms["b"] = ArmSpec(data=arms["a"].data, network=ReferenceSpec(model="linear"))
+    study = small_study(arms=arms)
+    once = {"epoch": 0, "test_loss": 0.5, "test_accuracy": 0.75, "train_accuracy": 0.9}
+    runs = {
+        "a": [made_up_run(study, "a", seed) for seed in (0, 1)],
+        "b": [made_up_run(study, "b", seed, curve=(once,), epochs=0) for seed in (0, 1)],
+    }
+    series = [
+        Series(name, colour, runs[name], is_level=name == "b")
+        for name, colour in (("a", "var(--c1)"), ("b", "var(--c8)"))
+    ]
+    svg = curve_svg(series, "accuracy", "x")
+    (line,) = re.findall(r'<path d="([^"]*)"[^>]*var\(--c8\)', svg)
+    points = re.findall(r"[ML]([\d.]+),([\d.]+)", line)
+    assert len({y for _, y in points}) == 1
+    ends = re.findall(r'<path d="M([\d.]+),[^"]*L([\d.]+),[\d.]+"[^>]*var\(--c1\)', svg)
+    assert (points[0][0], points[-1][0]) == ends[0]
 
 
 def test_every_claim_is_there_with_its_verdict_and_causes(paper, paper_record):

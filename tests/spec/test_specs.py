@@ -1,21 +1,25 @@
 """Invalid specs cannot exist; a message says where, the rule, the value and what is near."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from triptych.errors import SpecError
 from triptych.spec import (
     ArmSpec,
+    AugmentSpec,
     CNNSpec,
     DigitsSpec,
     MLPSpec,
     OptimizerSpec,
     PalindromeSpec,
+    ReferenceSpec,
     RNNSpec,
     ToySpec,
     TrainSpec,
     plain,
+    spec_id,
     structure,
 )
 
@@ -101,9 +105,13 @@ def test_early_stopping_needs_rows_to_judge_by():
 @pytest.mark.parametrize(
     ("data", "network", "engine", "words"),
     [
-        (PalindromeSpec(), MLPSpec(), "auto", "cannot read data source 'palindromes'"),
-        (ToySpec(source="moons"), RNNSpec(), "auto", "cannot read data source 'moons'"),
-        (ToySpec(source="moons"), CNNSpec(), "auto", "needs pictures"),
+        (
+            PalindromeSpec(shortest=3),
+            MLPSpec(),
+            "auto",
+            "needs sequences of one length, got 3 to 5",
+        ),
+        (PalindromeSpec(probes=(9,)), CNNSpec(), "auto", "data.probes: kind 'cnn' reads sequences"),
         (PalindromeSpec(), RNNSpec(cell="gru"), "numpy", "one Elman layer, forward in time, got"),
         (
             DigitsSpec(),
@@ -116,6 +124,38 @@ def test_early_stopping_needs_rows_to_judge_by():
 def test_an_arm_whose_parts_do_not_fit_is_refused(data, network, engine, words):
     with pytest.raises(SpecError, match=words):
         ArmSpec(data=data, network=network, train=TrainSpec(), engine=engine)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"train": TrainSpec()}, "train: kind 'reference' takes none"),
+        ({"engine": "torch"}, "engine: kind 'reference' takes none, got 'torch'"),
+        ({"data": PalindromeSpec(shortest=3)}, "kind 'reference' needs sequences of one length"),
+    ],
+)
+def test_a_reference_is_fitted_and_not_trained(fields, words):
+    fields = {"data": DigitsSpec(), "network": ReferenceSpec(model="linear"), **fields}
+    with pytest.raises(SpecError, match=words):
+        ArmSpec(**fields)
+
+
+def test_a_network_must_be_trained():
+    with pytest.raises(SpecError, match=r"^arm.a.train: is missing, which kind 'mlp' needs"):
+        structure(ArmSpec, {"data": {"source": "moons"}, "network": {"kind": "mlp"}}, "arm.a")
+
+
+def test_tables_are_not_varied_as_pictures_are():
+    train = TrainSpec(augment=AugmentSpec(flip=True))
+    with pytest.raises(SpecError, match="train.augment: needs pictures, got source 'moons'"):
+        ArmSpec(data=ToySpec(source="moons"), network=CNNSpec(), train=train)
+
+
+def test_runs_from_before_arms_could_be_scrambled_stay_theirs():
+    arm = ArmSpec(data=ToySpec(source="moons"), network=MLPSpec(), train=TrainSpec())
+    known = "d19b2f9c774ee37c35455e358e1ab163aa786bbe2568d1ae47ff353439204327"
+    assert spec_id(arm) == known
+    assert spec_id(replace(arm, scrambled=True)) != known
 
 
 def test_a_named_set_is_its_values_and_what_is_given_is_laid_over_it():

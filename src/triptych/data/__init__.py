@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import assert_never
 
 from triptych.contracts import Dataset
+from triptych.data.arrange import arrange
 from triptych.data.cifar10 import fetch_cifar10, find_cifar10, load_cifar10
 from triptych.data.digits import load_digits_pictures
 from triptych.data.palindromes import load_palindromes
@@ -21,7 +22,7 @@ from triptych.spec import (
     ToySpec,
 )
 
-__all__ = ["fetch_cifar10", "find_cifar10", "load"]
+__all__ = ["arrange", "fetch_cifar10", "find_cifar10", "load"]
 
 
 def load(spec: DataSpec, seed: int, data_dir: Path | None = None) -> Dataset:

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from triptych.contracts import Dataset
 from triptych.errors import SpecError
-from triptych.spec import ArmSpec, CNNSpec, MLPSpec, RNNSpec, TrainSpec
+from triptych.spec import ArmSpec, CNNSpec, MLPSpec, ReferenceSpec, RNNSpec, TrainSpec
 from triptych.training.blas import SHARED_FROM
 
 
@@ -145,18 +145,19 @@ def choose_rnn_engine(network: RNNSpec, train: TrainSpec, device: str = "cpu") -
 
 def choose_engine(arm: ArmSpec, data: Dataset, device: str = "cpu") -> tuple[str, str]:
     """Return the engine that computes `arm`, and how to call it in a table."""
+    if isinstance(arm.network, ReferenceSpec):
+        return "scikit-learn", "scikit-learn"
     if arm.engine != "auto":
         return arm.engine, arm.engine
-    if isinstance(arm.network, CNNSpec):
-        return choose_cnn_engine(arm.network, arm.train)
-    if isinstance(arm.network, RNNSpec):
-        return choose_rnn_engine(arm.network, arm.train, device)
+    network, train = arm.trained
+    if isinstance(network, CNNSpec):
+        return choose_cnn_engine(network, train)
+    if isinstance(network, RNNSpec):
+        return choose_rnn_engine(network, train, device)
     rows = len(data.train)
-    steps = arm.train.epochs * math.ceil(rows / min(arm.train.batch_size or rows, rows))
+    steps = train.epochs * math.ceil(rows / min(train.batch_size or rows, rows))
     inputs = math.prod(data.sample_shape)
-    return choose_mlp_engine(
-        arm.network, arm.train, rows, inputs, data.outputs, steps, device=device
-    )
+    return choose_mlp_engine(network, train, rows, inputs, data.outputs, steps, device=device)
 
 
 def choose_device(asked: str, engine: str) -> str:

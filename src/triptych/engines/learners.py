@@ -18,9 +18,10 @@ from triptych.training import CompiledLearner, Kernels, NumpyLearner, Orders
 
 def create_learner(arm: ArmSpec, engine: str, data: Dataset, seed: int, device: str) -> Learner:
     """Return the network of `arm` with its optimiser, bound to the training rows of `data`."""
-    weights = initial_weights(arm.network, data, stream(seed, "weights"))
-    return _CREATE[type(arm.network)](
-        arm.network, arm.train, engine, weights, data.train, seed=seed, device=device,
+    network, train = arm.trained
+    weights = initial_weights(network, data, stream(seed, "weights"))
+    return _CREATE[type(network)](
+        network, train, engine, weights, data.train, seed=seed, device=device,
         standardization=data.standardization,
     )  # fmt: skip
 

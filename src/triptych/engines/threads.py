@@ -56,14 +56,17 @@ def use_threads(arm: ArmSpec, data: Dataset, engine: str) -> None:
         return
     import torch
 
-    rows = min(arm.train.batch_size or len(data.train), len(data.train))
-    small = 3 * rows * cost_on(arm.network, data).flops < SHARED_FROM
+    network, train = arm.trained
+    rows = min(train.batch_size or len(data.train), len(data.train))
+    small = 3 * rows * cost_on(network, data).flops < SHARED_FROM
     every = _all_threads()
     torch.set_num_threads(1 if small else every)
 
 
 def machine(engine: str, device: str) -> dict[str, str]:
     """Return the environment that `engine` computes in; see `triptych.records.environment`."""
+    if engine == "scikit-learn":
+        return environment(1, "cpu")
     if engine != "torch":
         return environment(os.cpu_count() or 1, "cpu")
     import torch

@@ -23,7 +23,7 @@ from triptych.records.files import (
     write_atomic,
 )
 from triptych.records.findings import FINDINGS_FILE, read_findings, write_findings
-from triptych.spec import ArmSpec, Metric, plain, spec_id
+from triptych.spec import ArmSpec, Metric, ReferenceSpec, plain, spec_id
 
 FINISHED, DIVERGED = "finished", "diverged"
 # What stands in files of its own.
@@ -48,7 +48,7 @@ class RunRecord:
         What the data really was, and what a reader must know of it.
     train_rows, test_rows : int
     parameters, flops : int
-        Of the network; FLOPs of one sample's forward pass.
+        Of the network; FLOPs of one sample's forward pass. 0 of a reference, which has neither.
     epochs : int
         Trained.
     seconds : float
@@ -64,6 +64,8 @@ class RunRecord:
     curve : tuple of dict
         One row an evaluation: epoch, step, lr, seconds and the scores.
     environment : dict of str to str
+    arranged : str
+        How places of the data were changed, see `triptych.contracts.Dataset`.
     findings : tuple of Finding
         What explains it, where that was looked into: of the first seed.
     """
@@ -88,6 +90,7 @@ class RunRecord:
     error: str = ""
     curve: tuple[dict[str, Any], ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
+    arranged: str = ""
     # Arrays have no truth value, and findings follow from the rest.
     findings: tuple[Finding, ...] = field(default=(), compare=False)
 
@@ -119,7 +122,9 @@ class RunRecord:
 def run_key(arm: ArmSpec, seed: int, fingerprint: str, environment: Mapping[str, str]) -> str:
     """Return the identity of a run: two runs with one key give the same result."""
     parts = [spec_id(arm), str(seed), fingerprint]
-    parts += [f"{name}={environment[name]}" for name in ("triptych", "numpy", "torch", "device")]
+    fitted = ("scikit-learn",) if isinstance(arm.network, ReferenceSpec) else ()
+    names = ("triptych", "numpy", "torch", "device", *fitted)
+    parts += [f"{name}={environment[name]}" for name in names]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

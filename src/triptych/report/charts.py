@@ -19,6 +19,7 @@ VEGA_LITE = "5.20"
 COLOURS = 8
 SPLITS = ("test", "train")
 _POINTS = 60
+_EPOCHS_TICKED = 8
 _INK, _GRID = "var(--muted)", "var(--line)"
 # Wide enough to stand out on both sides of a mean line drawn over it.
 _MEAN, _COVERED = 2.0, 5.5
@@ -26,11 +27,15 @@ _MEAN, _COVERED = 2.0, 5.5
 
 @dataclass(frozen=True)
 class Series:
-    """One arm's runs in a chart: its place among the colours, and the runs."""
+    """One arm's runs in a chart: its place among the colours, and the runs.
+
+    A reference `is_level`: it has no epochs, and its mean test score is drawn from end to end.
+    """
 
     label: str
     colour: str
     runs: Sequence[RunRecord]
+    is_level: bool = False
 
 
 Line = dict[float, float]
@@ -87,6 +92,15 @@ def _line(run: RunRecord, name: str) -> Line:
     return found
 
 
+def _levels(one: Series, split: str, metric: str, ends: Sequence[float]) -> dict[int, Line]:
+    """Return a reference's lines by seed: the score of its test rows, from end to end."""
+    name = f"{split}_{metric}"
+    if split != "test":
+        return {}
+    lines = {run.seed: list(_line(run, name).values()) for run in one.runs}
+    return {seed: dict.fromkeys(ends, line[-1]) for seed, line in lines.items() if line}
+
+
 def _mean(lines: Sequence[Line]) -> Line:
     """Return the mean at the epochs that all lines have."""
     shared = set.intersection(*(set(line) for line in lines)) if lines else set()
@@ -96,6 +110,14 @@ def _mean(lines: Sequence[Line]) -> Line:
 def _points(line: Line, one: Series, split: str, run: str) -> Iterator[dict[str, Any]]:
     for epoch, value in line.items():
         yield {"e": epoch, "v": value, "a": one.label, "s": split, "r": run}
+
+
+def _ends(series: Sequence[Series]) -> list[float]:
+    """Return the first and the last epoch of those that have any."""
+    epochs = [
+        row["epoch"] for one in series if not one.is_level for r in one.runs for row in r.curve
+    ]
+    return [min(epochs), max(epochs)] if epochs else [0, 1]
 
 
 def _same(one: Mapping[str, Line], other: Mapping[str, Line]) -> bool:
@@ -155,25 +177,34 @@ def shows_covered(svg: str) -> bool:
 def _spec(series: Sequence[Series], metric: str) -> dict[str, Any]:
     seeds: list[dict[str, Any]] = []
     means: list[dict[str, Line]] = []
+    ends = _ends(series)
     for one in series:
         mean: dict[str, Line] = {}
         for split in SPLITS:
-            lines = {run.seed: _line(run, f"{split}_{metric}") for run in one.runs}
-            for seed, line in lines.items():
+            if one.is_level:
+                lines = _levels(one, split, metric, ends)
+            else:
+                lines = {run.seed: _line(run, f"{split}_{metric}") for run in one.runs}
+            for seed, line in lines.items() if not one.is_level else ():
                 seeds += _points(line, one, split, str(seed))
-            whole = [lines[run.seed] for run in one.runs if run.status == FINISHED]
+            whole = [lines.get(run.seed, {}) for run in one.runs if run.status == FINISHED]
             mean[split] = _mean([line for line in whole if line])
         means.append(mean)
-    over = [
-        {**point, "w": _COVERED if any(_same(mean, m) for m in means[k + 1 :]) else _MEAN}
+    # Levels that nearly agree stand clear of each other.
+    covered = [
+        not one.is_level and any(_same(mean, m) for m in means[k + 1 :])
         for k, (one, mean) in enumerate(zip(series, means, strict=True))
+    ]
+    over = [
+        {**point, "w": _COVERED if hidden else _MEAN}
+        for one, mean, hidden in zip(series, means, covered, strict=True)
         for split in SPLITS
         for point in _points(mean[split], one, split, "mean")
     ]
     thin = {"type": "line", "strokeWidth": 0.8, "opacity": 0.5}
     width = {"field": "w", "type": "quantitative", "scale": None, "legend": None}
     return {
-        "encoding": _encoding(series, metric, [point["v"] for point in seeds]),
+        "encoding": _encoding(series, metric, [point["v"] for point in (*seeds, *over)], ends),
         "layer": [
             {"data": {"values": seeds}, "mark": thin},
             {"data": {"values": over}, "mark": "line", "encoding": {"strokeWidth": width}},
@@ -181,8 +212,14 @@ def _spec(series: Sequence[Series], metric: str) -> dict[str, Any]:
     }
 
 
-def _encoding(series: Sequence[Series], metric: str, values: Sequence[float]) -> dict[str, Any]:
+def _encoding(
+    series: Sequence[Series], metric: str, values: Sequence[float], ends: Sequence[float]
+) -> dict[str, Any]:
     names, colours = [one.label for one in series], [one.colour for one in series]
+    epochs: dict[str, Any] = {"tickMinStep": 1, "format": ",d"}
+    if ends[1] - ends[0] <= _EPOCHS_TICKED:
+        # Left to itself, Vega halves the steps of a short axis, and rounds what it writes there.
+        epochs["values"] = list(range(int(ends[0]), int(ends[1]) + 1))
     dashes = {"domain": list(SPLITS), "range": [[1, 0], [4, 3]]}
     return {
         "x": {
@@ -190,7 +227,7 @@ def _encoding(series: Sequence[Series], metric: str, values: Sequence[float]) ->
             "type": "quantitative",
             "title": "epoch",
             "scale": {"nice": False, "zero": False},
-            "axis": {"tickMinStep": 1, "format": ",d"},
+            "axis": epochs,
         },
         "y": {"field": "v", "type": "quantitative", "title": None, **_height(metric, values)},
         "color": {

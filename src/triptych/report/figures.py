@@ -15,18 +15,34 @@ from triptych.report.wording import (
     missing_runs,
     shows,
 )
-from triptych.spec import ArmSpec, CNNSpec, MLPSpec, Reported, RNNSpec, TrainSpec
+from triptych.spec import (
+    ArmSpec,
+    CNNSpec,
+    MLPSpec,
+    ReferenceSpec,
+    Reported,
+    RNNSpec,
+    TrainSpec,
+)
 
 _OF_CLASSES = ("test_accuracy", "train_accuracy")
 _OF_NUMBERS = ("test_r2", "train_r2", "test_rmse")
 # Shown where a claim speaks of them.
 _CLAIMED = ("test_balanced_accuracy", "train_balanced_accuracy", "test_macro_f1", "train_macro_f1")
+_MODELS = {
+    "most_frequent": "the most frequent class",
+    "linear": "logistic regression",
+    "nearest_neighbours": "five nearest neighbours",
+    "gradient_boosting": "gradient boosting of trees",
+    "random_forest": "random forest of 100 trees",
+}
+_MODELS_OF_NUMBERS = {**_MODELS, "most_frequent": "the mean", "linear": "least squares"}
 
 
 def columns(record: StudyRecord) -> tuple[str, ...]:
     """Return the metrics that a study's tables show, and what else was reported or scored."""
     reported = (value.metric.removesuffix("_sum") for value in record.study.reported)
-    views = any(arm.train.views for arm in record.study.arms.values())
+    views = any(arm.train.views for arm in record.study.arms.values() if arm.train)
     test, *others = _judged(record)
     scored = ("test_views_accuracy",) if views else ()
     claimed = {
@@ -113,17 +129,17 @@ def trained(record: StudyRecord, name: str, arm: ArmSpec) -> dict[str, Any]:
     first = runs[0] if runs else None
     return {
         "label": arm_label(record, name),
-        "network": _network(arm),
-        "parameters": f"{first.parameters:,}" if first else "–",
-        "flops": f"{first.flops:,}" if first else "–",
-        "recipe": _recipe(arm),
+        "network": _network(arm, tells_numbers(runs)),
+        "parameters": f"{first.parameters:,}" if first and first.parameters else "–",
+        "flops": f"{first.flops:,}" if first and first.flops else "–",
+        "recipe": _recipe(arm.train) if arm.train else "fitted once, with scikit-learn's settings",
         "engine": first.engine if first else arm.engine,
         "rows": f"{first.train_rows:,} / {first.test_rows:,}" if first else "not run",
-        "data": first.data if first else arm.data.source,
+        "data": ", ".join(filter(None, (first.data, first.arranged))) if first else arm.data.source,
     }
 
 
-def _network(arm: ArmSpec) -> str:
+def _network(arm: ArmSpec, numbers: bool) -> str:  # noqa: FBT001 (told apart by its name)
     match arm.network:
         case MLPSpec(hidden=hidden, activation=activation, dropout=dropout):
             text = f"MLP, hidden {'-'.join(map(str, hidden))}" if hidden else "MLP, no hidden layer"
@@ -134,6 +150,8 @@ def _network(arm: ArmSpec) -> str:
             return f"{text}, channels {'-'.join(map(str, channels))}"
         case RNNSpec():
             return _recurrent(arm.network)
+        case ReferenceSpec(model=model):
+            return f"reference: {(_MODELS_OF_NUMBERS if numbers else _MODELS)[model]}"
 
 
 def _recurrent(network: RNNSpec) -> str:
@@ -145,11 +163,12 @@ def _recurrent(network: RNNSpec) -> str:
     return f"{text}, {network.output}"
 
 
-def _recipe(arm: ArmSpec) -> str:
-    train, optimizer = arm.train, arm.train.optimizer
+def _recipe(train: TrainSpec) -> str:
+    optimizer = train.optimizer
     size = train.batch_size
     rows = f"{size} row{'s' if size > 1 else ''} a step" if size else "full batch"
-    text = f"{optimizer.name} at {optimizer.lr:g}, {rows}, {train.epochs} epochs"
+    most = "at most " if train.patience else ""
+    text = f"{optimizer.name} at {optimizer.lr:g}, {rows}, {most}{train.epochs} epochs"
     if train.schedule.name == "step":
         text += f", times {train.schedule.gamma:g} every {train.schedule.step_epochs} epochs"
     elif train.schedule.name != "constant":
@@ -157,6 +176,8 @@ def _recipe(arm: ArmSpec) -> str:
     text += f", {train.loss} loss" if train.loss != "softmax" else ""
     text += f", L2 {train.l2:g}" if train.l2 else ""
     text += f", weight decay {optimizer.weight_decay:g}" if optimizer.weight_decay else ""
+    if train.patience:
+        text += f", the best by {train.validation:.0%} of the training rows"
     text += f", clipped at {train.clip_norm:g}" if train.clip_norm else ""
     if train.growth is not None:
         stages = train.growth.stages

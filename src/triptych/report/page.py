@@ -78,7 +78,6 @@ def render_html(record: StudyRecord, verdicts: Sequence[VerdictLike], command: s
         machine=_machine(record),
         data=_data(record),
         diverged=[run for run in record.runs if run.status != FINISHED],
-        columns=[heading(column) for column in columns(record)],
         duration=duration(record.seconds),
         command=command,
         label=lambda arm: arm_label(record, arm),
@@ -100,26 +99,51 @@ def _part(record: StudyRecord, part: PartSpec) -> dict[str, Any]:
     arms = {name: arm for name, arm in record.study.arms.items() if arm.part == part.name}
     # Arms share a chart where they share data and length; a long one would squeeze a short one.
     groups: dict[tuple[DataSpec, int], list[str]] = {}
+    levels: dict[DataSpec, list[str]] = {}
     for name, arm in arms.items():
-        groups.setdefault((arm.data, arm.train.epochs), []).append(name)
+        if arm.train is None:
+            levels.setdefault(arm.data, []).append(name)
+        else:
+            groups.setdefault((arm.data, arm.train.epochs), []).append(name)
     return {
         "spec": part,
         "arms": [trained(record, name, arm) for name, arm in arms.items()],
         "figures": [
-            # No two arms of a chart have one colour.
-            _figure(record, *key, names[start : start + COLOURS])
+            _figure(record, *key, chart)
             for key, names in groups.items()
-            for start in range(0, len(names), COLOURS)
+            for chart in _charts(names, levels.get(key[0], []))
         ],
-        "rows": [figures_row(record, name) for name in arms],
+        **_figures_table(record, list(arms)),
         "notes": reported_notes(record, tuple(arms)),
         "sequences": sequences(record, tuple(arms)),
     }
 
 
+def _figures_table(record: StudyRecord, names: list[str]) -> dict[str, Any]:
+    """Return the rows of some arms and the columns that say something of them."""
+    rows = [figures_row(record, name) for name in names]
+    cells = {c: [row["cells"][c] for row in rows] for c in columns(record)}
+    reported = any(cell["reported"] != "–" for column in cells.values() for cell in column)
+    said = [c for c, cs in cells.items() if any({x["mean"], x["reported"]} != {"–"} for x in cs)]
+    shown = said or list(cells)
+    rows = [{**row, "cells": {c: row["cells"][c] for c in shown}} for row in rows]
+    return {"rows": rows, "columns": [heading(c) for c in shown], "reported": reported}
+
+
+def _charts(names: list[str], levels: list[str]) -> list[list[str]]:
+    """Return the arms of each chart, the references in all; no two of a chart have one colour."""
+    levels = levels[: COLOURS - 1]
+    size = COLOURS - len(levels)
+    return [names[start : start + size] + levels for start in range(0, len(names), size)]
+
+
 def _figure(record: StudyRecord, data: DataSpec, epochs: int, names: list[str]) -> dict[str, Any]:
+    is_level = [record.study.arms[name].train is None for name in names]
+    # References have the same colours in every chart of a part, however many arms it has.
+    places = [k if not level else k - len(names) + COLOURS for k, level in enumerate(is_level)]
     series = [
-        Series(arm_label(record, name), colour(k), record.of(name)) for k, name in enumerate(names)
+        Series(arm_label(record, name), colour(place), record.of(name), is_level=level)
+        for name, place, level in zip(names, places, is_level, strict=True)
     ]
     drawn = [one for one in series if any(run.curve for run in one.runs)]
     first = next((run for one in series for run in one.runs), None)
@@ -141,6 +165,7 @@ def _figure(record: StudyRecord, data: DataSpec, epochs: int, names: list[str]) 
         "charts": charts,
         "captions": {"loss": "mean loss, logarithmic axis", judged: _CHARTED[judged]},
         "covered": any(shows_covered(chart) for chart in charts.values()),
+        "levels": any(one.is_level for one in drawn),
         "heads": [name.replace("_", " ").replace(" r2", " R²") for name in names],
         "table": _curve_table(drawn, names),
     }
@@ -165,7 +190,7 @@ def _curve_table(series: list[Series], names: list[str]) -> list[dict[str, Any]]
                 "–" if value is None else shows(name)(value)
                 for name, value in zip(names, values, strict=True)
             ]
-            epoch = run.curve[k]["epoch"]
+            epoch = "–" if one.is_level else run.curve[k]["epoch"]
             rows.append({"label": one.label, "seed": run.seed, "epoch": epoch, "scores": scores})
     return rows
 

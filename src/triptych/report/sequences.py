@@ -30,7 +30,12 @@ def sequences(record: StudyRecord, names: Sequence[str]) -> dict[str, Any]:
     dict
         ``lengths``, ``flow``, ``paths``: figures; ``notes``: what a reader must know of the data.
     """
-    arms = [name for name in names if isinstance(record.study.arms[name].network, RNNSpec)]
+    arms = [
+        name
+        for name in names
+        if isinstance(record.study.arms[name].network, RNNSpec)
+        and record.study.arms[name].data.holds == "sequences"
+    ]
     groups = [arms[start : start + COLOURS] for start in range(0, len(arms), COLOURS)]
     runs = [run for name in arms for run in record.of(name)]
     return {

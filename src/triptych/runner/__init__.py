@@ -3,6 +3,7 @@
 Data, models, training, records, verdicts and report never import each other; here they meet.
 """
 
+from triptych.runner.inputs import load_for
 from triptych.runner.results import StudyResult, default_folder, read_result, repeat_command
 from triptych.runner.runs import RunEnded, RunTold, Setting, evaluation_row, execute_runs
 from triptych.runner.studies import (
@@ -28,6 +29,7 @@ __all__ = [
     "evaluation_row",
     "execute_runs",
     "execute_study",
+    "load_for",
     "read_result",
     "repeat_command",
 ]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from triptych.chance import stream, stream_seed
-from triptych.data import load
+from triptych.contracts import Dataset, Split
 from triptych.engines import (
     choose_device,
     choose_engine,
@@ -18,7 +18,7 @@ from triptych.engines import (
     machine,
     use_threads,
 )
-from triptych.models import cost_on
+from triptych.models import Cost, cost_on
 from triptych.records import (
     DIVERGED,
     FINISHED,
@@ -28,7 +28,8 @@ from triptych.records import (
     run_key,
 )
 from triptych.runner.explained import explain_run
-from triptych.spec import ArmSpec, spec_id
+from triptych.runner.inputs import load_for
+from triptych.spec import ArmSpec, ReferenceSpec, spec_id
 from triptych.training import (
     CompiledTogether,
     Diverged,
@@ -37,6 +38,7 @@ from triptych.training import (
     Finished,
     Job,
     class_step,
+    fit_reference,
     split_rows,
     train,
     train_together,
@@ -82,12 +84,13 @@ class Setting:
 
 @dataclass
 class _Run:
-    """A run that is under way, and what was told of it so far."""
+    """A run that is under way, and what was told of it so far; a reference has no job."""
 
     arm: ArmSpec
-    job: Job
+    data: Dataset
     blank: RunRecord
     folder: RunFolder
+    job: Job | None
     curve: list[dict[str, float]] = field(default_factory=list)
 
     def take(self, event: Event) -> RunRecord | None:
@@ -98,23 +101,24 @@ class _Run:
             self.curve.append(row)
         elif isinstance(event, Finished):
             scores = _scores(evaluation_row(event.evaluation))
-            found = explain_run(self.arm, self.blank.seed, self.job.data, event.weights)
+            found = explain_run(self.arm, self.blank.seed, self.data, event.weights)
             record = self._record(
                 epochs=event.epochs, seconds=event.seconds, scores=scores, findings=found
             )
-            self.folder.finish(record, event.weights)
+            self.folder.finish(record, event.weights or None)
             return record
         elif isinstance(event, Diverged):
             epochs = self.curve[-1]["epoch"] if self.curve else 0
+            seconds = self.job.seconds if self.job else 0.0
             record = self._record(
-                status=DIVERGED, error=str(event.error), epochs=epochs, seconds=self.job.seconds
+                status=DIVERGED, error=str(event.error), epochs=epochs, seconds=seconds
             )
             self.folder.finish(record, None)
             return record
         return None
 
     def _record(self, **fields: Any) -> RunRecord:
-        steps = _steps(self.job)
+        steps = _steps(self.data, self.job.judged if self.job else self.data.train)
         return replace(self.blank, **fields, curve=tuple(self.curve), steps=steps)
 
 
@@ -139,29 +143,39 @@ def execute_runs(
             runs.append(found)
     if not runs:
         return
-    jobs = [run.job for run in runs]
-    orders = create_orders(choose_engine(arm, jobs[0].data, setting.device)[0])
-    if len(jobs) == 1:
-        events: Iterator[tuple[int, Event]] = ((0, e) for e in train(jobs[0], arm.train, orders))
-    else:
-        note = f"{len(jobs)} seeds were trained at the same time; seconds are the share of each."
-        for run in runs:
-            run.blank = replace(run.blank, notes=(*run.blank.notes, note))
-        together = CompiledTogether()
-        together.prepare([job.learner for job in jobs], arm.train.batch_size or 1)
-        events = train_together(jobs, arm.train, orders, together)
-    for k, event in events:
+    for k, event in _events(arm, runs, setting):
         record = runs[k].take(event)
         yield RunTold(name, runs[k].blank.seed, event)
         if record is not None:
             yield RunEnded(record, kept=False)
 
 
+def _events(arm: ArmSpec, runs: Sequence[_Run], setting: Setting) -> Iterator[tuple[int, Event]]:
+    """Train all runs, or fit them, and tell which of them an event is of."""
+    if isinstance(arm.network, ReferenceSpec):
+        for k, run in enumerate(runs):
+            for event in fit_reference(arm.network, run.data, run.blank.seed):
+                yield k, event
+        return
+    _, spec = arm.trained
+    jobs = [run.job for run in runs if run.job is not None]
+    orders = create_orders(choose_engine(arm, runs[0].data, setting.device)[0])
+    if len(jobs) == 1:
+        yield from ((0, event) for event in train(jobs[0], spec, orders))
+        return
+    note = f"{len(jobs)} seeds were trained at the same time; seconds are the share of each."
+    for run in runs:
+        run.blank = replace(run.blank, notes=(*run.blank.notes, note))
+    together = CompiledTogether()
+    together.prepare([job.learner for job in jobs], spec.batch_size or 1)
+    yield from train_together(jobs, spec, orders, together)
+
+
 def _prepare(
     name: str, arm: ArmSpec, seed: int, folder: RunFolder, setting: Setting
 ) -> _Run | RunRecord:
     """Return a run ready to train, or its record where `folder` has it already."""
-    data = load(arm.data, seed, setting.data_dir)
+    data = load_for(arm, seed, setting.data_dir)
     engine, wording = choose_engine(arm, data, setting.device)
     device = choose_device(setting.device, engine)
     use_threads(arm, data, engine)
@@ -169,7 +183,7 @@ def _prepare(
     key = run_key(arm, seed, data.fingerprint, where)
     if folder.is_finished() and (old := folder.read()).key == key:
         return old
-    costs = cost_on(arm.network, data)
+    costs = Cost(0, 0) if isinstance(arm.network, ReferenceSpec) else cost_on(arm.network, data)
     blank = RunRecord(
         arm=name,
         seed=seed,
@@ -185,11 +199,15 @@ def _prepare(
         parameters=costs.parameters,
         flops=costs.flops,
         environment=where,
+        arranged=data.arranged,
     )
     folder.start(arm, seed, where)
-    rows = split_rows(arm.train, len(data.train), stream(seed, "validation"))
-    learner = create_learner(arm, engine, data, seed, device)
-    return _Run(arm, Job(learner, data, rows, stream_seed(seed, "order")), blank, folder)
+    job = None
+    if not isinstance(arm.network, ReferenceSpec):
+        rows = split_rows(arm.trained[1], len(data.train), stream(seed, "validation"))
+        learner = create_learner(arm, engine, data, seed, device)
+        job = Job(learner, data, rows, stream_seed(seed, "order"))
+    return _Run(arm, data, blank, folder, job)
 
 
 def evaluation_row(evaluation: Evaluation) -> dict[str, float]:
@@ -218,10 +236,10 @@ def _scores(row: dict[str, float]) -> dict[str, float | None]:
     return {name: value for name, value in row.items() if name not in _PLACE}
 
 
-def _steps(job: Job) -> dict[str, float]:
+def _steps(data: Dataset, judged: Split) -> dict[str, float]:
     """Return the steps of the scores in which classes count alike, however many rows they have."""
-    if not job.data.classes:
+    if not data.classes:
         return {}
-    steps = {"train": class_step(job.judged.y), "test": class_step(job.data.test.y)}
+    steps = {"train": class_step(judged.y), "test": class_step(data.test.y)}
     names = ("balanced_accuracy", "macro_f1")
     return {f"{split}_{name}": step for split, step in steps.items() for name in names}

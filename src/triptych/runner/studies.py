@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from triptych.data import load
 from triptych.engines import choose_device, choose_engine
 from triptych.errors import NumericsError
 from triptych.records import (
@@ -20,9 +19,10 @@ from triptych.records import (
     StudyRecord,
 )
 from triptych.report.wording import budget_text, duration, plural
+from triptych.runner.inputs import load_for
 from triptych.runner.runs import RunEnded, RunTold, Setting, execute_runs
 from triptych.runner.seeds import Job, Meter, seeds_next, sweeps
-from triptych.spec import MIN_SEEDS, ArmSpec, DataSpec, MLPSpec, RNNSpec, StudySpec, Task
+from triptych.spec import MIN_SEEDS, ArmSpec, MLPSpec, RNNSpec, StudySpec, Task
 from triptych.verdicts import UNDECIDED, Verdict, judge
 
 # Values of all training rows together up to which seeds are trained at the same time: 1.3 GB in
@@ -83,11 +83,11 @@ def execute_study(study: StudySpec, folder: StudyFolder, setting: Setting) -> It
         If every run diverged.
     """
     # What is wrong with the data or the device shows before anything is written.
-    tasks: dict[DataSpec, Task] = {}
-    for data in {arm.data for arm in study.arms.values()}:
-        has_classes = load(data, 0, setting.data_dir).classes
-        tasks[data] = "classification" if has_classes else "regression"
-    study.check_tasks({name: tasks[arm.data] for name, arm in study.arms.items()})
+    tasks: dict[str, Task] = {}
+    for names in _read_alike(study):
+        has_classes = load_for(study.arms[names[0]], 0, setting.data_dir).classes
+        tasks |= dict.fromkeys(names, "classification" if has_classes else "regression")
+    study.check_tasks(tasks)
     if setting.device == "cuda":
         choose_device("cuda", "torch")
     folder.start(study)
@@ -194,6 +194,16 @@ class _Execution:
         )
 
 
+def _read_alike(study: StudySpec) -> list[list[str]]:
+    """Return the arms of each data set and way of reading it."""
+    groups: dict[tuple[object, ...], list[str]] = {}
+    for name, arm in study.arms.items():
+        design = getattr(arm.network, "design", "")
+        group = (arm.data, arm.scrambled, arm.network.reads, design)
+        groups.setdefault(group, []).append(name)
+    return list(groups.values())
+
+
 def _timed(study: StudySpec) -> set[str]:
     """Return the arms whose seconds a claim compares.
 
@@ -209,7 +219,7 @@ def _together(arm: ArmSpec, seeds: int, setting: Setting) -> int:
     """Return how many seeds of `arm` are trained at the same time."""
     if not isinstance(arm.network, MLPSpec | RNNSpec) or seeds == 1:
         return 1
-    data = load(arm.data, 0, setting.data_dir)
+    data = load_for(arm, 0, setting.data_dir)
     if choose_engine(arm, data, setting.device)[0] != "compiled":
         return 1
     return max(1, min(seeds, _VALUES_TOGETHER // (len(data.train) * math.prod(data.sample_shape))))

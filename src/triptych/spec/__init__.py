@@ -1,9 +1,17 @@
 """What to run: frozen, validated values, and the study files they are read from."""
 
+from triptych.spec.arms import ArmSpec
 from triptych.spec.claims import UNITS, Comparison, Metric, parse_claim
 from triptych.spec.fields import Checked, nearest, plain, structure
 from triptych.spec.files import parse_study, read_study, spec_id, study_table, write_study
-from triptych.spec.networks import CNNSpec, MLPSpec, NetworkSpec, RNNSpec
+from triptych.spec.networks import (
+    CNNSpec,
+    MLPSpec,
+    NetworkSpec,
+    Reads,
+    ReferenceSpec,
+    RNNSpec,
+)
 from triptych.spec.parts import PartSpec, Reported
 from triptych.spec.sources import (
     Cifar10Spec,
@@ -15,7 +23,6 @@ from triptych.spec.sources import (
 )
 from triptych.spec.study import (
     MIN_SEEDS,
-    ArmSpec,
     ClaimSpec,
     Evidence,
     StudySpec,
@@ -51,6 +58,8 @@ __all__ = [
     "PalindromeSpec",
     "PartSpec",
     "RNNSpec",
+    "Reads",
+    "ReferenceSpec",
     "Reported",
     "ScheduleSpec",
     "StudySpec",

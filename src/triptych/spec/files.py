@@ -18,9 +18,10 @@ from typing import Any
 import tomli_w
 
 from triptych.errors import SpecError
+from triptych.spec.arms import ArmSpec
 from triptych.spec.fields import merged, nearest, plain, structure
 from triptych.spec.parts import PartSpec, Reported
-from triptych.spec.study import ArmSpec, ClaimSpec, Evidence, StudySpec
+from triptych.spec.study import ClaimSpec, Evidence, StudySpec
 
 MAX_BYTES = 1_000_000
 _SEED_KEYS = ("seeds", "max_seeds", "budget")
@@ -229,8 +230,12 @@ def write_study(study: StudySpec) -> str:
 def spec_id(arm: ArmSpec) -> str:
     """Return the identity of what `arm` computes: SHA-256, hexadecimal, 64 characters.
 
-    Labels do not count: renaming an arm does not change its runs.
+    Labels do not count: renaming an arm does not change its runs. Nor does a key that came later,
+    where it changes nothing: runs that were made before stay the arm's.
     """
     settings = plain(replace(arm, label="", part=""))
+    assert isinstance(settings, dict)
+    if not arm.scrambled:
+        del settings["scrambled"]
     text = json.dumps(settings, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Which network: the three architectures, as values."""
+"""Which network: the three architectures, as values; and the models they are held against."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import ClassVar, Literal
 
 from triptych.errors import SpecError
 from triptych.spec.fields import Checked, between
+
+Reads = Literal["rows", "pictures", "sequences"]
+"""What a network takes; data of another kind is laid out so, see `triptych.data.arrange`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +26,7 @@ class MLPSpec(Checked):
         Probability that a hidden unit is zeroed in training, after each activation.
     """
 
+    reads: ClassVar[Reads] = "rows"
     kind: Literal["mlp"] = "mlp"
     hidden: tuple[int, ...] = field(default=(100,), metadata=between(1, 65_536))
     activation: Literal["relu", "tanh", "logistic", "identity", "gelu"] = "relu"
@@ -70,6 +74,7 @@ class CNNSpec(Checked):
         },
     )
 
+    reads: ClassVar[Reads] = "pictures"
     kind: Literal["cnn"] = "cnn"
     design: Literal["vgg", "whitened"] = "vgg"
     channels: tuple[int, ...] = field(
@@ -111,6 +116,7 @@ class RNNSpec(Checked):
         so that each unit of an Elman cell keeps its sign from the start.
     """
 
+    reads: ClassVar[Reads] = "sequences"
     kind: Literal["rnn"] = "rnn"
     cell: Literal["elman", "lstm", "gru"] = "elman"
     hidden: int = field(default=128, metadata=between(1, 65_536))
@@ -139,3 +145,30 @@ class RNNSpec(Checked):
 
 
 NetworkSpec = MLPSpec | CNNSpec | RNNSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReferenceSpec(Checked):
+    """A model of scikit-learn that networks are held against, with scikit-learn's own settings.
+
+    It is fitted on the rows, split and seed of the networks beside it, by no training of ours.
+
+    Attributes
+    ----------
+    model : {"most_frequent", "linear", "nearest_neighbours", "gradient_boosting", "random_forest"}
+        ``"most_frequent"``: the class that is most frequent among the training rows, its
+        probabilities their shares; of numbers their mean. ``"linear"``: logistic regression, L2
+        penalty at C = 1; of numbers least squares.
+        ``"nearest_neighbours"``: five. ``"gradient_boosting"``: trees on histograms, 100 rounds.
+        ``"random_forest"``: 100 trees.
+    """
+
+    kind: Literal["reference"] = "reference"
+    model: Literal[
+        "most_frequent", "linear", "nearest_neighbours", "gradient_boosting", "random_forest"
+    ]
+
+    @property
+    def reads(self) -> Reads | None:
+        """Rows; None where it does not look at what it is given."""
+        return None if self.model == "most_frequent" else "rows"

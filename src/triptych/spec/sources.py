@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from triptych.errors import SpecError
 from triptych.spec.fields import Checked, between
 from triptych.spec.tables import BundledSpec, TableSpec, Task
 
 SEED = between(0, 2**32 - 1)
+
+Holds = Literal["table", "pictures", "sequences"]
+"""What a source is made of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +36,7 @@ class ToySpec(Checked):
         ``random_state`` of the split, 42 in the paper.
     """
 
+    holds: ClassVar[Holds] = "table"
     source: Literal["moons", "circles", "classification"]
     n_samples: int = field(default=1000, metadata=between(10, 10_000_000))
     noise: float = field(default=0.1, metadata=between(0.0, 100.0))
@@ -53,6 +57,7 @@ class DigitsSpec(Checked):
         Keep only so many pictures.
     """
 
+    holds: ClassVar[Holds] = "pictures"
     source: Literal["digits"] = "digits"
     test_size: float = field(default=0.2, metadata=between(0.01, 0.99))
     train_limit: int | None = field(default=None, metadata=between(1, 10_000_000))
@@ -69,6 +74,7 @@ class Cifar10Spec(Checked):
         Keep only so many pictures, a random subset for each seed.
     """
 
+    holds: ClassVar[Holds] = "pictures"
     source: Literal["cifar10"] = "cifar10"
     train_limit: int | None = field(default=None, metadata=between(1, 50_000))
     test_limit: int | None = field(default=None, metadata=between(1, 10_000))
@@ -96,6 +102,7 @@ class PalindromeSpec(Checked):
         possible. ``"paper"``: both are drawn from all strings, so short ones recur.
     """
 
+    holds: ClassVar[Holds] = "sequences"
     source: Literal["palindromes"] = "palindromes"
     length: int = field(default=5, metadata=between(2, 10_000_000))
     shortest: int | None = field(default=None, metadata=between(2, 10_000_000))

@@ -8,86 +8,18 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from triptych.errors import SpecError
+from triptych.spec.arms import ArmSpec
 from triptych.spec.claims import Comparison, parse_claim
 from triptych.spec.durations import seconds_of
 from triptych.spec.fields import Checked, between, nearest
-from triptych.spec.networks import CNNSpec, MLPSpec, NetworkSpec, RNNSpec
+from triptych.spec.networks import ReferenceSpec
 from triptych.spec.parts import PartSpec, Reported
-from triptych.spec.sources import DataSpec, PalindromeSpec, ToySpec, task_of
-from triptych.spec.tables import BundledSpec, TableSpec, Task
+from triptych.spec.sources import PalindromeSpec, task_of
+from triptych.spec.tables import Task
 from triptych.spec.tasks import check_figures, check_loss
-from triptych.spec.training import TrainSpec
 
 MIN_SEEDS = 6
 """The fewest seeds that decide anything, and what ``"auto"`` gives an arm that no claim names."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ArmSpec(Checked):
-    """One thing that is compared: a network, trained one way, on one data set, by one engine.
-
-    Attributes
-    ----------
-    part : str
-        Which part of the study it belongs to.
-    label : str
-        How tables and charts call it; its name where absent.
-    engine : {"auto", "numpy", "compiled", "torch"}
-        What computes it; ``"auto"`` picks by size and says which.
-    """
-
-    data: DataSpec
-    network: NetworkSpec
-    train: TrainSpec
-    part: str = ""
-    label: str = ""
-    engine: Literal["auto", "numpy", "compiled", "torch"] = "auto"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        sequences = isinstance(self.data, PalindromeSpec)
-        if sequences != isinstance(self.network, RNNSpec):
-            raise SpecError(
-                f"network: kind '{self.network.kind}' cannot read data source "
-                f"'{self.data.source}'. Sequences need kind 'rnn', and only they do."
-            )
-        rows = isinstance(self.data, ToySpec | TableSpec | BundledSpec)
-        if isinstance(self.network, CNNSpec) and rows:
-            raise SpecError(f"network: kind 'cnn' needs pictures, got '{self.data.source}'.")
-        if not isinstance(self.network, MLPSpec) and self.train.loss != "softmax":
-            raise SpecError(
-                f"train.loss: '{self.train.loss}' needs kind 'mlp', got '{self.network.kind}'."
-            )
-        if self.train.growth is not None and not isinstance(self.network, RNNSpec):
-            raise SpecError(f"train.growth: needs kind 'rnn', got '{self.network.kind}'.")
-        check_loss(self.train.loss, task_of(self.data), f"'{self.data.source}'")
-        self._check_engine()
-        self._check_pictures()
-
-    def _check_engine(self) -> None:
-        if self.engine in ("auto", "torch"):
-            return
-        if isinstance(self.network, RNNSpec) and not self.network.is_vanilla:
-            raise SpecError(
-                f"engine: '{self.engine}' trains one Elman layer, forward in time, got cell "
-                f"'{self.network.cell}', layers {self.network.layers}, bidirectional "
-                f"{self.network.bidirectional}. Use engine = 'torch'."
-            )
-        if self.engine == "compiled" and isinstance(self.network, CNNSpec):
-            raise SpecError(
-                "engine: 'compiled' trains kinds 'mlp' and 'rnn' only, got 'cnn'. "
-                "Use engine = 'torch'."
-            )
-
-    def _check_pictures(self) -> None:
-        used = self.train.for_pictures()
-        if used and not isinstance(self.network, CNNSpec):
-            raise SpecError(f"train.{used[0]}: needs kind 'cnn', got '{self.network.kind}'.")
-        if isinstance(self.network, CNNSpec) and self.network.design != "vgg":
-            used = (*used, "network.design")
-        if self.engine == "numpy" and used:
-            name = used[0] if "." in used[0] else f"train.{used[0]}"
-            raise SpecError(f"{name}: not on the numpy engine. Use engine = 'torch'.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,7 +124,7 @@ class StudySpec(Checked):
         for claim in self.claims:
             for comparison in claim.with_causes:
                 self._check_arms(comparison.arms, f"claim {claim.says!r}")
-                self._check_probes(comparison, claim.says)
+                self._check_measured(comparison, claim.says)
         for figure in self.reported:
             self._check_arms((figure.arm,), "reported")
         self.check_tasks({name: task_of(arm.data) for name, arm in self.arms.items()})
@@ -237,7 +169,8 @@ class StudySpec(Checked):
         """
         for name, arm in self.arms.items():
             source = f"the data of arm '{name}'"
-            check_loss(arm.train.loss, tasks[name], source)
+            if arm.train is not None:
+                check_loss(arm.train.loss, tasks[name], source)
         for claim in self.claims:
             check_figures(claim.with_causes, tasks, f"claim {claim.says!r}")
 
@@ -254,10 +187,17 @@ class StudySpec(Checked):
             if name not in self.arms:
                 raise SpecError(f"{where}: unknown arm '{name}'.{nearest(name, self.arms)}")
 
-    def _check_probes(self, comparison: Comparison, says: str) -> None:
-        """Refuse accuracies at lengths that no run would measure."""
+    def _check_measured(self, comparison: Comparison, says: str) -> None:
+        """Refuse what no run would measure: lengths not looked at, epochs of what has none."""
         for _, metric in comparison.terms:
-            data = self.arms[metric.arm].data
+            arm = self.arms[metric.arm]
+            is_reference = isinstance(arm.network, ReferenceSpec)
+            if metric.name == "epochs_to" and is_reference:
+                raise SpecError(
+                    f"claim {says!r}: '{metric}' needs an arm that is trained, and '{metric.arm}' "
+                    "is a reference, which has no epochs."
+                )
+            data = None if is_reference else arm.data
             probes = data.probes if isinstance(data, PalindromeSpec) else ()
             if metric.name == "test_accuracy_at" and metric.level not in probes:
                 known = ", ".join(map(str, probes)) or "none"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from triptych.errors import SpecError
 from triptych.spec.fields import Checked, between
@@ -46,6 +46,7 @@ class TableSpec(Checked):
         Of CSV and TSV.
     """
 
+    holds: ClassVar[Literal["table"]] = "table"
     source: Literal["table"] = "table"
     path: str
     target: str
@@ -84,5 +85,6 @@ class BundledSpec(Checked):
         Share of the rows that is held out, stratified by class; each seed splits anew.
     """
 
+    holds: ClassVar[Literal["table"]] = "table"
     source: Literal["iris", "wine", "breast_cancer", "diabetes"]
     test_size: float = field(default=0.2, metadata=_SHARE)

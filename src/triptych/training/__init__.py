@@ -8,6 +8,7 @@ from triptych.training.events import Diverged, Evaluation, Event, Finished, Noti
 from triptych.training.jobs import Job, Rows, split_rows
 from triptych.training.loop import Orders, train, train_together
 from triptych.training.numpy_learner import NumpyLearner
+from triptych.training.references import fit_reference
 from triptych.training.schedules import factors
 from triptych.training.scores import class_step
 
@@ -27,6 +28,7 @@ __all__ = [
     "Rows",
     "class_step",
     "factors",
+    "fit_reference",
     "split_rows",
     "train",
     "train_together",

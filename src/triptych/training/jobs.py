@@ -11,7 +11,7 @@ from triptych.contracts import Dataset, IntArray, Learner, Scores, Split
 from triptych.errors import SpecError
 from triptych.spec import TrainSpec
 from triptych.training.events import Evaluation, Finished
-from triptych.training.scores import accuracy
+from triptych.training.scores import accuracy, in_unit
 from triptych.training.views import mean_outputs
 
 
@@ -94,11 +94,7 @@ class Job:
         return self.last
 
     def _scores(self, split: Split) -> Scores:
-        """Return the scores on a split, the RMSE in the unit that the target came in."""
-        scores, target = self.learner.evaluate(split), self.data.target
-        if target is None:
-            return scores
-        return replace(scores, rmse=scores.rmse * float(target.std.mean()))
+        return in_unit(self.learner.evaluate(split), self.data.target)
 
     def keep_best(self, patience: int | None) -> None:
         """Keep the weights where the last evaluation is the best; end where patience does."""

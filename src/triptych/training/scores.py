@@ -6,10 +6,11 @@ Those of classes come from one table of counts: some networks are judged a thous
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
-from triptych.contracts import Array, FloatArray, IntArray, Scores
+from triptych.contracts import Array, FloatArray, IntArray, Scores, Standardization
 
 
 def scored(loss: float, outputs: FloatArray, y: Array) -> Scores:
@@ -78,6 +79,13 @@ def r2(outputs: FloatArray, y: FloatArray) -> float:
 def rmse(outputs: FloatArray, y: FloatArray) -> float:
     """Return the root of the mean squared error, the mean over outputs."""
     return float(np.sqrt(np.square(y - outputs).mean(axis=0, dtype=np.float64)).mean())
+
+
+def in_unit(scores: Scores, target: Standardization | None) -> Scores:
+    """Return the scores with the RMSE in the unit that a target came in, before it was scaled."""
+    if target is None:
+        return scores
+    return replace(scores, rmse=scores.rmse * float(target.std.mean()))
 
 
 def class_step(y: IntArray) -> float:

@@ -11,8 +11,8 @@ import numpy as np
 
 from triptych.chance import orders, stream_seed
 from triptych.contracts import IntArray, NonFiniteStep
-from triptych.data import load
 from triptych.errors import NumericsError, SpecError
+from triptych.runner import load_for
 from triptych.spec import (
     ArmSpec,
     CNNSpec,
@@ -173,7 +173,7 @@ def compare_engines(spec: TwinSpec, engines: tuple[str, ...] = ()) -> TwinReport
         If training leaves the finite numbers.
     """
     engines = engines or ENGINES[spec.network.kind]
-    data = load(spec.data, spec.seed)
+    data = load_for(spec.arm(), spec.seed, None)
     twins = {name: Twin(spec, data, name) for name in engines}
     rows: list[TwinRow] = []
     first: dict[str, FirstDifference] = {}

@@ -9,13 +9,13 @@ import numpy as np
 
 from triptych.chance import stream, stream_seed
 from triptych.contracts import Dataset, FloatArray, NumpyNetwork
-from triptych.data import load
 from triptych.errors import SpecError
 from triptych.models import CNNNumpy, MLPNumpy, RNNNumpy, initial_weights
 from triptych.models.cnn_layers_numpy import EPS, conv2d, deviations
 from triptych.models.cnn_numpy import CNNLayers
 from triptych.models.mlp_numpy import Layers
 from triptych.models.rnn_numpy import RNNLayers
+from triptych.runner import load_for
 from triptych.spec import CNNSpec, MLPSpec, PalindromeSpec, RNNSpec
 from triptych.training import NumpyLearner
 from triptych.twin.compare import TwinSpec, batches_of, named_step
@@ -70,7 +70,7 @@ def compare_mine(spec: TwinSpec, path: Path) -> MineReport:
         raise SpecError("shortest: functions of your own take sequences of one length only.")
     activation = spec.network.activation if isinstance(spec.network, MLPSpec) else "relu"
     functions = load_functions(path, activation, spec.network.kind)
-    data = load(spec.data, spec.seed)
+    data = load_for(spec.arm(), spec.seed, None)
     network, judge = _judged(spec, data, functions, path)
     learner = NumpyLearner(network, data.train, spec.train, data.standardization)
     lr = np.array([spec.train.optimizer.lr])
