@@ -29,8 +29,10 @@ from triptych.spec import (
     Cifar10Spec,
     CNNSpec,
     DigitsSpec,
+    FolderSpec,
     PalindromeSpec,
     RNNSpec,
+    SequenceFileSpec,
     StudySpec,
     ToySpec,
 )
@@ -41,6 +43,7 @@ from triptych.verdicts import Verdict
 # share out the time left among arms that have not run yet.
 _SECONDS_A_CALL = {"compiled": 2e-7, "numpy": 3e-5, "torch": 1.5e-4, "auto": 1.5e-4}
 _FLOPS_A_SECOND = 1e11
+_ROWS_OF_FILES = 5_000
 _CLAIMS_SHOWN = 4
 
 
@@ -55,6 +58,8 @@ def guess_seconds(arm: ArmSpec) -> float:
             rows = arm.data.train_limit or 50_000
         case PalindromeSpec():
             rows = arm.data.train_size
+        case FolderSpec() | SequenceFileSpec():
+            rows = _ROWS_OF_FILES
     calls = 1.0
     flops = 1e6
     if isinstance(arm.network, CNNSpec):

@@ -8,9 +8,19 @@ from typing import assert_never
 from triptych.contracts import Dataset
 from triptych.data.cifar10 import fetch_cifar10, find_cifar10, load_cifar10
 from triptych.data.digits import load_digits_pictures
+from triptych.data.folders import load_folder
 from triptych.data.palindromes import load_palindromes
+from triptych.data.sequence_files import load_sequence_file
 from triptych.data.toys import load_toy
-from triptych.spec import Cifar10Spec, DataSpec, DigitsSpec, PalindromeSpec, ToySpec
+from triptych.spec import (
+    Cifar10Spec,
+    DataSpec,
+    DigitsSpec,
+    FolderSpec,
+    PalindromeSpec,
+    SequenceFileSpec,
+    ToySpec,
+)
 
 __all__ = ["fetch_cifar10", "find_cifar10", "load"]
 
@@ -40,5 +50,9 @@ def load(spec: DataSpec, seed: int, data_dir: Path | None = None) -> Dataset:
             return load_cifar10(spec, seed, data_dir)
         case PalindromeSpec():
             return load_palindromes(spec, seed)
+        case FolderSpec():
+            return load_folder(spec, seed)
+        case SequenceFileSpec():
+            return load_sequence_file(spec, seed)
         case _:
             assert_never(spec)

@@ -2,9 +2,24 @@
 
 from triptych.spec.claims import UNITS, Comparison, Metric, parse_claim
 from triptych.spec.fields import Checked, nearest, plain, structure
-from triptych.spec.files import parse_study, read_study, spec_id, study_table, write_study
+from triptych.spec.files import (
+    parse_study,
+    read_study,
+    resolve_paths,
+    spec_id,
+    study_table,
+    write_study,
+)
 from triptych.spec.networks import CNNSpec, MLPSpec, NetworkSpec, RNNSpec
-from triptych.spec.sources import Cifar10Spec, DataSpec, DigitsSpec, PalindromeSpec, ToySpec
+from triptych.spec.sources import (
+    Cifar10Spec,
+    DataSpec,
+    DigitsSpec,
+    FolderSpec,
+    PalindromeSpec,
+    SequenceFileSpec,
+    ToySpec,
+)
 from triptych.spec.study import (
     MIN_SEEDS,
     ArmSpec,
@@ -35,6 +50,7 @@ __all__ = [
     "DataSpec",
     "DigitsSpec",
     "Evidence",
+    "FolderSpec",
     "GrowthSpec",
     "MLPSpec",
     "Metric",
@@ -45,6 +61,7 @@ __all__ = [
     "RNNSpec",
     "Reported",
     "ScheduleSpec",
+    "SequenceFileSpec",
     "StudySpec",
     "ToySpec",
     "TrainSpec",
@@ -53,6 +70,7 @@ __all__ = [
     "parse_study",
     "plain",
     "read_study",
+    "resolve_paths",
     "spec_id",
     "structure",
     "study_table",

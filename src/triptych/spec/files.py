@@ -38,7 +38,7 @@ def read_study(path: Path, scale: str | None = None) -> StudySpec:
     Parameters
     ----------
     path : Path
-        A TOML file of at most 1 MB.
+        A TOML file of at most 1 MB; relative paths of data in it start from its folder.
     scale : str, optional
         One of the file's scales; its first where absent.
 
@@ -54,7 +54,7 @@ def read_study(path: Path, scale: str | None = None) -> StudySpec:
     if len(raw) > MAX_BYTES:
         raise SpecError(f"{path.name}: config too large, {len(raw):,} bytes; at most 1 MB.")
     try:
-        return parse_study(raw.decode(), scale)
+        return resolve_paths(parse_study(raw.decode(), scale), path.parent)
     except UnicodeDecodeError as error:
         raise SpecError(f"{path.name}: not UTF-8 at byte {error.start}.") from None
     except tomllib.TOMLDecodeError as error:
@@ -63,6 +63,26 @@ def read_study(path: Path, scale: str | None = None) -> StudySpec:
         raise SpecError(f"{path.name}: config too deep.") from None
     except SpecError as error:
         raise SpecError(f"{path.name}: {error}") from None
+
+
+def resolve_paths(study: StudySpec, folder: Path) -> StudySpec:
+    """Return the study with the paths of its data absolute; relative ones start from `folder`."""
+    return replace(
+        study,
+        arms={
+            name: replace(arm, data=_resolved(arm.data, folder)) for name, arm in study.arms.items()
+        },
+    )
+
+
+def _resolved(data: Any, folder: Path) -> Any:
+    """Return a source of data with its path, if it has one, absolute."""
+    if not hasattr(data, "path"):
+        return data
+    try:
+        return replace(data, path=str((folder / Path(data.path).expanduser()).resolve()))
+    except (OSError, RuntimeError, ValueError) as error:  # no such home; a loop of links
+        raise SpecError(f"data.path: {data.path!r} cannot be followed: {error}.") from None
 
 
 def parse_study(text: str, scale: str | None = None) -> StudySpec:

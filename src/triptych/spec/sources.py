@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from triptych.errors import SpecError
 from triptych.spec.fields import Checked, between
 
 SEED = between(0, 2**32 - 1)
+
+Holds = Literal["table", "pictures", "sequences"]
+"""What a source is made of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +35,7 @@ class ToySpec(Checked):
         ``random_state`` of the split, 42 in the paper.
     """
 
+    holds: ClassVar[Holds] = "table"
     source: Literal["moons", "circles", "classification"]
     n_samples: int = field(default=1000, metadata=between(10, 10_000_000))
     noise: float = field(default=0.1, metadata=between(0.0, 100.0))
@@ -52,6 +56,7 @@ class DigitsSpec(Checked):
         Keep only so many pictures.
     """
 
+    holds: ClassVar[Holds] = "pictures"
     source: Literal["digits"] = "digits"
     test_size: float = field(default=0.2, metadata=between(0.01, 0.99))
     train_limit: int | None = field(default=None, metadata=between(1, 10_000_000))
@@ -68,6 +73,7 @@ class Cifar10Spec(Checked):
         Keep only so many pictures, a random subset for each seed.
     """
 
+    holds: ClassVar[Holds] = "pictures"
     source: Literal["cifar10"] = "cifar10"
     train_limit: int | None = field(default=None, metadata=between(1, 50_000))
     test_limit: int | None = field(default=None, metadata=between(1, 10_000))
@@ -95,6 +101,7 @@ class PalindromeSpec(Checked):
         possible. ``"paper"``: both are drawn from all strings, so short ones recur.
     """
 
+    holds: ClassVar[Holds] = "sequences"
     source: Literal["palindromes"] = "palindromes"
     length: int = field(default=5, metadata=between(2, 10_000_000))
     shortest: int | None = field(default=None, metadata=between(2, 10_000_000))
@@ -124,4 +131,69 @@ class PalindromeSpec(Checked):
             )
 
 
-DataSpec = ToySpec | DigitsSpec | Cifar10Spec | PalindromeSpec
+def _check_path(path: str) -> None:
+    if not path or any(ord(letter) < 32 for letter in path):
+        raise SpecError(f"path: must name a file or folder, got {path!r}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FolderSpec(Checked):
+    """Pictures of one's own: a folder with one sub-folder a class.
+
+    Attributes
+    ----------
+    path : str
+        The folder; in a study file, as seen from that file.
+    size : tuple of int, optional
+        Height and width that every picture is scaled to; absent: all have the same already.
+    test_size : float
+        Share of each class that is held out; each seed splits anew, copies of one picture together.
+    skip_bad : bool
+        Whether files that cannot be read are left out, and counted, instead of refused.
+    """
+
+    holds: ClassVar[Holds] = "pictures"
+    source: Literal["folder"] = "folder"
+    path: str
+    size: tuple[int, ...] | None = field(default=None, metadata=between(2, 4096))
+    test_size: float = field(default=0.2, metadata=between(0.01, 0.99))
+    skip_bad: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_path(self.path)
+        if self.size is not None and len(self.size) != 2:
+            raise SpecError(f"size: must be [height, width], got {list(self.size)}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SequenceFileSpec(Checked):
+    """Sequences of one's own: lines of symbols, a table with a row for each step, or JSON lines.
+
+    Attributes
+    ----------
+    path : str
+        The file; in a study file, as seen from that file.
+    layout, target, id, time, sequence, encoding : str
+        As `triptych.read_sequences` takes them; `layout` by the end of the name where absent.
+    test_size : float
+        Share of each class that is held out; each seed splits anew, equal sequences together.
+    """
+
+    holds: ClassVar[Holds] = "sequences"
+    source: Literal["sequences"] = "sequences"
+    path: str
+    layout: Literal["lines", "table", "json"] | None = None
+    target: str | None = None
+    id: str = "id"
+    time: str = "time"
+    sequence: str = "sequence"
+    encoding: str = "utf-8"
+    test_size: float = field(default=0.2, metadata=between(0.01, 0.99))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_path(self.path)
+
+
+DataSpec = ToySpec | DigitsSpec | Cifar10Spec | PalindromeSpec | FolderSpec | SequenceFileSpec

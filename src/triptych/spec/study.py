@@ -11,7 +11,7 @@ from triptych.spec.claims import Comparison, parse_claim
 from triptych.spec.durations import seconds_of
 from triptych.spec.fields import Checked, between, nearest
 from triptych.spec.networks import CNNSpec, MLPSpec, NetworkSpec, RNNSpec
-from triptych.spec.sources import DataSpec, PalindromeSpec, ToySpec
+from triptych.spec.sources import DataSpec, PalindromeSpec
 from triptych.spec.training import TrainSpec
 
 MIN_SEEDS = 6
@@ -41,13 +41,13 @@ class ArmSpec(Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        sequences = isinstance(self.data, PalindromeSpec)
+        sequences = self.data.holds == "sequences"
         if sequences != isinstance(self.network, RNNSpec):
             raise SpecError(
                 f"network: kind '{self.network.kind}' cannot read data source "
                 f"'{self.data.source}'. Sequences need kind 'rnn', and only they do."
             )
-        if isinstance(self.network, CNNSpec) and isinstance(self.data, ToySpec):
+        if isinstance(self.network, CNNSpec) and self.data.holds == "table":
             raise SpecError(f"network: kind 'cnn' needs pictures, got '{self.data.source}'.")
         if not isinstance(self.network, MLPSpec) and self.train.loss != "softmax":
             raise SpecError(
