@@ -141,7 +141,7 @@ def _files(folder: Path, above: frozenset[tuple[int, int]] = frozenset()) -> Ite
     for entry in entries:
         if _is_of_system(entry.name):
             continue
-        if entry.is_dir():
+        if Path(entry.path).is_dir():  # entry.is_dir would raise at a loop of links
             yield from _files(Path(entry.path), above | {(place.st_dev, place.st_ino)})
         else:
             yield entry.path
