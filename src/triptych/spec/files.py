@@ -82,7 +82,8 @@ def _resolved(data: Any, folder: Path) -> Any:
     try:
         return replace(data, path=str((folder / Path(data.path).expanduser()).resolve()))
     except (OSError, RuntimeError, ValueError) as error:  # no such home; a loop of links
-        raise SpecError(f"data.path: {data.path!r} cannot be followed: {error}.") from None
+        why = str(error).rstrip(".")
+        raise SpecError(f"data.path: {data.path!r} cannot be followed: {why}.") from None
 
 
 def parse_study(text: str, scale: str | None = None) -> StudySpec:
