@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 
 from triptych import __version__
 from triptych.cli.console import create_console
+from triptych.cli.init import add_init
 from triptych.cli.twin import add_twin_cnn, add_twin_mlp, add_twin_rnn
 from triptych.errors import SpecError, TriptychError
 
@@ -55,6 +56,8 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--out", type=Path, help="folder of runs and page; finished runs are kept")
     run.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     run.set_defaults(call=_run)
+
+    add_init(commands, common)
 
     report = commands.add_parser("report", parents=[common], help="write the page of a study again")
     report.add_argument("run", metavar="RUN", type=Path, help="folder of a study")

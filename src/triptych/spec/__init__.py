@@ -1,7 +1,7 @@
 """What to run: frozen, validated values, and the study files they are read from."""
 
 from triptych.spec.claims import UNITS, Comparison, Metric, parse_claim
-from triptych.spec.fields import Checked, nearest, plain, structure
+from triptych.spec.fields import Checked, nearest, plain, structure, structure_one
 from triptych.spec.files import (
     parse_study,
     read_study,
@@ -73,6 +73,7 @@ __all__ = [
     "resolve_paths",
     "spec_id",
     "structure",
+    "structure_one",
     "study_table",
     "write_study",
 ]
