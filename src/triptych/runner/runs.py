@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from triptych.chance import stream, stream_seed
+from triptych.contracts import Dataset
 from triptych.data import load
 from triptych.engines import (
     choose_device,
@@ -27,7 +28,7 @@ from triptych.records import (
     run_key,
 )
 from triptych.runner.explained import explain_run
-from triptych.spec import ArmSpec, spec_id
+from triptych.spec import ArmSpec, TrainSpec, spec_id
 from triptych.training import (
     CompiledTogether,
     Diverged,
@@ -132,22 +133,40 @@ def execute_runs(
             runs.append(found)
     if not runs:
         return
-    jobs = [run.job for run in runs]
-    orders = create_orders(choose_engine(arm, jobs[0].data, setting.device)[0])
-    if len(jobs) == 1:
-        events: Iterator[tuple[int, Event]] = ((0, e) for e in train(jobs[0], arm.train, orders))
-    else:
-        note = f"{len(jobs)} seeds were trained at the same time; seconds are the share of each."
+    if len(runs) > 1:
+        note = f"{len(runs)} seeds were trained at the same time; seconds are the share of each."
         for run in runs:
             run.blank = replace(run.blank, notes=(*run.blank.notes, note))
-        together = CompiledTogether()
-        together.prepare([job.learner for job in jobs], arm.train.batch_size or 1)
-        events = train_together(jobs, arm.train, orders, together)
-    for k, event in events:
+    engine = choose_engine(arm, runs[0].job.data, setting.device)[0]
+    for k, event in train_jobs([run.job for run in runs], arm.train, engine):
         record = runs[k].take(event)
         yield RunTold(name, runs[k].blank.seed, event)
         if record is not None:
             yield RunEnded(record, kept=False)
+
+
+def train_jobs(jobs: Sequence[Job], spec: TrainSpec, engine: str) -> Iterator[tuple[int, Event]]:
+    """Train one job, or several at the same time, which must be of the compiled engine.
+
+    Yields
+    ------
+    (int, Event)
+        Which job, and what the loop tells of it.
+    """
+    orders = create_orders(engine)
+    if len(jobs) == 1:
+        yield from ((0, event) for event in train(jobs[0], spec, orders))
+        return
+    together = CompiledTogether()
+    together.prepare([job.learner for job in jobs], spec.batch_size or 1)
+    yield from train_together(jobs, spec, orders, together)
+
+
+def create_job(arm: ArmSpec, engine: str, data: Dataset, seed: int, device: str) -> Job:
+    """Return what one run of `arm` trains: its learner, its rows, the key of its orders."""
+    rows = split_rows(arm.train, len(data.train), stream(seed, "validation"))
+    learner = create_learner(arm, engine, data, seed, device)
+    return Job(learner, data, rows, stream_seed(seed, "order"))
 
 
 def _prepare(
@@ -180,9 +199,7 @@ def _prepare(
         environment=where,
     )
     folder.start(arm, seed, where)
-    rows = split_rows(arm.train, len(data.train), stream(seed, "validation"))
-    learner = create_learner(arm, engine, data, seed, device)
-    return _Run(arm, Job(learner, data, rows, stream_seed(seed, "order")), blank, folder)
+    return _Run(arm, create_job(arm, engine, data, seed, device), blank, folder)
 
 
 def evaluation_row(evaluation: Evaluation) -> dict[str, float]:
