@@ -30,7 +30,11 @@ from triptych.training import Diverged, Job, Progress
 # Of training alone; the first share of it warms up.
 SECONDS = 2.0
 _WARM_UP = 0.3
+_MOST_SECONDS = 30.0
 _ENDLESS = 1_000_000
+# Evaluations up to this share of the trial are made as in a run, which cuts training into the same
+# pieces.
+_SHORT = 0.05
 # What a run writes: seven files that reach the disk, and a row for each evaluation.
 _FILES_OF_A_RUN, _A_ROW = 0.02, 1e-4
 _FEW_ROWS = 1_000
@@ -139,10 +143,7 @@ class _Trial:
     def __init__(self, arm: ArmSpec, seeds: int, setting: Setting) -> None:
         # Sizes and lengths that grow are taken whole from the start, and accounted for.
         growth = arm.train.growth and replace(arm.train.growth, stages=1)
-        # Nothing is judged on the way: that is timed by itself, and may take long.
-        self.train: TrainSpec = replace(
-            arm.train, resolutions=(), growth=growth, epochs=_ENDLESS, eval_every=_ENDLESS
-        )
+        self.train: TrainSpec = replace(arm.train, resolutions=(), growth=growth, epochs=_ENDLESS)
         self.arm, self.as_tried = arm, replace(arm, train=self.train)
         sizes = arm.train.resolutions or (1.0,)
         self.share = float(np.mean(np.square(sizes)))
@@ -169,10 +170,12 @@ class _Trial:
         made = [_timed(one) for one in create]
         jobs, making = [job for job, _ in made], float(np.mean([took for _, took in made]))
         self.once += time.perf_counter() - started - making * len(made)
+        judging = _judging(jobs[0])
+        if judging * len(jobs) > _SHORT * seconds:
+            self.train = replace(self.train, eval_every=_ENDLESS)
         a_step, steps = self._pace(jobs, engine, seconds)
         if self.trouble:
             return Trial(trouble=self.trouble)
-        judging = _judging(jobs[0])
         evaluations = math.ceil(self.arm.train.epochs / self.arm.train.eval_every)
         parts = (
             self.load,
@@ -190,16 +193,19 @@ class _Trial:
         steps = 0
         started = time.perf_counter()
         for _, event in train_jobs(jobs, self.train, engine):
-            elapsed = time.perf_counter() - started
             if isinstance(event, Diverged):
                 self.trouble = f"diverges: {event.error}"
                 return math.nan, 0
-            if isinstance(event, Progress):
-                marks.append((elapsed, event.step, jobs[0].seconds))
-                steps = event.steps // self.train.epochs
-            if elapsed > seconds:
+            if not isinstance(event, Progress):
+                continue
+            elapsed = time.perf_counter() - started
+            marks.append((elapsed, event.step, jobs[0].seconds))
+            steps = event.steps // self.train.epochs
+            # The first step may compile for many seconds; another is needed to tell.
+            if elapsed - marks[0][0] > seconds or marks[0][0] > _MOST_SECONDS:
                 break
-        _, first, begin = next(m for m in marks if m[0] >= _WARM_UP * marks[-1][0])
+        warm = marks[0][0] + _WARM_UP * (marks[-1][0] - marks[0][0])
+        _, first, begin = next(mark for mark in marks if mark[0] >= warm)
         _, last, end = marks[-1]
         if first == last:  # one step took it all
             first, begin = 0, 0.0
