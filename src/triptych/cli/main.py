@@ -74,7 +74,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _study_options() -> argparse.ArgumentParser:
+def _study_options() -> _Parser:
     """Return the options that say which study is meant, and where it runs."""
     study = _Parser(add_help=False)
     add = study.add_argument
