@@ -94,6 +94,26 @@ def test_a_run_folder_keeps_the_paths_absolute(own, tmp_path, monkeypatch, one_t
     assert len(kept.runs) == 1
 
 
+def test_seeds_are_trained_together_though_copies_are_split_as_one(own, tmp_path, one_thread):
+    study = read_study(write(own))
+    arms = {
+        "rnn": replace(study.arms["rnn"], engine="compiled"),
+        "mlp": replace(study.arms["mlp"], engine="compiled"),
+    }
+    pets = own / "pets <i>& co"
+    for k in range(3):
+        (pets / CLASSES[k] / "copy.png").write_bytes((pets / CLASSES[k] / "0.png").read_bytes())
+    study = replace(study, arms=arms, seeds=3)
+    list(execute_study(study, StudyFolder(tmp_path / "out"), Setting()))
+    runs = read_result(tmp_path / "out").record.runs
+    assert len(runs) == 6
+    for run in runs:
+        assert run.status == "finished"
+        assert any("3 seeds were trained at the same time" in note for note in run.notes)
+    assert len({(run.arm, run.train_rows) for run in runs}) == 2
+    assert len({run.fingerprint for run in runs}) == 6
+
+
 def test_a_home_folder_and_absolute_paths_are_followed(own, monkeypatch):
     monkeypatch.setenv("HOME", str(own))
     text = STUDY.replace('"inside/', '"~/inside/').replace("ENGINE", "torch")

@@ -51,6 +51,7 @@ def test_equal_sequences_stay_on_one_side(file, seed):
     data = load(SequenceFileSpec(path=file(lines(WORDS * 3))), seed)
     train, test = ({bytes(row[row >= 0]) for row in split.x} for split in (data.train, data.test))
     assert not train & test
+    assert (len(data.train), len(data.test)) == (24, 6)
     assert data.notes == (
         "words.txt: 20 of 30 sequences are copies of another; copies stay on one side of the "
         "split.",

@@ -9,6 +9,7 @@ import numpy as np
 
 from triptych.chance import stream
 from triptych.contracts import Array, IntArray
+from triptych.data.table_splits import split_rows
 from triptych.errors import DataError
 
 
@@ -27,29 +28,22 @@ def split_by_class(
 ) -> tuple[IntArray, IntArray]:
     """Return the rows to train on and those held out, each in an order drawn by `seed`.
 
+    How many there are is the same for every seed, so that seeds can be trained together.
+
     Parameters
     ----------
     y : IntArray, shape (N,)
         Classes; each must have two rows that differ, see `need_two`.
     same : IntArray, shape (N,)
-        From `copies`: rows of one value are not parted.
+        From `copies`: rows of one value are not parted, and are of the class of the first of them.
     test_size : float
         Share of each class to hold out; at least one row, but not all.
     seed : int
         Of the study.
     """
     rng = stream(seed, "split")
-    is_test = np.zeros(len(y), bool)
-    # A row that two classes share is of the class where it comes first.
-    owners, counts = np.unique(same, return_counts=True)
-    for label in np.unique(y[owners]):
-        mine = np.flatnonzero(y[owners] == label)
-        order = rng.permutation(mine)
-        held = np.cumsum(counts[order])
-        wanted = round(test_size * held[-1])
-        last = int(np.clip(np.searchsorted(held, wanted, "right"), 1, max(1, len(order) - 1)))
-        is_test[np.isin(same, owners[order[:last]])] = True
-    return rng.permutation(np.flatnonzero(~is_test)), rng.permutation(np.flatnonzero(is_test))
+    train, test = split_rows(same, y, test_size, rng)
+    return rng.permutation(train), rng.permutation(test)
 
 
 def need_two(name: str, noun: str, y: IntArray, same: IntArray, classes: Sequence[str]) -> None:
