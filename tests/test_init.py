@@ -1,6 +1,7 @@
 """``triptych init``: what data are taken for, and a first study that runs as it is."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -144,7 +145,7 @@ def test_a_starter_on_pictures_runs(here, capsys, one_thread):
     study = read_study(here / "studies" / "pets.toml")
     assert study.seeds == "auto"
     assert study.budget == "5 min"
-    assert study.arms["mlp"].data.path == str(here.resolve() / "my pets")
+    assert Path(study.arms["mlp"].data.path).resolve() == here.resolve() / "my pets"
     assert 'path = "../my pets"' in (here / "studies" / "pets.toml").read_text()
     record = run_starter(here / "studies" / "pets.toml", here / "out")
     assert {run.data for run in record.runs} == {"my pets"}

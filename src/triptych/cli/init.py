@@ -51,7 +51,7 @@ def _init(options: argparse.Namespace) -> None:
     if "path" in source:
         source["path"] = _seen_from(out.parent, source["path"])
     text = starter(source, data, str(out))
-    study = parse_study(text)
+    study = parse_study(text, folder=out.parent)
     write_atomic(out, _encoded(text))
     console = create_console()
     lines = [f"{data.name}: {describe(data, source)}", *(f"note: {note}" for note in data.notes)]

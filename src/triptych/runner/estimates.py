@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from triptych.data import load
 from triptych.engines import choose_device, choose_engine
@@ -14,7 +13,7 @@ from triptych.runner.runs import Setting
 from triptych.runner.seeds import arms_of
 from triptych.runner.studies import seeds_together
 from triptych.runner.trials import Trial, run_trial
-from triptych.spec import MIN_SEEDS, ArmSpec, StudySpec, resolve_paths, spec_id
+from triptych.spec import MIN_SEEDS, ArmSpec, StudySpec, spec_id
 
 
 @dataclass(frozen=True)
@@ -117,7 +116,6 @@ def estimate_study(
     SpecError, DataError, UnsafeFileError
         What the study would end with.
     """
-    study = resolve_paths(study, Path())
     if setting.device == "cuda":
         choose_device("cuda", "torch")
     arms: dict[str, ArmEstimate] = {}

@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from triptych.data import load
 from triptych.engines import choose_device, choose_engine
@@ -23,7 +22,7 @@ from triptych.records import (
 from triptych.report.wording import budget_text, duration, plural
 from triptych.runner.runs import RunEnded, RunTold, Setting, execute_runs
 from triptych.runner.seeds import Job, Meter, seeds_next, sweeps
-from triptych.spec import MIN_SEEDS, ArmSpec, MLPSpec, RNNSpec, StudySpec, resolve_paths
+from triptych.spec import MIN_SEEDS, ArmSpec, MLPSpec, RNNSpec, StudySpec
 from triptych.verdicts import UNDECIDED, Verdict, judge
 
 # Values of all training rows together up to which seeds are trained at the same time: 1.3 GB in
@@ -83,7 +82,6 @@ def execute_study(study: StudySpec, folder: StudyFolder, setting: Setting) -> It
     NumericsError
         If every run diverged.
     """
-    study = resolve_paths(study, Path())
     # What is wrong with the data or the device shows before anything is written.
     for data in {arm.data for arm in study.arms.values()}:
         load(data, 0, setting.data_dir)

@@ -2,14 +2,7 @@
 
 from triptych.spec.claims import UNITS, Comparison, Metric, parse_claim
 from triptych.spec.fields import Checked, nearest, plain, structure, structure_one
-from triptych.spec.files import (
-    parse_study,
-    read_study,
-    resolve_paths,
-    spec_id,
-    study_table,
-    write_study,
-)
+from triptych.spec.files import parse_study, read_study, spec_id, study_table, write_study
 from triptych.spec.networks import CNNSpec, MLPSpec, NetworkSpec, RNNSpec
 from triptych.spec.sources import (
     Cifar10Spec,
@@ -70,7 +63,6 @@ __all__ = [
     "parse_study",
     "plain",
     "read_study",
-    "resolve_paths",
     "spec_id",
     "structure",
     "structure_one",

@@ -38,7 +38,7 @@ def read_study(path: Path, scale: str | None = None) -> StudySpec:
     Parameters
     ----------
     path : Path
-        A TOML file of at most 1 MB; relative paths of data in it start from its folder.
+        A TOML file of at most 1 MB.
     scale : str, optional
         One of the file's scales; its first where absent.
 
@@ -54,7 +54,7 @@ def read_study(path: Path, scale: str | None = None) -> StudySpec:
     if len(raw) > MAX_BYTES:
         raise SpecError(f"{path.name}: config too large, {len(raw):,} bytes; at most 1 MB.")
     try:
-        return resolve_paths(parse_study(raw.decode(), scale), path.parent)
+        return parse_study(raw.decode(), scale, path.parent)
     except UnicodeDecodeError as error:
         raise SpecError(f"{path.name}: not UTF-8 at byte {error.start}.") from None
     except tomllib.TOMLDecodeError as error:
@@ -65,29 +65,15 @@ def read_study(path: Path, scale: str | None = None) -> StudySpec:
         raise SpecError(f"{path.name}: {error}") from None
 
 
-def resolve_paths(study: StudySpec, folder: Path) -> StudySpec:
-    """Return the study with the paths of its data absolute; relative ones start from `folder`."""
-    return replace(
-        study,
-        arms={
-            name: replace(arm, data=_resolved(arm.data, folder)) for name, arm in study.arms.items()
-        },
-    )
-
-
-def _resolved(data: Any, folder: Path) -> Any:
-    """Return a source of data with its path, if it has one, absolute."""
-    if not hasattr(data, "path"):
-        return data
-    try:
-        return replace(data, path=str((folder / Path(data.path).expanduser()).resolve()))
-    except (OSError, RuntimeError, ValueError) as error:  # no such home; a loop of links
-        why = str(error).rstrip(".")
-        raise SpecError(f"data.path: {data.path!r} cannot be followed: {why}.") from None
-
-
-def parse_study(text: str, scale: str | None = None) -> StudySpec:
+def parse_study(text: str, scale: str | None = None, folder: Path | None = None) -> StudySpec:
     """Read and validate the text of a study file; see `read_study`.
+
+    Parameters
+    ----------
+    text : str
+    scale : str, optional
+    folder : Path, optional
+        Where relative paths of data start; the current folder where absent.
 
     Raises
     ------
@@ -102,13 +88,15 @@ def parse_study(text: str, scale: str | None = None) -> StudySpec:
     base = {
         name: _without(arm, scales) for name, arm in _table(table.get("arm", {}), "arm").items()
     }
-    full = _arms(base, table.get("data"))
+    base = {name: _located(arm, folder) for name, arm in base.items()}
+    shared = _located({"data": table.get("data")}, folder)["data"]
+    full = _arms(base, shared)
     changes = {
-        name: arm[chosen]
+        name: _located(arm[chosen], folder)
         for name, arm in table.get("arm", {}).items()
         if chosen in scales and chosen in arm
     }
-    arms = _arms({n: merged(arm, changes.get(n, {})) for n, arm in base.items()}, table.get("data"))
+    arms = _arms({n: merged(arm, changes.get(n, {})) for n, arm in base.items()}, shared)
     fields = {
         "title": table.get("title", "Untitled study"),
         "question": table.get("question", ""),
@@ -159,6 +147,15 @@ def _numbered(table: Table, key: str) -> list[tuple[int, object]]:
 
 def _without(arm: object, scales: Table) -> dict[str, Any]:
     return {k: v for k, v in _table(arm, "arm").items() if k not in scales}
+
+
+def _located(arm: Any, folder: Path | None) -> Any:
+    """Return an arm's table in which the path of its data starts at `folder`."""
+    data = arm.get("data") if isinstance(arm, dict) else None
+    path = data.get("path") if isinstance(data, dict) else None
+    if folder is None or not isinstance(path, str) or path.startswith("~"):
+        return arm
+    return {**arm, "data": {**data, "path": str(folder.absolute() / path)}}
 
 
 def _arms(tables: Mapping[str, Table], data: object) -> dict[str, ArmSpec]:

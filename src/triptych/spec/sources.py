@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from triptych.errors import SpecError
@@ -131,9 +132,14 @@ class PalindromeSpec(Checked):
             )
 
 
-def _check_path(path: str) -> None:
+def _absolute(path: str) -> str:
+    """Return a path as a study keeps it: found from anywhere."""
     if not path or any(ord(letter) < 32 for letter in path):
         raise SpecError(f"path: must name a file or folder, got {path!r}.")
+    try:
+        return str(Path(path).expanduser().absolute())
+    except RuntimeError:
+        raise SpecError(f"path: {path!r} is in the home of nobody known.") from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +149,8 @@ class FolderSpec(Checked):
     Attributes
     ----------
     path : str
-        The folder; in a study file, as seen from that file.
+        The folder. A relative path starts at the study file, or from Python at the current folder;
+        it is kept absolute.
     size : tuple of int, optional
         Height and width that every picture is scaled to; absent: all have the same already.
     test_size : float
@@ -161,7 +168,7 @@ class FolderSpec(Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_path(self.path)
+        object.__setattr__(self, "path", _absolute(self.path))
         if self.size is not None and len(self.size) != 2:
             raise SpecError(f"size: must be [height, width], got {list(self.size)}.")
 
@@ -173,7 +180,7 @@ class SequenceFileSpec(Checked):
     Attributes
     ----------
     path : str
-        The file; in a study file, as seen from that file.
+        The file; a relative one as of `FolderSpec`.
     layout, target, id, time, sequence, encoding : str
         As `triptych.read_sequences` takes them; `layout` by the end of the name where absent.
     test_size : float
@@ -193,7 +200,7 @@ class SequenceFileSpec(Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_path(self.path)
+        object.__setattr__(self, "path", _absolute(self.path))
 
 
 DataSpec = ToySpec | DigitsSpec | Cifar10Spec | PalindromeSpec | FolderSpec | SequenceFileSpec
