@@ -141,12 +141,12 @@ class _Trial:
     """A short training of an arm on its first seeds."""
 
     def __init__(self, arm: ArmSpec, seeds: int, setting: Setting) -> None:
+        asked = self.asked = arm.train
         # Sizes and lengths that grow are taken whole from the start, and accounted for.
-        growth = arm.train.growth and replace(arm.train.growth, stages=1)
-        self.train: TrainSpec = replace(arm.train, resolutions=(), growth=growth, epochs=_ENDLESS)
+        growth = asked.growth and replace(asked.growth, stages=1)
+        self.train: TrainSpec = replace(asked, resolutions=(), growth=growth, epochs=_ENDLESS)
         self.arm, self.as_tried = arm, replace(arm, train=self.train)
-        sizes = arm.train.resolutions or (1.0,)
-        self.share = float(np.mean(np.square(sizes)))
+        self.share = float(np.mean(np.square(asked.resolutions or (1.0,))))
         self.setting = setting
         self.trouble = ""
         read = partial(load, arm.data, data_dir=setting.data_dir)
@@ -176,11 +176,11 @@ class _Trial:
         a_step, steps = self._pace(jobs, engine, seconds)
         if self.trouble:
             return Trial(trouble=self.trouble)
-        evaluations = math.ceil(self.arm.train.epochs / self.arm.train.eval_every)
+        evaluations = math.ceil(self.asked.epochs / self.asked.eval_every)
         parts = (
             self.load,
             making,
-            self.share * a_step * steps * self.arm.train.epochs,
+            self.share * a_step * steps * self.asked.epochs,
             evaluations * (judging + _A_ROW),
             self._at_the_end(jobs[0], judging),
             _FILES_OF_A_RUN,

@@ -153,7 +153,7 @@ def _located(arm: Any, folder: Path | None) -> Any:
     """Return an arm's table in which the path of its data starts at `folder`."""
     data = arm.get("data") if isinstance(arm, dict) else None
     path = data.get("path") if isinstance(data, dict) else None
-    if folder is None or not isinstance(path, str) or path.startswith("~"):
+    if folder is None or not data or not isinstance(path, str) or path.startswith("~"):
         return arm
     return {**arm, "data": {**data, "path": str(folder.absolute() / path)}}
 
