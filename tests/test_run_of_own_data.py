@@ -143,11 +143,6 @@ def test_pictures_that_change_make_another_run(own, tmp_path, one_thread):
         ('kind = "cnn"', 'kind = "rnn"', "unknown key"),
         ('source = "folder"', 'source = "foldr"', "unknown source 'foldr'. Did you mean 'folder'"),
         ('words.txt"', 'words.txt", layout = "line"', "unknown value 'line'. Did you mean 'lines'"),
-        (
-            'kind = "rnn", hidden = 8 }\ntrain = { epochs = 2, recipe = "lengths" }',
-            'kind = "mlp" }\ntrain = { epochs = 2 }',
-            "cannot read data source 'sequences'",
-        ),
     ],
 )  # fmt: skip
 def test_what_is_wrong_in_the_study_is_named(own, old, new, says):
