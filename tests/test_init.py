@@ -1,6 +1,7 @@
 """``triptych init``: what data are taken for, and a first study that runs as it is."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -126,8 +127,7 @@ def run_starter(path, folder):
     for line in path.read_text().splitlines():
         assert len(line) <= 120
     text = path.read_text()
-    for epochs in {arm.train.epochs for arm in study.arms.values()}:
-        text = text.replace(f"epochs = {epochs}", "epochs = 1")
+    text = re.sub(r"epochs = \d+", "epochs = 1", text)
     path.write_text(text)
     list(execute_study(read_study(path).with_seeds(1), StudyFolder(folder), Setting()))
     record = read_result(folder).record

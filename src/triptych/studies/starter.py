@@ -132,9 +132,10 @@ def _about(key: str) -> str:
     return f"    # {_ABOUT_KEYS[key]}" if key in _ABOUT_KEYS else ""
 
 
-def _epochs(rows: int, batch: int, steps: int, most: int) -> int:
-    """Return epochs that make about so many steps, 5 at least."""
-    return max(5, min(most, math.ceil(steps * batch / rows)))
+def _long(rows: int, batch: int, steps: int, most: int) -> str:
+    """Return epochs that make about so many steps, 5 at least, judged 50 times or so."""
+    epochs = max(5, min(most, math.ceil(steps * batch / rows)))
+    return f"epochs = {epochs}" + (f", eval_every = {epochs // 50}" if epochs >= 100 else "")
 
 
 def _arm(name: str, label: str, network: str, train: str) -> str:
@@ -148,9 +149,10 @@ def _claim(says: str, test: str) -> str:
 def _table(data: Dataset) -> tuple[str, str]:
     rows = len(data.train)
     batch = 32 if rows < 5_000 else 128
-    epochs = _epochs(rows, batch, 2_000, 60)
-    loss = "" if data.classes else 'loss = "squared", '
-    train = f'epochs = {epochs}, batch_size = {batch}, {loss}optimizer = {{ name = "adam", lr = 0.003 }}'  # noqa: E501
+    loss = "" if data.classes else ', loss = "squared"'
+    # What is trained too shortly loses to what learns faster, whatever it could do.
+    train = f"{_long(rows, batch, 3_000, 1_000)}, batch_size = {batch}{loss}"
+    train += ', optimizer = { name = "adam", lr = 0.003 }'
     arms = [
         "# Without hidden layers it is a linear model: what the networks have to beat.\n"
         + _arm("linear", "Linear model", 'kind = "mlp", hidden = []', train),
@@ -178,9 +180,9 @@ def _table(data: Dataset) -> tuple[str, str]:
 def _pictures(data: Dataset) -> tuple[str, str]:
     rows, edge = len(data.train), min(data.sample_shape[1:])
     batch = 32 if rows < 5_000 else 128
-    train = f"epochs = {_epochs(rows, batch, 1_000, 40)}, batch_size = {batch}"
+    train = f"{_long(rows, batch, 1_500, 200)}, batch_size = {batch}"
     large = max(16, min(500, rows // 8))
-    recipe = f'recipe = "fast", epochs = {_epochs(rows, large, 160, 40)}, batch_size = {large}'
+    recipe = f'recipe = "fast", {_long(rows, large, 160, 40)}, batch_size = {large}'
     if edge < 24:  # smaller still they would show nothing
         recipe += ", resolutions = []"
     adam = 'optimizer = { name = "adam", lr = 0.001 }'
@@ -211,9 +213,8 @@ def _pictures(data: Dataset) -> tuple[str, str]:
 
 
 def _sequences(data: Dataset) -> tuple[str, str]:
-    epochs = _epochs(len(data.train), 64, 1_000, 60)
     # Each of its batches has one length, which no padding slows down.
-    train = f'recipe = "lengths", epochs = {epochs}'
+    train = f'recipe = "lengths", {_long(len(data.train), 64, 1_000, 300)}'
     arms = [
         _arm("small", "RNN, 32 units", 'kind = "rnn", hidden = 32', train),
         _arm("large", "RNN, 128 units", 'kind = "rnn", hidden = 128', train),
