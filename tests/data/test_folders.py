@@ -10,7 +10,7 @@ from PIL import Image
 
 from triptych.data import load
 from triptych.data.folders import list_folder, survey
-from triptych.data.picture_files import read_header, read_pixels
+from triptych.data.picture_files import BadPicture, read_header, read_pixels
 from triptych.errors import DataError, SpecError
 from triptych.spec import FolderSpec
 
@@ -265,3 +265,24 @@ def test_a_survey_decodes_nothing(folder):
     found = survey(list_folder(folder))
     assert found.sizes == {(6, 6): 30, (7_000, 7_000): 1}
     assert found.bad == {}
+
+
+@pytest.mark.parametrize("end", ["png", "jpg", "bmp", "gif", "webp", "ppm"])
+def test_a_damaged_file_is_read_or_refused_but_never_ends_the_program(tmp_path, end):
+    path = tmp_path / f"a.{end}"
+    Image.fromarray(picture(0, 20, 20)).save(path)
+    whole, draw = path.read_bytes(), np.random.default_rng(0)
+    reasons = []
+    for _ in range(100):
+        damaged = bytearray(whole)
+        for place in draw.integers(0, len(whole), draw.integers(1, 6)):
+            damaged[place] = draw.integers(256)
+        path.write_bytes(damaged[: draw.integers(1, len(whole) + 1)])
+        try:
+            header = read_header(path)
+            assert header.size[0] * header.size[1] <= 50_000_000
+            assert read_pixels(path, 3, (8, 8)).shape == (3, 8, 8)
+        except BadPicture as error:
+            reasons.append(str(error))
+    assert reasons
+    assert all(0 < len(reason) < 100 for reason in reasons)
