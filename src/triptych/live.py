@@ -32,9 +32,11 @@ from triptych.spec import (
     CNNSpec,
     DataSpec,
     DigitsSpec,
+    FolderSpec,
     PalindromeSpec,
     ReferenceSpec,
     RNNSpec,
+    SequenceFileSpec,
     StudySpec,
     TableSpec,
     ToySpec,
@@ -49,8 +51,8 @@ _FLOPS_A_SECOND = 1e11
 # Of gradient boosting on digits, the slowest of the references.
 _SECONDS_A_FITTED_ROW = 3e-3
 _CLAIMS_SHOWN = 4
-# Of a table nobody has counted yet.
-_TABLE_ROWS = 1000
+# Of data that nobody has counted yet.
+_ROWS_OF_FILES = 1000
 
 
 def guess_seconds(arm: ArmSpec) -> float:
@@ -82,8 +84,8 @@ def _rows(data: DataSpec) -> int:
             return data.train_limit or 50_000
         case PalindromeSpec():
             return data.train_size
-        case TableSpec() | BundledSpec():
-            return _TABLE_ROWS
+        case TableSpec() | BundledSpec() | FolderSpec() | SequenceFileSpec():
+            return _ROWS_OF_FILES
 
 
 @dataclass

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn
 
 from triptych import __version__
+from triptych.cli.check import add_check
 from triptych.cli.console import create_console
+from triptych.cli.init import add_init
 from triptych.cli.twin import add_twin_cnn, add_twin_mlp, add_twin_rnn
 from triptych.errors import SpecError, TriptychError
 
@@ -45,16 +47,13 @@ def build_parser() -> argparse.ArgumentParser:
     common.add_argument("--debug", action="store_true", help="show tracebacks")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    run = commands.add_parser("run", parents=[common], help="run a study and write its page")
-    run.add_argument("study", metavar="STUDY", help="'paper', or the path of a study.toml")
-    run.add_argument("--scale", help="the study's scale: quick (default) or full for 'paper'")
-    run.add_argument("--seeds", type=_count, help="runs of every arm, instead of the study's; "
-                     "auto: until every claim is decided")  # fmt: skip
-    run.add_argument("--budget", metavar="TIME", help="with seeds auto, such as '5 min'")
-    run.add_argument("--data-dir", type=Path, help="folder of CIFAR-10 in the binary layout")
+    study = _study_options()
+    run = commands.add_parser("run", parents=[common, study], help="run a study and write its page")
     run.add_argument("--out", type=Path, help="folder of runs and page; finished runs are kept")
-    run.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     run.set_defaults(call=_run)
+
+    add_init(commands, common)
+    add_check(commands, common, study)
 
     report = commands.add_parser("report", parents=[common], help="write the page of a study again")
     report.add_argument("run", metavar="RUN", type=Path, help="folder of a study")
@@ -73,6 +72,20 @@ def build_parser() -> argparse.ArgumentParser:
     data.add_argument("--data-dir", type=Path, help="where to put it, instead of the cache")
     data.set_defaults(call=_data)
     return parser
+
+
+def _study_options() -> _Parser:
+    """Return the options that say which study is meant, and where it runs."""
+    study = _Parser(add_help=False)
+    add = study.add_argument
+    add("study", metavar="STUDY", help="'paper', or the path of a study.toml")
+    add("--scale", help="the study's scale: quick (default) or full for 'paper'")
+    add("--seeds", type=_count, help="runs of every arm, instead of the study's; "
+        "auto: until every claim is decided")  # fmt: skip
+    add("--budget", metavar="TIME", help="with seeds auto, such as '5 min'")
+    add("--data-dir", type=Path, help="folder of CIFAR-10 in the binary layout")
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    return study
 
 
 def _count(text: str) -> int | Literal["auto"]:

@@ -9,7 +9,9 @@ from triptych.contracts import Dataset
 from triptych.data.arrange import arrange
 from triptych.data.cifar10 import fetch_cifar10, find_cifar10, load_cifar10
 from triptych.data.digits import load_digits_pictures
+from triptych.data.folders import load_folder
 from triptych.data.palindromes import load_palindromes
+from triptych.data.sequence_files import load_sequence_file
 from triptych.data.tables import load_bundled, load_table
 from triptych.data.toys import load_toy
 from triptych.spec import (
@@ -17,7 +19,9 @@ from triptych.spec import (
     Cifar10Spec,
     DataSpec,
     DigitsSpec,
+    FolderSpec,
     PalindromeSpec,
+    SequenceFileSpec,
     TableSpec,
     ToySpec,
 )
@@ -25,7 +29,9 @@ from triptych.spec import (
 __all__ = ["arrange", "fetch_cifar10", "find_cifar10", "load"]
 
 
-def load(spec: DataSpec, seed: int, data_dir: Path | None = None) -> Dataset:
+def load(  # noqa: C901 (one case for each source)
+    spec: DataSpec, seed: int, data_dir: Path | None = None
+) -> Dataset:
     """Return the data set of `spec` for one seed of a study.
 
     Parameters
@@ -54,5 +60,9 @@ def load(spec: DataSpec, seed: int, data_dir: Path | None = None) -> Dataset:
             return load_table(spec, seed)
         case BundledSpec():
             return load_bundled(spec, seed)
+        case FolderSpec():
+            return load_folder(spec, seed)
+        case SequenceFileSpec():
+            return load_sequence_file(spec, seed)
         case _:
             assert_never(spec)

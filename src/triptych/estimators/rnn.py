@@ -11,10 +11,10 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import check_is_fitted
 
 from triptych.contracts import Array, FloatArray
+from triptych.data.sequence_steps import Given
 from triptych.estimators.parameters import refuse_balanced
 from triptych.estimators.sequence_network import BaseRNN
 from triptych.estimators.sequence_parameters import SEQUENCE_CONSTRAINTS
-from triptych.estimators.sequences import Given
 
 
 class RNNClassifier(BaseRNN):

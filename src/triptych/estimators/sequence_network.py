@@ -9,6 +9,8 @@ from sklearn.utils import check_array, check_consistent_length, check_X_y
 from sklearn.utils.validation import validate_data
 
 from triptych.contracts import Array, Dataset, FloatArray, Split, Standardization
+from triptych.data.sequence_steps import Given, Steps, gathered
+from triptych.data.symbols import alphabet, coded, finite, named, standardization
 from triptych.engines import choose_rnn_engine, create_rnn
 from triptych.estimators.class_network import ClassNetwork
 from triptych.estimators.sequence_parameters import (
@@ -17,8 +19,6 @@ from triptych.estimators.sequence_parameters import (
     sequence_network,
     sequence_training,
 )
-from triptych.estimators.sequences import Given, Steps, gathered
-from triptych.estimators.symbols import alphabet, coded, finite, named, standardization
 from triptych.spec import RNNSpec, TrainSpec
 
 _KINDS = {"strings": "strings", "integers": "integers (symbols)", "vectors": "real numbers"}

@@ -29,7 +29,7 @@ from triptych.records import (
 )
 from triptych.runner.explained import explain_run
 from triptych.runner.inputs import load_for
-from triptych.spec import ArmSpec, ReferenceSpec, spec_id
+from triptych.spec import ArmSpec, ReferenceSpec, TrainSpec, spec_id
 from triptych.training import (
     CompiledTogether,
     Diverged,
@@ -143,6 +143,10 @@ def execute_runs(
             runs.append(found)
     if not runs:
         return
+    if len(runs) > 1:
+        note = f"{len(runs)} seeds were trained at the same time; seconds are the share of each."
+        for run in runs:
+            run.blank = replace(run.blank, notes=(*run.blank.notes, note))
     for k, event in _events(arm, runs, setting):
         record = runs[k].take(event)
         yield RunTold(name, runs[k].blank.seed, event)
@@ -159,16 +163,32 @@ def _events(arm: ArmSpec, runs: Sequence[_Run], setting: Setting) -> Iterator[tu
         return
     _, spec = arm.trained
     jobs = [run.job for run in runs if run.job is not None]
-    orders = create_orders(choose_engine(arm, runs[0].data, setting.device)[0])
+    engine, _ = choose_engine(arm, runs[0].data, setting.device)
+    yield from train_jobs(jobs, spec, engine)
+
+
+def train_jobs(jobs: Sequence[Job], spec: TrainSpec, engine: str) -> Iterator[tuple[int, Event]]:
+    """Train one job, or several at the same time, which must be of the compiled engine.
+
+    Yields
+    ------
+    (int, Event)
+        Which job, and what the loop tells of it.
+    """
+    orders = create_orders(engine)
     if len(jobs) == 1:
         yield from ((0, event) for event in train(jobs[0], spec, orders))
         return
-    note = f"{len(jobs)} seeds were trained at the same time; seconds are the share of each."
-    for run in runs:
-        run.blank = replace(run.blank, notes=(*run.blank.notes, note))
     together = CompiledTogether()
     together.prepare([job.learner for job in jobs], spec.batch_size or 1)
     yield from train_together(jobs, spec, orders, together)
+
+
+def create_job(arm: ArmSpec, engine: str, data: Dataset, seed: int, device: str) -> Job:
+    """Return what one run of `arm` trains: its learner, its rows, the key of its orders."""
+    rows = split_rows(arm.trained[1], len(data.train), stream(seed, "validation"))
+    learner = create_learner(arm, engine, data, seed, device)
+    return Job(learner, data, rows, stream_seed(seed, "order"))
 
 
 def _prepare(
@@ -202,11 +222,8 @@ def _prepare(
         arranged=data.arranged,
     )
     folder.start(arm, seed, where)
-    job = None
-    if not isinstance(arm.network, ReferenceSpec):
-        rows = split_rows(arm.trained[1], len(data.train), stream(seed, "validation"))
-        learner = create_learner(arm, engine, data, seed, device)
-        job = Job(learner, data, rows, stream_seed(seed, "order"))
+    fitted = isinstance(arm.network, ReferenceSpec)
+    job = None if fitted else create_job(arm, engine, data, seed, device)
     return _Run(arm, data, blank, folder, job)
 
 

@@ -107,11 +107,7 @@ class _Execution:
         self.records: list[RunRecord] = []
         self.done = dict.fromkeys(study.arms, 0)
         self.meter = Meter(study.budget_seconds)
-        timed = _timed(study)
-        self.together = {
-            name: 1 if name in timed else _together(arm, study.most_seeds, setting)
-            for name, arm in study.arms.items()
-        }
+        self.together = seeds_together(study, setting)
 
     def fixed(self) -> Iterator[StudyEvent]:
         """Run the number of seeds that was asked for."""
@@ -202,6 +198,15 @@ def _read_alike(study: StudySpec) -> list[list[str]]:
         group = (arm.data, arm.scrambled, arm.network.reads, design)
         groups.setdefault(group, []).append(name)
     return list(groups.values())
+
+
+def seeds_together(study: StudySpec, setting: Setting) -> dict[str, int]:
+    """Return how many seeds of each arm are trained at the same time."""
+    timed = _timed(study)
+    return {
+        name: 1 if name in timed else _together(arm, study.most_seeds, setting)
+        for name, arm in study.arms.items()
+    }
 
 
 def _timed(study: StudySpec) -> set[str]:

@@ -2,7 +2,7 @@
 
 from triptych.spec.arms import ArmSpec
 from triptych.spec.claims import UNITS, Comparison, Metric, parse_claim
-from triptych.spec.fields import Checked, nearest, plain, structure
+from triptych.spec.fields import Checked, nearest, plain, structure, structure_one
 from triptych.spec.files import parse_study, read_study, spec_id, study_table, write_study
 from triptych.spec.networks import (
     CNNSpec,
@@ -17,7 +17,9 @@ from triptych.spec.sources import (
     Cifar10Spec,
     DataSpec,
     DigitsSpec,
+    FolderSpec,
     PalindromeSpec,
+    SequenceFileSpec,
     ToySpec,
     task_of,
 )
@@ -50,6 +52,7 @@ __all__ = [
     "DataSpec",
     "DigitsSpec",
     "Evidence",
+    "FolderSpec",
     "GrowthSpec",
     "MLPSpec",
     "Metric",
@@ -62,6 +65,7 @@ __all__ = [
     "ReferenceSpec",
     "Reported",
     "ScheduleSpec",
+    "SequenceFileSpec",
     "StudySpec",
     "TableSpec",
     "Task",
@@ -74,6 +78,7 @@ __all__ = [
     "read_study",
     "spec_id",
     "structure",
+    "structure_one",
     "study_table",
     "task_of",
     "write_study",

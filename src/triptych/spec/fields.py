@@ -120,6 +120,23 @@ def structure(cls: type[T], table: object, path: str) -> T:
         raise SpecError(f"{path}.{error}") from None
 
 
+def structure_one(kinds: Any, table: Mapping[str, Any], path: str) -> Any:
+    """Make that one of a union of specs that `table` names, by its kind or source.
+
+    Parameters
+    ----------
+    kinds : type
+        Such as `triptych.spec.DataSpec`.
+    table, path
+        See `structure`.
+
+    Raises
+    ------
+    SpecError
+    """
+    return _from_plain(table, kinds, path)
+
+
 def _with_named(cls: type[Checked], table: Mapping[str, Any], path: str) -> Mapping[str, Any]:
     """Return `table` laid over the set of values that it asks for by name."""
     key, sets = cls.named

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 
 from triptych.errors import SpecError
 from triptych.spec.fields import Checked, between
+from triptych.spec.paths import absolute
 from triptych.spec.tables import BundledSpec, TableSpec, Task
 
 SEED = between(0, 2**32 - 1)
@@ -132,7 +133,77 @@ class PalindromeSpec(Checked):
             )
 
 
-DataSpec = ToySpec | DigitsSpec | Cifar10Spec | PalindromeSpec | TableSpec | BundledSpec
+@dataclass(frozen=True, kw_only=True)
+class FolderSpec(Checked):
+    """Pictures of one's own: a folder with one sub-folder a class.
+
+    Attributes
+    ----------
+    path : str
+        The folder. A relative path starts at the study file, or from Python at the current folder;
+        it is kept absolute.
+    size : tuple of int, optional
+        Height and width that every picture is scaled to; absent: all have the same already.
+    test_size : float
+        Share of each class that is held out; each seed splits anew, copies of one picture together.
+    skip_bad : bool
+        Whether files that cannot be read are left out, and counted, instead of refused.
+    """
+
+    holds: ClassVar[Holds] = "pictures"
+    source: Literal["folder"] = "folder"
+    path: str
+    size: tuple[int, ...] | None = field(default=None, metadata=between(2, 4096))
+    test_size: float = field(default=0.2, metadata=between(0.01, 0.99))
+    skip_bad: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "path", absolute(self.path))
+        if self.size is not None and len(self.size) != 2:
+            raise SpecError(f"size: must be [height, width], got {list(self.size)}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SequenceFileSpec(Checked):
+    """Sequences of one's own: lines of symbols, a table with a row for each step, or JSON lines.
+
+    Attributes
+    ----------
+    path : str
+        The file; a relative one as of `FolderSpec`.
+    layout, target, id, time, sequence, encoding : str
+        As `triptych.read_sequences` takes them; `layout` by the end of the name where absent.
+    test_size : float
+        Share of each class that is held out; each seed splits anew, equal sequences together.
+    """
+
+    holds: ClassVar[Holds] = "sequences"
+    source: Literal["sequences"] = "sequences"
+    path: str
+    layout: Literal["lines", "table", "json"] | None = None
+    target: str | None = None
+    id: str = "id"
+    time: str = "time"
+    sequence: str = "sequence"
+    encoding: str = "utf-8"
+    test_size: float = field(default=0.2, metadata=between(0.01, 0.99))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "path", absolute(self.path))
+
+
+DataSpec = (
+    ToySpec
+    | DigitsSpec
+    | Cifar10Spec
+    | PalindromeSpec
+    | TableSpec
+    | BundledSpec
+    | FolderSpec
+    | SequenceFileSpec
+)
 
 
 def task_of(data: DataSpec) -> Task | None:

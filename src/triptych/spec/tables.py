@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 
 from triptych.errors import SpecError
 from triptych.spec.fields import Checked, between
+from triptych.spec.paths import absolute
 
 Task = Literal["classification", "regression"]
 """Whether classes are to be told, or numbers."""
@@ -64,12 +65,8 @@ class TableSpec(Checked):
             raise SpecError(f"path: must end in {', '.join(TABLE_SUFFIXES)}, got {self.path!r}.")
         if self.target in self.ignore:
             raise SpecError(f"ignore: {self.target!r} is the target; it cannot be left out.")
-        try:
-            path = Path(self.path).expanduser().absolute()
-        except RuntimeError:
-            raise SpecError(f"path: {self.path!r} is in the home of nobody known.") from None
         # Kept in a run's folder, a study must find its file from anywhere.
-        object.__setattr__(self, "path", str(path))
+        object.__setattr__(self, "path", absolute(self.path))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from triptych.contracts import Array, IntArray
-from triptych.estimators.sequence_rows import Row, row_of
+from triptych.data.sequence_rows import Row, row_of
 
 _NONE = "X holds no sequence: at least 1 is needed, 0 sample(s) were found."
 

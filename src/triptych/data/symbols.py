@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from triptych.contracts import Array, Standardization
-from triptych.estimators.sequences import Steps
+from triptych.data.sequence_steps import Steps
 
 # As many rows as `RNNSpec` lets a network have units.
 MOST_SYMBOLS = 65_536

@@ -1,0 +1,151 @@
+"""What a study would take, before it is run: its runs, its time, its memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from triptych.engines import choose_device, choose_engine
+from triptych.models import Cost, cost_on
+from triptych.runner.inputs import load_for
+from triptych.runner.runs import Setting
+from triptych.runner.seeds import arms_of
+from triptych.runner.studies import seeds_together
+from triptych.runner.trials import Trial, run_trial
+from triptych.spec import MIN_SEEDS, ArmSpec, ReferenceSpec, StudySpec, spec_id
+
+
+@dataclass(frozen=True)
+class ArmEstimate:
+    """What one arm is, and what a run of it would take.
+
+    Attributes
+    ----------
+    data : str
+        What the data really are.
+    train_rows, test_rows : int
+    sample_shape : tuple of int
+        Of one row.
+    cost : Cost
+        Parameters, and FLOPs of a sample's forward pass.
+    engine : str
+    trial : Trial or None
+        None where it was not tried.
+    """
+
+    data: str
+    train_rows: int
+    test_rows: int
+    sample_shape: tuple[int, ...]
+    cost: Cost
+    engine: str
+    trial: Trial | None = None
+
+
+@dataclass(frozen=True)
+class StudyEstimate:
+    """What a study would take.
+
+    Attributes
+    ----------
+    study : StudySpec
+    arms : dict of str to ArmEstimate
+    notes : tuple of str
+        What a reader must know of the data.
+    """
+
+    study: StudySpec
+    arms: dict[str, ArmEstimate]
+    notes: tuple[str, ...]
+
+    def runs(self, seeds: int) -> dict[str, int]:
+        """Return how many runs each arm has by the time that open claims have so many seeds."""
+        if self.study.seeds != "auto":
+            return dict.fromkeys(self.study.arms, seeds)
+        claimed = {name for claim in self.study.claims for name in arms_of(claim)}
+        return {
+            name: seeds if name in claimed else min(seeds, MIN_SEEDS) for name in self.study.arms
+        }
+
+    def seconds(self, seeds: int) -> float:
+        """Return about how long these runs take; NaN where an arm was not tried.
+
+        Without what is written at the end, the page.
+        """
+        trials = {name: arm.trial or Trial() for name, arm in self.arms.items()}
+        # What is imported once is imported for all of them.
+        once = max(trial.once for trial in trials.values())
+        return once + sum(n * trials[name].seconds for name, n in self.runs(seeds).items())
+
+    @property
+    def memory(self) -> float:
+        """The most memory of any arm, in bytes; NaN where it is not known of any."""
+        known = [arm.trial.memory for arm in self.arms.values() if arm.trial]
+        return max((one for one in known if not math.isnan(one)), default=math.nan)
+
+    @property
+    def seeds_in_budget(self) -> int:
+        """How many seeds of every arm that still has open claims the budget is enough for."""
+        most = self.study.most_seeds
+        budget = self.study.budget_seconds
+        return next((n for n in range(most, 0, -1) if self.seconds(n) <= budget), 0)
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether a time could be found for every arm."""
+        return not math.isnan(self.seconds(1))
+
+
+def estimate_study(
+    study: StudySpec, setting: Setting, *, trials: bool, told: Callable[[str], None] = print
+) -> StudyEstimate:
+    """Load the data of every arm and try each of them for a few seconds; nothing is written.
+
+    Parameters
+    ----------
+    study : StudySpec
+    setting : Setting
+    trials : bool
+        Whether to train at all.
+    told : callable
+        Is given the name of each arm before it is tried.
+
+    Raises
+    ------
+    SpecError, DataError, UnsafeFileError
+        What the study would end with.
+    """
+    if setting.device == "cuda":
+        choose_device("cuda", "torch")
+    arms: dict[str, ArmEstimate] = {}
+    notes: dict[str, None] = {}
+    for name, arm in study.arms.items():
+        arms[name], found = _described(arm, setting)
+        notes |= dict.fromkeys(found)
+    if not trials:
+        return StudyEstimate(study, arms, tuple(notes))
+    together = seeds_together(study, setting)
+    known: dict[tuple[str, int], Trial] = {}
+    for name, arm in study.arms.items():
+        seeds = min(together[name], study.least_seeds)
+        key = (spec_id(arm), seeds)
+        if key not in known:
+            told(name)
+            known[key] = run_trial(arm, seeds, setting)
+        arms[name] = ArmEstimate(**{**vars(arms[name]), "trial": known[key]})
+    return StudyEstimate(study, arms, tuple(notes))
+
+
+def _described(arm: ArmSpec, setting: Setting) -> tuple[ArmEstimate, tuple[str, ...]]:
+    data = load_for(arm, 0, setting.data_dir)
+    engine, _ = choose_engine(arm, data, setting.device)
+    described = ArmEstimate(
+        data=data.name,
+        train_rows=len(data.train),
+        test_rows=len(data.test),
+        sample_shape=data.sample_shape,
+        cost=(Cost(0, 0) if isinstance(arm.network, ReferenceSpec) else cost_on(arm.network, data)),
+        engine=engine,
+    )
+    return described, data.notes
