@@ -98,13 +98,13 @@ def test_what_is_to_be_told_is_known_as_far_as_the_spec_says_it():
     assert task_of(BundledSpec(source="iris")) == task_of(ToySpec(source="moons"))
 
 
-def test_tables_are_for_mlps():
-    table = TableSpec(path="x.csv", target="y")
-    for data in (table, BundledSpec(source="iris")):
-        with pytest.raises(SpecError, match="kind 'cnn' needs pictures"):
-            ArmSpec(data=data, network=CNNSpec(channels=(4,), pool_after=()), train=TrainSpec())
-        with pytest.raises(SpecError, match="Sequences need kind 'rnn'"):
-            ArmSpec(data=data, network=RNNSpec(), train=TrainSpec())
+def test_every_network_tells_classes_of_a_table_but_only_an_mlp_numbers():
+    for network in (CNNSpec(channels=(4,), pool_after=()), RNNSpec()):
+        for data in (TableSpec(path="x.csv", target="y"), BundledSpec(source="iris")):
+            assert ArmSpec(data=data, network=network, train=TrainSpec()).data.holds == "table"
+        train = TrainSpec(loss="squared")
+        with pytest.raises(SpecError, match=f"kind '{network.kind}' tells classes, and of 'dia"):
+            ArmSpec(data=BundledSpec(source="diabetes"), network=network, train=train)
 
 
 @pytest.mark.parametrize("loss", ["softmax", "sigmoid", "poisson"])
