@@ -15,14 +15,25 @@ from triptych.engines.learners import (
     create_orders,
     create_rnn,
 )
-from triptych.engines.threads import machine, use_threads
+from triptych.engines.memory import PeakMemory
+from triptych.engines.threads import (
+    all_torch_threads,
+    cores,
+    machine,
+    threads_of_blas,
+    threads_taken,
+    use_threads,
+)
 
 __all__ = [
+    "PeakMemory",
+    "all_torch_threads",
     "choose_cnn_engine",
     "choose_device",
     "choose_engine",
     "choose_mlp_engine",
     "choose_rnn_engine",
+    "cores",
     "create_cnn",
     "create_learner",
     "create_mlp",
@@ -30,5 +41,7 @@ __all__ = [
     "create_rnn",
     "estimate",
     "machine",
+    "threads_of_blas",
+    "threads_taken",
     "use_threads",
 ]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
+from typing import Any
 
 from triptych.contracts import Dataset
 from triptych.models import cost_on
 from triptych.records import environment
 from triptych.spec import ArmSpec
-from triptych.training.blas import SHARED_FROM
+from triptych.training.blas import SHARED_FROM, all_threads, one_thread
 
 # OpenMP's threads wait for each other in a busy loop unless told otherwise before PyTorch loads it.
 # Beside any other busy program, steps as small as these then take up to nine times as long
@@ -46,6 +49,17 @@ def _all_threads() -> int:
     return torch.get_num_threads()
 
 
+def all_torch_threads() -> int | None:
+    """Return how many threads PyTorch has; None where it is not loaded."""
+    return _all_threads() if "torch" in sys.modules else None
+
+
+def is_small(arm: ArmSpec, data: Dataset) -> bool:
+    """Whether a step of `arm` is too small to be shared among threads."""
+    rows = min(arm.train.batch_size or len(data.train), len(data.train))
+    return 3 * rows * cost_on(arm.network, data).flops < SHARED_FROM
+
+
 def use_threads(arm: ArmSpec, data: Dataset, engine: str) -> None:
     """Let PyTorch compute with one thread where a step is too small to share.
 
@@ -56,10 +70,31 @@ def use_threads(arm: ArmSpec, data: Dataset, engine: str) -> None:
         return
     import torch
 
-    rows = min(arm.train.batch_size or len(data.train), len(data.train))
-    small = 3 * rows * cost_on(arm.network, data).flops < SHARED_FROM
     every = _all_threads()
-    torch.set_num_threads(1 if small else every)
+    torch.set_num_threads(1 if is_small(arm, data) else every)
+
+
+def threads_of_blas(arm: ArmSpec, data: Dataset) -> AbstractContextManager[Any]:
+    """Return a context in which all products of a run, also when it is judged, have its threads.
+
+    A product's last bits depend on how many threads share it. So how many a run has follows from
+    its steps and the machine alone, and not from how many runs are made at the same time.
+    """
+    return one_thread() if is_small(arm, data) else nullcontext()
+
+
+def threads_taken(arm: ArmSpec, data: Dataset, engine: str) -> int:
+    """Return how many threads a run of `arm` computes with: one, or all that the process has."""
+    if is_small(arm, data):
+        return 1
+    return _all_threads() if engine == "torch" else all_threads()
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def machine(engine: str, device: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ from triptych.report.wording import (
     accuracy,
     arm_label,
     figure,
+    lost_runs,
     measured,
     metric_name,
     missing_runs,
@@ -23,12 +24,16 @@ def columns(record: StudyRecord) -> tuple[str, ...]:
     reported = (value.metric.removesuffix("_sum") for value in record.study.reported)
     views = any(arm.train.views for arm in record.study.arms.values())
     scored = ("test_views_accuracy",) if views else ()
-    return tuple(dict.fromkeys((_COLUMNS[0], *scored, *_COLUMNS[1:], *reported)))
+    tests = [test for claim in record.study.claims for test in claim.with_causes]
+    claimed = {metric.name for test in tests for _, metric in test.terms}
+    sized = ("peak_memory",) if "peak_memory" in claimed else ()
+    return tuple(dict.fromkeys((_COLUMNS[0], *scored, *_COLUMNS[1:], *sized, *reported)))
 
 
 def heading(column: str) -> str:
     """Return how tables head a metric, with its unit."""
-    return "training time, s" if column == "seconds" else metric_name(column)
+    units = {"seconds": ", s", "peak_memory": ", MB"}
+    return metric_name(column) + units.get(column, "")
 
 
 def figures_row(record: StudyRecord, name: str) -> dict[str, Any]:
@@ -43,7 +48,7 @@ def figures_row(record: StudyRecord, name: str) -> dict[str, Any]:
         "label": arm_label(record, name),
         "cells": cells,
         "runs": len(runs),
-        "diverged": len(record.of(name)) - len(runs),
+        "lost": lost_runs(record.of(name)),
         "missing": missing_runs(record, name),
     }
 
@@ -82,7 +87,8 @@ def reported_notes(record: StudyRecord, names: tuple[str, ...]) -> list[str]:
 def trained(record: StudyRecord, name: str, arm: ArmSpec) -> dict[str, Any]:
     """Return what an arm was: data, network, recipe, engine."""
     runs = record.of(name)
-    first = runs[0] if runs else None
+    # Of a run that failed before it began nothing is known.
+    first = next((run for run in runs if run.fingerprint), None)
     return {
         "label": arm_label(record, name),
         "network": _network(arm),

@@ -10,16 +10,19 @@ from typing import Any
 from triptych.chance import stream, stream_seed
 from triptych.data import load
 from triptych.engines import (
+    PeakMemory,
     choose_device,
     choose_engine,
     create_learner,
     create_orders,
     machine,
+    threads_of_blas,
     use_threads,
 )
 from triptych.models import cost_on
 from triptych.records import (
     DIVERGED,
+    FAILED,
     FINISHED,
     RunFolder,
     RunRecord,
@@ -51,11 +54,33 @@ class RunTold:
 
 
 @dataclass(frozen=True)
+class RunStarted:
+    """Runs of one arm begin: on which seeds, at the same time where they are several."""
+
+    arm: str
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class RunPrepared:
+    """A run is about to be trained; `blank` is its record as far as it is known by then."""
+
+    blank: RunRecord
+
+
+@dataclass(frozen=True)
 class RunEnded:
-    """A run is whole; `kept` says that it had been before."""
+    """A run is whole; `kept` says that it had been before.
+
+    Of one that failed by an error of Python's, `trace` says where.
+    """
 
     record: RunRecord
     kept: bool
+    trace: str = ""
+
+
+RunEvent = RunStarted | RunPrepared | RunTold | RunEnded
 
 
 @dataclass(frozen=True)
@@ -68,10 +93,38 @@ class Setting:
         Folder of CIFAR-10; absent: `triptych.data` looks for it.
     device : str
         ``"cpu"``, ``"cuda"`` or ``"auto"`` (a GPU where there is one).
+    jobs : int
+        How many runs of the study may be made at the same time.
+    alone : bool
+        Whether these are made with nothing else running.
+    timed : bool
+        Whether a claim compares their seconds.
+    own_process : bool
+        Whether the process makes no other run.
     """
 
     data_dir: Path | None = None
     device: str = "auto"
+    jobs: int = 1
+    alone: bool = True
+    timed: bool = False
+    own_process: bool = False
+
+    def keeps(self, record: RunRecord) -> bool:
+        """Whether a run that is there need not be made again, its settings being the same."""
+        return record.status != FAILED and not (self.timed and record.shared)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know of how the runs were made."""
+        if not self.alone:
+            return (
+                f"Up to {self.jobs} runs were made at the same time; their seconds are longer "
+                "than those of a run alone.",
+            )
+        if self.timed and self.jobs > 1:
+            return ("Arms whose seconds a claim compares were timed with nothing else running.",)
+        return ()
 
 
 @dataclass
@@ -82,6 +135,8 @@ class _Run:
     job: Job
     blank: RunRecord
     folder: RunFolder
+    peak: PeakMemory
+    device: str
     curve: list[dict[str, float]] = field(default_factory=list)
 
     def take(self, event: Event) -> RunRecord | None:
@@ -108,6 +163,7 @@ class _Run:
         return None
 
     def _record(self, **fields: Any) -> RunRecord:
+        fields["peak_memory"] = self.peak.megabytes(self.device)
         return RunRecord(**{**asdict(self.blank), **fields, "curve": tuple(self.curve)})
 
 
@@ -120,12 +176,13 @@ def execute_runs(
 
     Yields
     ------
-    RunTold or RunEnded
+    RunPrepared, RunTold or RunEnded
         What the loop tells, and each record.
     """
     runs: list[_Run] = []
+    peak = PeakMemory(own_process=setting.own_process)
     for seed in seeds:
-        found = _prepare(name, arm, seed, study.run(name, seed), setting)
+        found = _prepare(name, arm, seed, study.run(name, seed), setting, peak)
         if isinstance(found, RunRecord):
             yield RunEnded(found, kept=True)
         else:
@@ -138,20 +195,23 @@ def execute_runs(
         events: Iterator[tuple[int, Event]] = ((0, e) for e in train(jobs[0], arm.train, orders))
     else:
         note = f"{len(jobs)} seeds were trained at the same time; seconds are the share of each."
+        note += " Peak memory is that of all."
         for run in runs:
-            run.blank = replace(run.blank, notes=(*run.blank.notes, note))
+            run.blank = replace(run.blank, notes=(*run.blank.notes, note), shared=True)
         together = CompiledTogether()
         together.prepare([job.learner for job in jobs], arm.train.batch_size or 1)
         events = train_together(jobs, arm.train, orders, together)
-    for k, event in events:
-        record = runs[k].take(event)
-        yield RunTold(name, runs[k].blank.seed, event)
-        if record is not None:
-            yield RunEnded(record, kept=False)
+    yield from (RunPrepared(run.blank) for run in runs)
+    with threads_of_blas(arm, jobs[0].data):
+        for k, event in events:
+            record = runs[k].take(event)
+            yield RunTold(name, runs[k].blank.seed, event)
+            if record is not None:
+                yield RunEnded(record, kept=False)
 
 
 def _prepare(
-    name: str, arm: ArmSpec, seed: int, folder: RunFolder, setting: Setting
+    name: str, arm: ArmSpec, seed: int, folder: RunFolder, setting: Setting, peak: PeakMemory
 ) -> _Run | RunRecord:
     """Return a run ready to train, or its record where `folder` has it already."""
     data = load(arm.data, seed, setting.data_dir)
@@ -160,7 +220,7 @@ def _prepare(
     use_threads(arm, data, engine)
     where = machine(engine, device)
     key = run_key(arm, seed, data.fingerprint, where)
-    if folder.is_finished() and (old := folder.read()).key == key:
+    if folder.is_finished() and (old := folder.read()).key == key and setting.keeps(old):
         return old
     costs = cost_on(arm.network, data)
     blank = RunRecord(
@@ -172,17 +232,19 @@ def _prepare(
         engine=wording,
         data=data.name,
         fingerprint=data.fingerprint,
-        notes=data.notes,
+        notes=(*data.notes, *setting.notes),
         train_rows=len(data.train),
         test_rows=len(data.test),
         parameters=costs.parameters,
         flops=costs.flops,
         environment=where,
+        shared=not setting.alone,
     )
     folder.start(arm, seed, where)
     rows = split_rows(arm.train, len(data.train), stream(seed, "validation"))
     learner = create_learner(arm, engine, data, seed, device)
-    return _Run(arm, Job(learner, data, rows, stream_seed(seed, "order")), blank, folder)
+    job = Job(learner, data, rows, stream_seed(seed, "order"))
+    return _Run(arm, job, blank, folder, peak, device)
 
 
 def evaluation_row(evaluation: Evaluation) -> dict[str, float]:

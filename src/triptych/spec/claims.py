@@ -29,6 +29,7 @@ UNITS = {
     "test_loss": "loss",
     "test_loss_sum": "loss",
     "seconds": "seconds",
+    "peak_memory": "MB",
     "epochs_to": "epochs",
 }
 """Every metric that a claim may name, with its unit."""
