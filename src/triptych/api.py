@@ -44,7 +44,11 @@ def run(  # noqa: PLR0913 (what may be asked of a study)
 
     Raises
     ------
-    SpecError, DataError, RunError, NumericsError
+    SpecError, DataError
+    RunError
+        Also if no run finished; the page is there then, too.
+    NumericsError
+        If every run diverged.
     """
     spec = find_study(study, scale) if isinstance(study, str) else study
     spec = spec.with_seeds(seeds, budget)
@@ -55,4 +59,5 @@ def run(  # noqa: PLR0913 (what may be asked of a study)
             pass
     result = read_result(folder.path)
     folder.write_report(result.to_html())
+    result.check_finished()
     return result

@@ -115,7 +115,9 @@ def _run(options: argparse.Namespace) -> None:
         print(f"stopped; finished runs are kept in {folder.path}, the same command goes on",
               file=sys.stderr)  # fmt: skip
         raise
-    _show(read_result(folder.path), console)
+    result = read_result(folder.path)
+    _show(result, console)
+    result.check_finished()
 
 
 def _study(options: argparse.Namespace) -> StudySpec:

@@ -17,8 +17,8 @@ from triptych.engines.learners import (
 )
 from triptych.engines.memory import PeakMemory
 from triptych.engines.threads import (
-    all_torch_threads,
     cores,
+    inherited,
     machine,
     threads_of_blas,
     threads_taken,
@@ -27,7 +27,6 @@ from triptych.engines.threads import (
 
 __all__ = [
     "PeakMemory",
-    "all_torch_threads",
     "choose_cnn_engine",
     "choose_device",
     "choose_engine",
@@ -40,6 +39,7 @@ __all__ = [
     "create_orders",
     "create_rnn",
     "estimate",
+    "inherited",
     "machine",
     "threads_of_blas",
     "threads_taken",

@@ -42,16 +42,21 @@ def keep_memory() -> None:
     mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
 
 
+# How many threads PyTorch is to have in a process that works for another, as that one has them.
+_INHERITED = "TRIPTYCH_TORCH_THREADS"
+
+
 @cache
 def _all_threads() -> int:
     import torch
 
-    return torch.get_num_threads()
+    return int(os.environ.get(_INHERITED) or torch.get_num_threads())
 
 
-def all_torch_threads() -> int | None:
-    """Return how many threads PyTorch has; None where it is not loaded."""
-    return _all_threads() if "torch" in sys.modules else None
+def inherited() -> dict[str, str]:
+    """Return the environment of a process that is to compute as this one does."""
+    threads = {_INHERITED: str(_all_threads())} if "torch" in sys.modules else {}
+    return {**os.environ, **threads}
 
 
 def is_small(arm: ArmSpec, data: Dataset) -> bool:

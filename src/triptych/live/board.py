@@ -70,10 +70,10 @@ def seeds_table(state: State, width: int, lines: int) -> RenderableType:
     shown = _most_wanted(state, max(1, lines - 2)) if cut else arms
     wide = min(_LABEL, max(len(label(study, arm)) for arm in arms))
     seeds, before = _window(state, (width - wide) // _CELL)
-    table = Table.grid(padding=(0, 0, 0, 1))
+    table = Table.grid()
     table.add_column(width=wide, no_wrap=True, overflow="ellipsis")
     for _ in range(len(seeds) + bool(before)):
-        table.add_column(width=_CELL - 1, justify="right", no_wrap=True)
+        table.add_column(width=_CELL, justify="right", no_wrap=True)
     earlier = [Text(f"0-{before - 1}", "dim")] if before else []
     heads = [Text(f"{seed}", "dim") for seed in seeds]
     table.add_row(Text("seed", "dim"), *earlier, *heads)
@@ -141,7 +141,7 @@ def _claims(verdicts: Sequence[Verdict], lines: int) -> RenderableType:
     table.add_column(justify="right")
     table.add_column()
     table.add_column(width=_STRIP, no_wrap=True)
-    table.add_column(no_wrap=True, ratio=1, overflow="ellipsis")
+    table.add_column(no_wrap=True)
     table.add_column(no_wrap=True, ratio=1, overflow="ellipsis")
     table.expand = True
     for number, verdict in enumerate(shown, start=1):

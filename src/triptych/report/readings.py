@@ -77,14 +77,12 @@ def reading(comparison: Comparison, outcome: OutcomeLike) -> str:
 
 
 def brief(comparison: Comparison, outcome: OutcomeLike) -> str:
-    """Return the same in a few words: the value with its interval, and what was needed."""
-    found = sides(comparison, outcome)
-    need = _need(comparison, outcome, found).removeprefix("needed: ")
-    if outcome.seeds == 0 or math.isnan(found.value):
-        return f"needs {need}"
+    """Return what was measured alone: the value with its interval."""
+    if outcome.seeds == 0:
+        return "–"
     if never_reached(outcome) and is_absolute(comparison):
-        return f"not reached, needs {need}"
-    return f"{_value(comparison, outcome, found)}, needs {need}"
+        return "not reached"
+    return _value(comparison, outcome, sides(comparison, outcome))
 
 
 def _value(comparison: Comparison, outcome: OutcomeLike, found: Sides) -> str:

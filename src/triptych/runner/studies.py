@@ -9,12 +9,9 @@ from typing import Literal
 
 from triptych.data import load
 from triptych.engines import choose_device
-from triptych.errors import NumericsError, RunError
 from triptych.records import (
     BUDGET,
     DECIDED,
-    DIVERGED,
-    FINISHED,
     MAX_SEEDS,
     RunRecord,
     StudyFolder,
@@ -83,10 +80,8 @@ def execute_study(
     ------
     DataError, UnsafeFileError, SpecError
         If data or device cannot be used; nothing was written then.
-    NumericsError
-        If every run diverged.
     RunError
-        If no run finished, and not all diverged.
+        If the folder cannot be used, or the disk is full.
     """
     setting = replace(setting, jobs=count_jobs(jobs))
     # What is wrong with the data or the device shows before anything is written.
@@ -100,15 +95,6 @@ def execute_study(
         with open_executor(study, folder, setting, ways) as executor:
             execution = _Execution(study, folder, executor, ways, setting.jobs)
             yield from execution.fixed() if study.seeds != "auto" else execution.until_decided()
-    _check_any_finished(execution.ordered())
-
-
-def _check_any_finished(records: tuple[RunRecord, ...]) -> None:
-    if all(record.status == DIVERGED for record in records):
-        raise NumericsError(f"every run diverged; the first: {records[0].error}")
-    if all(record.status != FINISHED for record in records):
-        failed = next(record for record in records if record.status != DIVERGED)
-        raise RunError(f"no run finished; of {failed.arm}, seed {failed.seed}: {failed.error}")
 
 
 @dataclass

@@ -32,15 +32,12 @@ class Hello:
         The text of its study file.
     folder, data_dir : str, str or None
     device : str
-    torch_threads : int or None
-        How many threads PyTorch has where the study was started, if it was loaded there.
     """
 
     study: str
     folder: str
     data_dir: str | None
     device: str
-    torch_threads: int | None
 
 
 @dataclass(frozen=True)

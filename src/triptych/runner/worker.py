@@ -61,10 +61,6 @@ def _work(hello: Hello, orders: queue.SimpleQueue[Order], tell: BinaryIO) -> Non
         tell.write(line({"warning": str(message)}))
 
     warnings.showwarning = show  # type: ignore[assignment] # it takes more than it uses
-    if hello.torch_threads is not None:
-        import torch
-
-        torch.set_num_threads(hello.torch_threads)
     study, folder = parse_study(hello.study), StudyFolder(Path(hello.folder))
     tell.write(line({"ready": os.getpid()}))
     while True:

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
-from triptych.engines import all_torch_threads
+from triptych.engines import inherited
 from triptych.errors import RunError
 from triptych.records import RunRecord, StudyFolder
 from triptych.runner.failures import blank_of, fail
@@ -56,6 +56,7 @@ class Worker:
         self.process = subprocess.Popen(
             [sys.executable, "-c", _START, json.dumps(sys.path)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env=inherited(),
         )  # fmt: skip
         self.inbox = inbox
         self.is_ready = False
@@ -135,7 +136,7 @@ class Workers:
         self.study, self.folder, self.setting, self.ways = study, folder, setting, ways
         data_dir = None if setting.data_dir is None else str(setting.data_dir.absolute())
         path = str(folder.path.absolute())
-        self.hello = Hello(write_study(study), path, data_dir, setting.device, all_torch_threads())
+        self.hello = Hello(write_study(study), path, data_dir, setting.device)
         self.inbox: queue.SimpleQueue[tuple[Worker, Message | None]] = queue.SimpleQueue()
         self.workers: list[Worker] = []
         self.has_started = False
