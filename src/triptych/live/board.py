@@ -22,6 +22,7 @@ _CELL = 6  # columns of a seed, the space before it with it
 _LABEL = 26
 _STRIP = 15
 _RUNS_SHOWN = 4
+NARROW = 72  # columns below which figures have no room beside words
 # Below this there is no room for anything but what runs.
 _LEAST_HEIGHT = 6
 _STYLES = {HOLDS: "bold green", FAILS: "bold red", UNDECIDED: "yellow"}
@@ -52,14 +53,14 @@ def board(
     runs = list(state.under_way.values())[: min(_RUNS_SHOWN, max(1, room - _LEAST_HEIGHT))]
     room -= len(runs)
     if height < _LEAST_HEIGHT:
-        return Group(_running(state.study, runs), *last)
+        return Group(_running(state.study, runs, width), *last)
     # Claims take half of what is left, if arms need the rest.
     arms = len(state.study.arms) + 1
     claims = min(len(verdicts), max(room // 2, room - arms))
     parts: list[RenderableType] = [seeds_table(state, width, room - min(claims, len(verdicts)))]
-    parts.append(_running(state.study, runs))
+    parts.append(_running(state.study, runs, width))
     if verdicts and claims > 0:
-        parts.append(_claims(verdicts, claims))
+        parts.append(_claims(verdicts, claims, width))
     return Group(*parts, *last)
 
 
@@ -88,7 +89,7 @@ def seeds_table(state: State, width: int, lines: int) -> RenderableType:
     planned = sum(state.planned[arm] for arm in hidden)
     done = sum(arm in hidden for arm, _ in state.ended)
     more = f"and {plural(len(hidden), 'more arm')}: {done} of {plural(planned, 'run')} done"
-    return Group(table, Text(more, "dim"))
+    return Group(table, Text(more, "dim", no_wrap=True, overflow="ellipsis"))
 
 
 def _most_wanted(state: State, count: int) -> list[str]:
@@ -116,12 +117,10 @@ def _window(state: State, room: int) -> tuple[range, int]:
     return range(stop - room, stop), stop - room
 
 
-def _running(study: StudySpec, runs: Sequence[UnderWay]) -> Table:
+def _running(study: StudySpec, runs: Sequence[UnderWay], width: int) -> Table:
     """Return a line for each of the runs that are made now."""
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True, overflow="ellipsis", max_width=_LABEL + 12)
-    for _ in range(3):
-        table.add_column(no_wrap=True)
     for one in runs:
         seeds = one.seeds
         which = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
@@ -129,31 +128,34 @@ def _running(study: StudySpec, runs: Sequence[UnderWay]) -> Table:
         progress, epochs = one.progress, study.arms[one.arm].train.epochs
         epoch = f"epoch {progress.epoch}/{epochs}" if progress else ""
         loss = f"loss {progress.loss:.4f}" if progress else "loading"
-        table.add_row(name, ProgressBar(1.0, one.share, width=16), epoch, loss)
+        if width < NARROW:
+            table.add_row(name, f"{one.share:.0%}")
+        else:
+            bar = ProgressBar(1.0, one.share, width=16)
+            table.add_row(name, bar, Text(epoch, no_wrap=True), Text(loss, no_wrap=True))
     return table
 
 
-def _claims(verdicts: Sequence[Verdict], lines: int) -> RenderableType:
+def _claims(verdicts: Sequence[Verdict], lines: int, width: int) -> RenderableType:
     """Return a line for each claim: its verdict, its effect with the interval, what it says."""
     cut = len(verdicts) > lines
     shown = verdicts[: max(1, lines - 1)] if cut else verdicts
     table = Table.grid(padding=(0, 1, 0, 0))
     table.add_column(justify="right")
     table.add_column()
-    table.add_column(width=_STRIP, no_wrap=True)
-    table.add_column(no_wrap=True)
+    if width >= NARROW:
+        table.add_column(width=_STRIP, no_wrap=True)
+        table.add_column(no_wrap=True)
     table.add_column(no_wrap=True, ratio=1, overflow="ellipsis")
     table.expand = True
     for number, verdict in enumerate(shown, start=1):
         comparison, outcome = _telling(verdict)
         style = _STYLES[verdict.verdict]
-        table.add_row(
-            f"{number}",
-            Text(SYMBOLS[verdict.verdict], style),
-            Text(_strip(comparison, outcome), style),
-            Text(brief(comparison, outcome)),
-            Text(visible(verdict.claim.says), "dim"),
-        )
+        says = Text(visible(verdict.claim.says), "dim")
+        cells = [f"{number}", Text(SYMBOLS[verdict.verdict], style)]
+        if width >= NARROW:
+            cells += [Text(_strip(comparison, outcome), style), brief(comparison, outcome)]
+        table.add_row(*cells, says)
     if not cut:
         return table
     return Group(table, Text(f"and {plural(len(verdicts) - len(shown), 'more claim')}", "dim"))

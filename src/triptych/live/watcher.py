@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from triptych.live.board import board, label, seeds_table
+from triptych.live.board import NARROW, board, label, seeds_table
 from triptych.live.forecast import Forecast, clock
 from triptych.live.state import State, score
 from triptych.records import DIVERGED, FINISHED, RunRecord, StudyRecord
@@ -155,7 +155,7 @@ class Watcher:
     def _size(self) -> tuple[int, int]:
         return self.console.width, self.console.height
 
-    def _whole(self) -> Table:
+    def _whole(self) -> RenderableType:
         """Return the line about all runs: how many are done, and how long the rest takes."""
         spent = time.perf_counter() - self.started
         under_way = list(self.state.under_way.values())
@@ -165,12 +165,12 @@ class Watcher:
         left = self.forecast.seconds_left(told) / at_once
         total, done = self.forecast.total, self.forecast.done
         part = done + sum(one.share * len(one.seeds) for one in under_way)
+        text = f"run {min(done + 1, total)} of {total}"
+        rest = f"{clock(spent)} so far, about {clock(left)} left"
+        if self.console.width < NARROW:
+            return Text(f"{text}  {rest}", no_wrap=True, overflow="ellipsis")
         whole = Table.grid(padding=(0, 2, 0, 0))
-        whole.add_row(
-            f"run {min(done + 1, total)} of {total}",
-            ProgressBar(max(1, total), part, width=16),
-            f"{clock(spent)} so far, about {clock(left)} left",
-        )
+        whole.add_row(text, ProgressBar(max(1, total), part, width=16), rest)
         return whole
 
     def _claims(self) -> str:
