@@ -33,7 +33,7 @@ class PeakMemory:
         if "torch" in sys.modules:
             import torch
 
-            if torch.cuda.is_initialized():
+            if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
                 torch.cuda.reset_peak_memory_stats()
 
     def megabytes(self, device: str = "cpu") -> float | None:

@@ -152,7 +152,7 @@ def _claims(verdicts: Sequence[Verdict], lines: int, width: int) -> RenderableTy
         comparison, outcome = _telling(verdict)
         style = _STYLES[verdict.verdict]
         says = Text(visible(verdict.claim.says), "dim")
-        cells = [f"{number}", Text(SYMBOLS[verdict.verdict], style)]
+        cells: list[Text | str] = [f"{number}", Text(SYMBOLS[verdict.verdict], style)]
         if width >= NARROW:
             cells += [Text(_strip(comparison, outcome), style), brief(comparison, outcome)]
         table.add_row(*cells, says)

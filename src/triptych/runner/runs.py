@@ -169,7 +169,7 @@ class _Run:
 
 def execute_runs(
     name: str, arm: ArmSpec, seeds: Sequence[int], study: StudyFolder, setting: Setting
-) -> Iterator[RunTold | RunEnded]:
+) -> Iterator[RunPrepared | RunTold | RunEnded]:
     """Train one arm on some seeds, but for those runs that `study` has already.
 
     Several seeds are trained at the same time, which only the compiled engine can do.
