@@ -189,7 +189,8 @@ def test_an_arm_that_diverges_is_recorded_and_the_others_go_on(study, tmp_path):
     alone = replace(study, arms={"ours": wild}, claims=())
     if len(diverged) == 2:
         with np.errstate(all="ignore"), pytest.raises(NumericsError, match="every run diverged"):
-            run(alone, tmp_path / "alone")
+            triptych.run(alone, out=tmp_path / "alone")
+        assert "2 runs diverged" in (tmp_path / "alone" / "report.html").read_text("utf-8")
 
 
 def test_a_study_cut_short_shows_what_there_is(study, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
@@ -11,13 +12,14 @@ from triptych.spec import StudySpec
 from triptych.studies import find_study
 
 
-def run(
+def run(  # noqa: PLR0913 (what may be asked of a study)
     study: str | StudySpec = "paper",
     *,
     scale: str | None = None,
     seeds: int | Literal["auto"] | None = None,
     budget: float | str | None = None,
     out: str | Path | None = None,
+    jobs: int | Literal["auto"] = 1,
     setting: Setting | None = None,
 ) -> StudyResult:
     """Run a study, keep it in a folder with its page, and return runs and verdicts.
@@ -34,19 +36,28 @@ def run(
         With ``"auto"``, the time that this call may take: seconds, or such as ``"5 min"``.
     out : path, optional
         The folder; ``triptych-runs/NAME-SCALE`` where absent. Finished runs in it are kept.
+    jobs : int or "auto"
+        Runs that may be made at the same time, in processes of their own; ``"auto"``: one for each
+        core. The results are the same.
     setting : Setting, optional
         Data folder and device.
 
     Raises
     ------
-    SpecError, DataError, RunError, NumericsError
+    SpecError, DataError
+    RunError
+        Also if no run finished; the page is there then, too.
+    NumericsError
+        If every run diverged.
     """
     spec = find_study(study, scale) if isinstance(study, str) else study
     spec = spec.with_seeds(seeds, budget)
     name = study if isinstance(study, str) else "study"
     folder = StudyFolder(Path(out) if out is not None else default_folder(name, spec))
-    for _ in execute_study(spec, folder, setting or Setting()):
-        pass
+    with closing(execute_study(spec, folder, setting or Setting(), jobs)) as events:
+        for _ in events:
+            pass
     result = read_result(folder.path)
     folder.write_report(result.to_html())
+    result.check_finished()
     return result

@@ -27,6 +27,10 @@ class RunError(TriptychError):
     exit_code = 4
 
 
+class ResourceError(RunError):
+    """A run needs more than the machine has; runs of other settings may still go on."""
+
+
 class CheckpointError(RunError):
     """No usable saved state: every candidate is missing or damaged."""
 

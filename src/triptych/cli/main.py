@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import warnings
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn
 
@@ -50,6 +51,8 @@ def build_parser() -> argparse.ArgumentParser:
     study = _study_options()
     run = commands.add_parser("run", parents=[common, study], help="run a study and write its page")
     run.add_argument("--out", type=Path, help="folder of runs and page; finished runs are kept")
+    run.add_argument("--jobs", type=_count, default=1, metavar="N",
+                     help="runs made at the same time; auto: one for each core")  # fmt: skip
     run.set_defaults(call=_run)
 
     add_init(commands, common)
@@ -97,7 +100,7 @@ def _count(text: str) -> int | Literal["auto"]:
     return value
 
 
-_count.__name__ = "number of seeds"  # argparse's message names the type
+_count.__name__ = "number"  # argparse's message names the type
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -117,13 +120,17 @@ def _run(options: argparse.Namespace) -> None:
         seeds += f", for {budget_text(study)}" if study.budget else ""
     size = f"arms: {len(study.arms)}, seeds: {seeds}{scale}"
     console.print(f"{study.title}\n{size}; kept in {folder.path}", highlight=False)
+    watcher = Watcher(study, console, debug=options.debug)
     try:
-        Watcher(study, console).watch(execute_study(study, folder, setting))
+        with closing(execute_study(study, folder, setting, options.jobs)) as events:
+            watcher.watch(events)
     except (KeyboardInterrupt, Terminated):
         print(f"stopped; finished runs are kept in {folder.path}, the same command goes on",
               file=sys.stderr)  # fmt: skip
         raise
-    _show(read_result(folder.path), console)
+    result = read_result(folder.path)
+    _show(result, console)
+    result.check_finished()
 
 
 def _study(options: argparse.Namespace) -> StudySpec:

@@ -15,20 +15,33 @@ from triptych.engines.learners import (
     create_orders,
     create_rnn,
 )
-from triptych.engines.threads import machine, use_threads
+from triptych.engines.memory import PeakMemory
+from triptych.engines.threads import (
+    cores,
+    inherited,
+    machine,
+    threads_of_blas,
+    threads_taken,
+    use_threads,
+)
 
 __all__ = [
+    "PeakMemory",
     "choose_cnn_engine",
     "choose_device",
     "choose_engine",
     "choose_mlp_engine",
     "choose_rnn_engine",
+    "cores",
     "create_cnn",
     "create_learner",
     "create_mlp",
     "create_orders",
     "create_rnn",
     "estimate",
+    "inherited",
     "machine",
+    "threads_of_blas",
+    "threads_taken",
     "use_threads",
 ]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
+from typing import Any
 
 from triptych.contracts import Dataset
 from triptych.models import cost_on
 from triptych.records import environment
-from triptych.spec import ArmSpec
-from triptych.training.blas import SHARED_FROM
+from triptych.spec import ArmSpec, ReferenceSpec
+from triptych.training.blas import SHARED_FROM, all_threads, one_thread
 
 # OpenMP's threads wait for each other in a busy loop unless told otherwise before PyTorch loads it.
 # Beside any other busy program, steps as small as these then take up to nine times as long
@@ -39,11 +42,30 @@ def keep_memory() -> None:
     mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
 
 
+# How many threads PyTorch is to have in a process that works for another, as that one has them.
+_INHERITED = "TRIPTYCH_TORCH_THREADS"
+
+
 @cache
 def _all_threads() -> int:
     import torch
 
-    return torch.get_num_threads()
+    return int(os.environ.get(_INHERITED) or torch.get_num_threads())
+
+
+def inherited() -> dict[str, str]:
+    """Return the environment of a process that is to compute as this one does."""
+    threads = {_INHERITED: str(_all_threads())} if "torch" in sys.modules else {}
+    return {**os.environ, **threads}
+
+
+def is_small(arm: ArmSpec, data: Dataset) -> bool:
+    """Whether a step of `arm` is too small to be shared among threads; a reference has one."""
+    if isinstance(arm.network, ReferenceSpec):
+        return True
+    network, train = arm.trained
+    rows = min(train.batch_size or len(data.train), len(data.train))
+    return 3 * rows * cost_on(network, data).flops < SHARED_FROM
 
 
 def use_threads(arm: ArmSpec, data: Dataset, engine: str) -> None:
@@ -56,11 +78,31 @@ def use_threads(arm: ArmSpec, data: Dataset, engine: str) -> None:
         return
     import torch
 
-    network, train = arm.trained
-    rows = min(train.batch_size or len(data.train), len(data.train))
-    small = 3 * rows * cost_on(network, data).flops < SHARED_FROM
     every = _all_threads()
-    torch.set_num_threads(1 if small else every)
+    torch.set_num_threads(1 if is_small(arm, data) else every)
+
+
+def threads_of_blas(arm: ArmSpec, data: Dataset) -> AbstractContextManager[Any]:
+    """Return a context in which all products of a run, also when it is judged, have its threads.
+
+    A product's last bits depend on how many threads share it. So how many a run has follows from
+    its steps and the machine alone, and not from how many runs are made at the same time.
+    """
+    return one_thread() if is_small(arm, data) else nullcontext()
+
+
+def threads_taken(arm: ArmSpec, data: Dataset, engine: str) -> int:
+    """Return how many threads a run of `arm` computes with: one, or all that the process has."""
+    if is_small(arm, data):
+        return 1
+    return _all_threads() if engine == "torch" else all_threads()
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def machine(engine: str, device: str) -> dict[str, str]:

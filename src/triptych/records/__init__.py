@@ -2,13 +2,14 @@
 
 from triptych.records.environment import environment
 from triptych.records.files import make_folder, write_atomic
-from triptych.records.runs import DIVERGED, FINISHED, RunFolder, RunRecord, run_key
+from triptych.records.runs import DIVERGED, FAILED, FINISHED, RunFolder, RunRecord, run_key
 from triptych.records.study import BUDGET, DECIDED, MAX_SEEDS, StudyFolder, StudyRecord
 
 __all__ = [
     "BUDGET",
     "DECIDED",
     "DIVERGED",
+    "FAILED",
     "FINISHED",
     "MAX_SEEDS",
     "RunFolder",

@@ -25,7 +25,7 @@ from triptych.records.files import (
 from triptych.records.findings import FINDINGS_FILE, read_findings, write_findings
 from triptych.spec import ArmSpec, Metric, ReferenceSpec, plain, spec_id
 
-FINISHED, DIVERGED = "finished", "diverged"
+FINISHED, DIVERGED, FAILED = "finished", "diverged", "failed"
 # What stands in files of its own.
 _APART = ("curve", "environment", "findings")
 
@@ -41,7 +41,8 @@ class RunRecord:
         Identity of what was computed: spec, seed, data and versions.
     spec : str
         Identity of the arm's settings alone, see `triptych.spec.spec_id`.
-    status : {"finished", "diverged"}
+    status : {"finished", "diverged", "failed"}
+        Failed: its process died, or met an error that is not the network's; it is made again.
     engine : str
         What computed it, and why where the choice was automatic.
     data, fingerprint, notes : str, str, tuple of str
@@ -59,8 +60,13 @@ class RunRecord:
         ``test_accuracy_at(T)`` where longer sequences were judged.
     steps : dict of str to float
         The smallest differences that some scores can show, where that is not one row in all.
+    peak_memory : float or None
+        The most resident memory that its process had, in MB (10^6 bytes); of a GPU where it was
+        trained on one. None where it was not measured.
+    shared : bool
+        Whether other runs were made at the same time, so that its seconds are not those alone.
     error : str
-        Why it diverged.
+        Why it diverged or failed.
     curve : tuple of dict
         One row an evaluation: epoch, step, lr, seconds and the scores.
     environment : dict of str to str
@@ -87,6 +93,8 @@ class RunRecord:
     seconds: float = 0.0
     scores: dict[str, float | None] = field(default_factory=dict)
     steps: dict[str, float] = field(default_factory=dict)
+    peak_memory: float | None = None
+    shared: bool = False
     error: str = ""
     curve: tuple[dict[str, Any], ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
@@ -110,6 +118,8 @@ class RunRecord:
             return (float(min(reached)), False) if reached else (float(self.epochs), True)
         if metric.name == "seconds":
             return self.seconds, False
+        if metric.name == "peak_memory":
+            return math.nan if self.peak_memory is None else self.peak_memory, False
         name, factor = metric.name, 1.0
         if name == "test_accuracy_at":
             name = f"test_accuracy_at({metric.level:.0f})"
@@ -179,6 +189,17 @@ class RunFolder:
     def is_finished(self) -> bool:
         """Whether the run's result has been written."""
         return (self.path / "result.json").exists()
+
+    def is_to_be_made(self) -> bool:
+        """Whether there is no result, or that of a run that failed.
+
+        Raises
+        ------
+        RunError
+            If the result is damaged.
+        """
+        path = self.path / "result.json"
+        return not path.exists() or read_json(path).get("status") == FAILED
 
     def read(self) -> RunRecord:
         """Return the record of a finished run.

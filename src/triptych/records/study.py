@@ -50,7 +50,7 @@ class StudyRecord:
         return tuple(run for run in self.runs if run.arm == arm)
 
     def finished(self, arm: str) -> tuple[RunRecord, ...]:
-        """Return the runs of one arm that did not diverge, by seed."""
+        """Return the runs of one arm that neither diverged nor failed, by seed."""
         return tuple(run for run in self.of(arm) if run.status == FINISHED)
 
     @property

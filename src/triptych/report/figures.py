@@ -10,6 +10,7 @@ from triptych.report.wording import (
     accuracy,
     arm_label,
     figure,
+    lost_runs,
     measured,
     metric_name,
     missing_runs,
@@ -28,7 +29,13 @@ from triptych.spec import (
 _OF_CLASSES = ("test_accuracy", "train_accuracy")
 _OF_NUMBERS = ("test_r2", "train_r2", "test_rmse")
 # Shown where a claim speaks of them.
-_CLAIMED = ("test_balanced_accuracy", "train_balanced_accuracy", "test_macro_f1", "train_macro_f1")
+_CLAIMED = (
+    "test_balanced_accuracy",
+    "train_balanced_accuracy",
+    "test_macro_f1",
+    "train_macro_f1",
+    "peak_memory",
+)
 _MODELS = {
     "most_frequent": "the most frequent class",
     "linear": "logistic regression",
@@ -72,7 +79,8 @@ def tells_numbers(runs: Sequence[RunRecord]) -> bool:
 
 def heading(column: str) -> str:
     """Return how tables head a metric, with its unit."""
-    return "training time, s" if column == "seconds" else metric_name(column)
+    units = {"seconds": ", s", "peak_memory": ", MB"}
+    return metric_name(column) + units.get(column, "")
 
 
 def figures_row(record: StudyRecord, name: str) -> dict[str, Any]:
@@ -87,7 +95,7 @@ def figures_row(record: StudyRecord, name: str) -> dict[str, Any]:
         "label": arm_label(record, name),
         "cells": cells,
         "runs": len(runs),
-        "diverged": len(record.of(name)) - len(runs),
+        "lost": lost_runs(record.of(name)),
         "missing": missing_runs(record, name),
     }
 
@@ -126,7 +134,8 @@ def reported_notes(record: StudyRecord, names: tuple[str, ...]) -> list[str]:
 def trained(record: StudyRecord, name: str, arm: ArmSpec) -> dict[str, Any]:
     """Return what an arm was: data, network, recipe, engine."""
     runs = record.of(name)
-    first = runs[0] if runs else None
+    # Of a run that failed before it began nothing is known.
+    first = next((run for run in runs if run.fingerprint), None)
     return {
         "label": arm_label(record, name),
         "network": _network(arm, tells_numbers(runs)),

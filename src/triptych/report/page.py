@@ -26,6 +26,7 @@ from triptych.report.wording import (
     VerdictLike,
     arm_label,
     duration,
+    figure,
     shows,
     stand_in,
     summary,
@@ -76,8 +77,9 @@ def render_html(record: StudyRecord, verdicts: Sequence[VerdictLike], command: s
         summary=summary(record, verdicts),
         parts=[_part(record, part) for part in _parts(record)],
         machine=_machine(record),
+        memory=_memory(record),
         data=_data(record),
-        diverged=[run for run in record.runs if run.status != FINISHED],
+        lost=[run for run in record.runs if run.status != FINISHED],
         duration=duration(record.seconds),
         command=command,
         label=lambda arm: arm_label(record, arm),
@@ -146,7 +148,7 @@ def _figure(record: StudyRecord, data: DataSpec, epochs: int, names: list[str]) 
         for name, place, level in zip(names, places, is_level, strict=True)
     ]
     drawn = [one for one in series if any(run.curve for run in one.runs)]
-    first = next((run for one in series for run in one.runs), None)
+    first = next((run for one in series for run in one.runs if run.fingerprint), None)
     title = first.data if first else data.source
     if isinstance(data, PalindromeSpec):
         title = _palindromes(data)
@@ -205,11 +207,18 @@ def _machine(record: StudyRecord) -> list[tuple[str, str]]:
     return rows
 
 
+def _memory(record: StudyRecord) -> str:
+    """Return the largest peak of memory, in MB; empty where it was not measured."""
+    peaks = [run.peak_memory for run in record.runs if run.peak_memory is not None]
+    return figure(max(peaks)) if peaks else ""
+
+
 def _data(record: StudyRecord) -> list[dict[str, Any]]:
     """Return each data set that was used, with its fingerprint by seed."""
     seen: dict[tuple[str, str], RunRecord] = {}
     for run in record.runs:
-        seen.setdefault((run.data, run.fingerprint), run)
+        if run.fingerprint:  # else it failed before there were any
+            seen.setdefault((run.data, run.fingerprint), run)
     return [
         {"name": name, "seed": run.seed, "rows": f"{run.train_rows:,} / {run.test_rows:,}",
          "fingerprint": print_}

@@ -71,15 +71,29 @@ def reading(comparison: Comparison, outcome: OutcomeLike) -> str:
         return f"Not measured: {outcome.reason}; {need}."
     if never_reached(outcome) and is_absolute(comparison):
         return f"Not reached in {_epochs(found.value)} epochs, on {seeds}; {need}."
-    start, show = _opening(comparison, outcome.unit)
+    start, _ = _opening(comparison, outcome.unit)
+    reason = f" ({outcome.reason})" if outcome.reason else ""
+    return f"{start} {_value(comparison, outcome, found)} on {seeds}; {need}{reason}."
+
+
+def brief(comparison: Comparison, outcome: OutcomeLike) -> str:
+    """Return what was measured alone: the value with its interval."""
+    if outcome.seeds == 0:
+        return "–"
+    if never_reached(outcome) and is_absolute(comparison):
+        return "not reached"
+    return _value(comparison, outcome, sides(comparison, outcome))
+
+
+def _value(comparison: Comparison, outcome: OutcomeLike, found: Sides) -> str:
+    """Return the mean with its unit, and its interval where it has one."""
+    _, show = _opening(comparison, outcome.unit)
     interval = ""
     if not math.isnan(found.low):
         interval = f" [{show(found.low).lstrip('+')}, {show(found.high).lstrip('+')}]"
     bare = is_absolute(comparison) and outcome.unit == "share"
     unit = "" if bare else UNIT_NAMES.get(outcome.unit, "")
-    reason = f" ({outcome.reason})" if outcome.reason else ""
-    value = f"{show(found.value)} {unit}".rstrip()
-    return f"{start} {value}{interval} on {seeds}; {need}{reason}."
+    return f"{show(found.value)} {unit}".rstrip() + interval
 
 
 def _epochs(value: float) -> str:
@@ -114,7 +128,7 @@ def means(record: StudyRecord, comparison: Comparison) -> str:
     for metric in metrics:
         value = measured(record.finished(metric.arm), metric.name, metric.level)[0]
         about = "" if same else f", {metric_name(metric.name, metric.level)}"
-        unit = " s" if metric.name == "seconds" else ""
+        unit = {"seconds": " s", "peak_memory": " MB"}.get(metric.name, "")
         pairs.append(f"{arm_label(record, metric.arm)}{about} {value}{unit}")
     start = f"Mean {metric_name(metrics[0].name, metrics[0].level)}: " if same else "Means: "
     return start + " · ".join(pairs) + _ratio(record, comparison)

@@ -17,6 +17,7 @@ from triptych.report.wording import (
     SYMBOLS,
     VerdictLike,
     arm_label,
+    lost_runs,
     measured,
     stand_in,
     summary,
@@ -31,7 +32,7 @@ _STYLES = {"holds": "bold green", "fails": "bold red", "undecided": "bold yellow
 _PLAIN = str.maketrans({"✓": "+", "✗": "x", "−": "-", "–": "-", "·": ";", "→": ">"})
 
 
-class _Writable:
+class Writable:
     """Shows something with letters that the console's encoding has.
 
     A pipe on Windows, or under ``PYTHONIOENCODING=ascii``, has no check mark, and to write one
@@ -92,7 +93,7 @@ def study_tables(record: StudyRecord, verdicts: Sequence[VerdictLike]) -> list[R
 
 def writable(shown: RenderableType) -> RenderableType:
     """Return what shows the same with letters that the console's encoding has."""
-    return _Writable(shown)
+    return Writable(shown)
 
 
 def _claims(record: StudyRecord, verdicts: Sequence[VerdictLike]) -> Table:
@@ -134,8 +135,8 @@ def _figures(record: StudyRecord) -> Table:
         part = arm.part
         runs = record.finished(name)
         cells = [_cell(measured(runs, c)[0], reported_text(record, name, c)) for c in shown]
-        lost = len(record.of(name)) - len(runs)
-        label = arm_label(record, name) + (f" ({lost} diverged)" if lost else "")
+        lost = ", ".join(lost_runs(record.of(name)))
+        label = arm_label(record, name) + (f" ({lost})" if lost else "")
         table.add_row(Text(label), *cells)
     return table
 

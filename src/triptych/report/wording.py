@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from triptych.records import BUDGET, FINISHED, MAX_SEEDS, RunRecord, StudyRecord
+from triptych.records import BUDGET, DIVERGED, FAILED, MAX_SEEDS, RunRecord, StudyRecord
 from triptych.spec import ClaimSpec, Evidence, Metric, StudySpec
 
 SYMBOLS = {"holds": "✓", "fails": "✗", "undecided": "?"}
@@ -110,7 +110,7 @@ def figure(value: float) -> str:
     return f"{value:,.{places}f}"
 
 
-UNIT_NAMES = {"share": "points", "seconds": "s", "epochs": "epochs"}
+UNIT_NAMES = {"share": "points", "seconds": "s", "MB": "MB", "epochs": "epochs"}
 
 
 def given(value: float, unit: str, *, absolute: bool) -> str:
@@ -239,9 +239,8 @@ def budget_text(study: StudySpec) -> str:
 def summary(record: StudyRecord, verdicts: Sequence[VerdictLike]) -> str:
     """Return the outcome of the whole study, and what it took, in two sentences."""
     runs = f"{plural(len(record.runs), 'run')} on {_seeds(record)}"
-    diverged = sum(run.status != FINISHED for run in record.runs)
     missing = sum(missing_runs(record, arm) for arm in record.study.arms)
-    trouble = [f"{diverged} diverged"] * bool(diverged) + [f"{missing} missing"] * bool(missing)
+    trouble = [*lost_runs(record.runs), *([f"{missing} missing"] if missing else [])]
     runs += f" ({', '.join(trouble)})" if trouble else ""
     if record.runs:
         runs += f", {duration(record.seconds)} of training{_machine(record)}"
@@ -254,6 +253,12 @@ def summary(record: StudyRecord, verdicts: Sequence[VerdictLike]) -> str:
         f"{fails} {'fails' if fails == 1 else 'fail'} and {open_} {'is' if open_ == 1 else 'are'} "
         f"undecided. {runs}."
     )
+
+
+def lost_runs(runs: Sequence[RunRecord]) -> list[str]:
+    """Return how many runs count in no mean and no verdict, by why: ``["1 diverged"]``."""
+    statuses = [run.status for run in runs]
+    return [f"{n} {status}" for status in (DIVERGED, FAILED) if (n := statuses.count(status))]
 
 
 def missing_runs(record: StudyRecord, arm: str) -> int:

@@ -5,11 +5,18 @@ Data, models, training, records, verdicts and report never import each other; he
 
 from triptych.runner.inputs import load_for
 from triptych.runner.results import StudyResult, default_folder, read_result, repeat_command
-from triptych.runner.runs import RunEnded, RunTold, Setting, evaluation_row, execute_runs
+from triptych.runner.runs import (
+    RunEnded,
+    RunEvent,
+    RunStarted,
+    RunTold,
+    Setting,
+    evaluation_row,
+    execute_runs,
+)
 from triptych.runner.studies import (
     ClaimDecided,
     RunsPlanned,
-    RunStarted,
     SeedsEnded,
     StudyEvent,
     execute_study,
@@ -18,6 +25,7 @@ from triptych.runner.studies import (
 __all__ = [
     "ClaimDecided",
     "RunEnded",
+    "RunEvent",
     "RunStarted",
     "RunTold",
     "RunsPlanned",

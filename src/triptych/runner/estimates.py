@@ -11,8 +11,8 @@ from triptych.models import Cost, cost_on
 from triptych.runner.inputs import load_for
 from triptych.runner.runs import Setting
 from triptych.runner.seeds import arms_of
-from triptych.runner.studies import seeds_together
 from triptych.runner.trials import Trial, run_trial
+from triptych.runner.ways import find_ways
 from triptych.spec import MIN_SEEDS, ArmSpec, ReferenceSpec, StudySpec, spec_id
 
 
@@ -125,10 +125,10 @@ def estimate_study(
         notes |= dict.fromkeys(found)
     if not trials:
         return StudyEstimate(study, arms, tuple(notes))
-    together = seeds_together(study, setting)
+    ways = find_ways(study, setting, jobs=1)
     known: dict[tuple[str, int], Trial] = {}
     for name, arm in study.arms.items():
-        seeds = min(together[name], study.least_seeds)
+        seeds = min(ways[name].together, study.least_seeds)
         key = (spec_id(arm), seeds)
         if key not in known:
             told(name)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from triptych.errors import RunError
-from triptych.records import StudyFolder, StudyRecord
+from triptych.errors import NumericsError, RunError
+from triptych.records import FAILED, FINISHED, StudyFolder, StudyRecord
 from triptych.report import render_html
 from triptych.spec import StudySpec
 from triptych.verdicts import Verdict, judge
@@ -28,6 +28,25 @@ class StudyResult:
     def __str__(self) -> str:
         """Return one line for each claim."""
         return "\n".join(f"{v.verdict:>9}  {v.claim.says}" for v in self.verdicts)
+
+    def check_finished(self) -> None:
+        """Refuse a study of which there is nothing to tell but what became of its runs.
+
+        Raises
+        ------
+        NumericsError
+            If every run diverged.
+        RunError
+            If every run diverged or failed.
+        """
+        lost = [run for run in self.record.runs if run.status != FINISHED]
+        if len(lost) < len(self.record.runs):
+            return
+        failed = [run for run in lost if run.status == FAILED]
+        if not failed:
+            raise NumericsError(f"every run diverged; the first: {lost[0].error}")
+        first = failed[0]
+        raise RunError(f"no run finished; {first.arm}, seed {first.seed}, failed: {first.error}")
 
     def to_html(self) -> str:
         """Return the page: one self-contained HTML file."""

@@ -11,16 +11,19 @@ from typing import Any
 from triptych.chance import stream, stream_seed
 from triptych.contracts import Dataset, Split
 from triptych.engines import (
+    PeakMemory,
     choose_device,
     choose_engine,
     create_learner,
     create_orders,
     machine,
+    threads_of_blas,
     use_threads,
 )
 from triptych.models import Cost, cost_on
 from triptych.records import (
     DIVERGED,
+    FAILED,
     FINISHED,
     RunFolder,
     RunRecord,
@@ -59,11 +62,33 @@ class RunTold:
 
 
 @dataclass(frozen=True)
+class RunStarted:
+    """Runs of one arm begin: on which seeds, at the same time where they are several."""
+
+    arm: str
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class RunPrepared:
+    """A run is about to be trained; `blank` is its record as far as it is known by then."""
+
+    blank: RunRecord
+
+
+@dataclass(frozen=True)
 class RunEnded:
-    """A run is whole; `kept` says that it had been before."""
+    """A run is whole; `kept` says that it had been before.
+
+    Of one that failed by an error of Python's, `trace` says where.
+    """
 
     record: RunRecord
     kept: bool
+    trace: str = ""
+
+
+RunEvent = RunStarted | RunPrepared | RunTold | RunEnded
 
 
 @dataclass(frozen=True)
@@ -76,10 +101,38 @@ class Setting:
         Folder of CIFAR-10; absent: `triptych.data` looks for it.
     device : str
         ``"cpu"``, ``"cuda"`` or ``"auto"`` (a GPU where there is one).
+    jobs : int
+        How many runs of the study may be made at the same time.
+    alone : bool
+        Whether these are made with nothing else running.
+    timed : bool
+        Whether a claim compares their seconds.
+    own_process : bool
+        Whether the process makes no other run.
     """
 
     data_dir: Path | None = None
     device: str = "auto"
+    jobs: int = 1
+    alone: bool = True
+    timed: bool = False
+    own_process: bool = False
+
+    def keeps(self, record: RunRecord) -> bool:
+        """Whether a run that is there need not be made again, its settings being the same."""
+        return record.status != FAILED and not (self.timed and record.shared)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know of how the runs were made."""
+        if not self.alone:
+            return (
+                f"Up to {self.jobs} runs were made at the same time; their seconds are longer "
+                "than those of a run alone.",
+            )
+        if self.timed and self.jobs > 1:
+            return ("Arms whose seconds a claim compares were timed with nothing else running.",)
+        return ()
 
 
 @dataclass
@@ -91,6 +144,8 @@ class _Run:
     blank: RunRecord
     folder: RunFolder
     job: Job | None
+    peak: PeakMemory
+    device: str
     curve: list[dict[str, float]] = field(default_factory=list)
 
     def take(self, event: Event) -> RunRecord | None:
@@ -119,24 +174,26 @@ class _Run:
 
     def _record(self, **fields: Any) -> RunRecord:
         steps = _steps(self.data, self.job.judged if self.job else self.data.train)
+        fields["peak_memory"] = self.peak.megabytes(self.device)
         return replace(self.blank, **fields, curve=tuple(self.curve), steps=steps)
 
 
 def execute_runs(
     name: str, arm: ArmSpec, seeds: Sequence[int], study: StudyFolder, setting: Setting
-) -> Iterator[RunTold | RunEnded]:
+) -> Iterator[RunPrepared | RunTold | RunEnded]:
     """Train one arm on some seeds, but for those runs that `study` has already.
 
     Several seeds are trained at the same time, which only the compiled engine can do.
 
     Yields
     ------
-    RunTold or RunEnded
+    RunPrepared, RunTold or RunEnded
         What the loop tells, and each record.
     """
     runs: list[_Run] = []
+    peak = PeakMemory(own_process=setting.own_process)
     for seed in seeds:
-        found = _prepare(name, arm, seed, study.run(name, seed), setting)
+        found = _prepare(name, arm, seed, study.run(name, seed), setting, peak)
         if isinstance(found, RunRecord):
             yield RunEnded(found, kept=True)
         else:
@@ -145,13 +202,16 @@ def execute_runs(
         return
     if len(runs) > 1:
         note = f"{len(runs)} seeds were trained at the same time; seconds are the share of each."
+        note += " Peak memory is that of all."
         for run in runs:
-            run.blank = replace(run.blank, notes=(*run.blank.notes, note))
-    for k, event in _events(arm, runs, setting):
-        record = runs[k].take(event)
-        yield RunTold(name, runs[k].blank.seed, event)
-        if record is not None:
-            yield RunEnded(record, kept=False)
+            run.blank = replace(run.blank, notes=(*run.blank.notes, note), shared=True)
+    yield from (RunPrepared(run.blank) for run in runs)
+    with threads_of_blas(arm, runs[0].data):
+        for k, event in _events(arm, runs, setting):
+            record = runs[k].take(event)
+            yield RunTold(name, runs[k].blank.seed, event)
+            if record is not None:
+                yield RunEnded(record, kept=False)
 
 
 def _events(arm: ArmSpec, runs: Sequence[_Run], setting: Setting) -> Iterator[tuple[int, Event]]:
@@ -192,7 +252,7 @@ def create_job(arm: ArmSpec, engine: str, data: Dataset, seed: int, device: str)
 
 
 def _prepare(
-    name: str, arm: ArmSpec, seed: int, folder: RunFolder, setting: Setting
+    name: str, arm: ArmSpec, seed: int, folder: RunFolder, setting: Setting, peak: PeakMemory
 ) -> _Run | RunRecord:
     """Return a run ready to train, or its record where `folder` has it already."""
     data = load_for(arm, seed, setting.data_dir)
@@ -201,7 +261,7 @@ def _prepare(
     use_threads(arm, data, engine)
     where = machine(engine, device)
     key = run_key(arm, seed, data.fingerprint, where)
-    if folder.is_finished() and (old := folder.read()).key == key:
+    if folder.is_finished() and (old := folder.read()).key == key and setting.keeps(old):
         return old
     costs = Cost(0, 0) if isinstance(arm.network, ReferenceSpec) else cost_on(arm.network, data)
     blank = RunRecord(
@@ -213,18 +273,19 @@ def _prepare(
         engine=wording,
         data=data.name,
         fingerprint=data.fingerprint,
-        notes=data.notes,
+        notes=(*data.notes, *setting.notes),
         train_rows=len(data.train),
         test_rows=len(data.test),
         parameters=costs.parameters,
         flops=costs.flops,
         environment=where,
         arranged=data.arranged,
+        shared=not setting.alone,
     )
     folder.start(arm, seed, where)
     fitted = isinstance(arm.network, ReferenceSpec)
     job = None if fitted else create_job(arm, engine, data, seed, device)
-    return _Run(arm, data, blank, folder, job)
+    return _Run(arm, data, blank, folder, job, peak, device)
 
 
 def evaluation_row(evaluation: Evaluation) -> dict[str, float]:

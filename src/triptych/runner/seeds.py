@@ -79,21 +79,31 @@ class Meter:
     ----------
     budget : float
         Seconds; infinite where there is no limit.
+    shares : dict of str to float
+        Which part of what may be made at the same time a run of each arm is; 1: nothing else is.
     """
 
-    def __init__(self, budget: float) -> None:
+    def __init__(self, budget: float, shares: Mapping[str, float]) -> None:
         self.budget = budget
+        self.shares = shares
         self._start = time.monotonic()
         self._a_run: dict[str, float] = {}
         self._fresh = 0
+        self._begun: dict[Job, float] = {}
 
     @property
     def spent(self) -> float:
         """Seconds since the start."""
         return time.monotonic() - self._start
 
-    def note(self, arm: str, records: Sequence[RunRecord], fresh: int, seconds: float) -> None:
-        """Note that `fresh` of an arm's runs took `seconds`, the others had been there."""
+    def begin(self, job: Job) -> None:
+        """Note that runs begin."""
+        self._begun[job] = time.monotonic()
+
+    def note(self, job: Job, records: Sequence[RunRecord], fresh: int, seconds: float) -> None:
+        """Note that `fresh` of some runs took `seconds`, the others had been there."""
+        self._begun.pop(job, None)
+        arm = job[0]
         self._fresh += fresh
         if fresh:
             self._a_run[arm] = seconds / fresh
@@ -107,11 +117,23 @@ class Meter:
         """
         if not self._fresh:
             return True
-        expected = sum(self._a_run.get(name, 0.0) * len(seeds) for name, seeds in jobs)
-        return self.spent + expected < self.budget
+        now = time.monotonic()
+        parts = [(name, self._takes(name, seeds)) for name, seeds in jobs]
+        parts += [
+            (job[0], max(0.0, self._takes(*job) - (now - begun)))
+            for job, begun in self._begun.items()
+        ]
+        shared = sum(self.shares[name] * seconds for name, seconds in parts)
+        longest = max((seconds for _, seconds in parts), default=0.0)
+        return self.spent + max(shared, longest) < self.budget
+
+    def _takes(self, name: str, seeds: Sequence[int]) -> float:
+        return self._a_run.get(name, 0.0) * len(seeds)
 
     def least(self, study: StudySpec) -> float:
         """Return about how many seconds the fewest seeds that decide anything take."""
         known = list(self._a_run.values()) or [0.0]
         usual = sum(known) / len(known)
-        return MIN_SEEDS * sum(self._a_run.get(name, usual) for name in study.arms)
+        return MIN_SEEDS * sum(
+            self.shares[name] * self._a_run.get(name, usual) for name in study.arms
+        )

@@ -2,40 +2,28 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
-from triptych.engines import choose_device, choose_engine
-from triptych.errors import NumericsError
+from triptych.engines import choose_device
 from triptych.records import (
     BUDGET,
     DECIDED,
-    DIVERGED,
     MAX_SEEDS,
     RunRecord,
     StudyFolder,
     StudyRecord,
 )
 from triptych.report.wording import budget_text, duration, plural
+from triptych.runner.executors import Executor, count_jobs, open_executor
 from triptych.runner.inputs import load_for
-from triptych.runner.runs import RunEnded, RunTold, Setting, execute_runs
+from triptych.runner.runs import RunEnded, RunEvent, RunStarted, Setting
 from triptych.runner.seeds import Job, Meter, seeds_next, sweeps
-from triptych.spec import MIN_SEEDS, ArmSpec, MLPSpec, RNNSpec, StudySpec, Task
+from triptych.runner.ways import Way, find_ways
+from triptych.spec import MIN_SEEDS, StudySpec, Task
 from triptych.verdicts import UNDECIDED, Verdict, judge
-
-# Values of all training rows together up to which seeds are trained at the same time: 1.3 GB in
-# float32, which lets two seeds of all of CIFAR-10 have a core each.
-_VALUES_TOGETHER = 320_000_000
-
-
-@dataclass(frozen=True)
-class RunStarted:
-    """Runs of one arm begin: on which seeds, at the same time where they are several."""
-
-    arm: str
-    seeds: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -62,14 +50,27 @@ class SeedsEnded:
     text: str
 
 
-StudyEvent = RunStarted | RunTold | RunEnded | RunsPlanned | ClaimDecided | SeedsEnded
+StudyEvent = RunEvent | RunsPlanned | ClaimDecided | SeedsEnded
 
 
-def execute_study(study: StudySpec, folder: StudyFolder, setting: Setting) -> Iterator[StudyEvent]:
+def execute_study(
+    study: StudySpec, folder: StudyFolder, setting: Setting, jobs: int | Literal["auto"] = 1
+) -> Generator[StudyEvent]:
     """Run every arm on its seeds: a fixed number, or until every claim is decided.
 
     It goes seed by seed, so that arms stay paired if it is cut short; but an arm whose engine can
     train many seeds at the same time does so at its first, unless a claim compares its seconds.
+    A run that fails is recorded, and the others go on.
+
+    Parameters
+    ----------
+    study : StudySpec
+    folder : StudyFolder
+    setting : Setting
+    jobs : int or "auto"
+        How many runs may be made at the same time, in processes of their own; ``"auto"``: one for
+        each core. The runs are the same, to the bit, and so are the seeds they are made on. Of
+        other processes only every tenth of a second's evaluations are told, and no weights.
 
     Yields
     ------
@@ -79,9 +80,10 @@ def execute_study(study: StudySpec, folder: StudyFolder, setting: Setting) -> It
     ------
     DataError, UnsafeFileError, SpecError
         If data or device cannot be used; nothing was written then.
-    NumericsError
-        If every run diverged.
+    RunError
+        If the folder cannot be used, or the disk is full.
     """
+    setting = replace(setting, jobs=count_jobs(jobs))
     # What is wrong with the data or the device shows before anything is written.
     tasks: dict[str, Task] = {}
     for names in _read_alike(study):
@@ -92,52 +94,80 @@ def execute_study(study: StudySpec, folder: StudyFolder, setting: Setting) -> It
         choose_device("cuda", "torch")
     folder.start(study)
     with folder.lock():
-        execution = _Execution(study, folder, setting)
-        yield from execution.fixed() if study.seeds != "auto" else execution.until_decided()
-    records = execution.records
-    if all(record.status == DIVERGED for record in records):
-        raise NumericsError(f"every run diverged; the first: {records[0].error}")
+        ways = find_ways(study, setting, setting.jobs)
+        with open_executor(study, folder, setting, ways) as executor:
+            execution = _Execution(study, folder, executor, ways, setting.jobs)
+            yield from execution.fixed() if study.seeds != "auto" else execution.until_decided()
+
+
+@dataclass
+class _Tally:
+    """What runs that are under way have come to: since when, which ended, how many were made."""
+
+    start: float
+    records: list[RunRecord] = field(default_factory=list)
+    fresh: int = 0
 
 
 class _Execution:
     """A study under way: the records so far, and the time they took."""
 
-    def __init__(self, study: StudySpec, folder: StudyFolder, setting: Setting) -> None:
-        self.study, self.folder, self.setting = study, folder, setting
+    def __init__(
+        self,
+        study: StudySpec,
+        folder: StudyFolder,
+        executor: Executor,
+        ways: Mapping[str, Way],
+        jobs: int,
+    ) -> None:
+        self.study, self.folder, self.executor = study, folder, executor
         self.records: list[RunRecord] = []
         self.done = dict.fromkeys(study.arms, 0)
-        self.meter = Meter(study.budget_seconds)
-        self.together = seeds_together(study, setting)
+        self.together = {name: way.together for name, way in ways.items()}
+        shares = {name: way.places / jobs for name, way in ways.items()}
+        self.meter = Meter(study.budget_seconds, shares)
+        self.in_time = True
+
+    def ordered(self) -> tuple[RunRecord, ...]:
+        """Return the records so far in the order of arms, then seeds, whichever ended first."""
+        places = {name: place for place, name in enumerate(self.study.arms)}
+        return tuple(sorted(self.records, key=lambda run: (places[run.arm], run.seed)))
 
     def fixed(self) -> Iterator[StudyEvent]:
         """Run the number of seeds that was asked for."""
         wanted = dict.fromkeys(self.study.arms, range(self.study.least_seeds))
-        for jobs in sweeps(wanted, self.together):
-            for job in jobs:
-                yield from self._run(job)
+        yield from self._make(sweeps(wanted, self.together))
 
     def until_decided(self) -> Iterator[StudyEvent]:
         """Add seeds to the arms of open claims until there is none, or none may be added."""
         decided: set[int] = set()
         wanted = dict.fromkeys(self.study.arms, range(MIN_SEEDS))
-        in_time = True
         verdicts: tuple[Verdict, ...] = ()
-        while wanted and in_time:
+        while wanted and self.in_time:
             yield RunsPlanned({name: len(seeds) for name, seeds in wanted.items()}, verdicts)
-            for jobs in sweeps(wanted, self.together):
-                in_time = in_time and self._has_time_for(jobs)
-                for job in jobs:
-                    # Runs may take longer than they did before.
-                    in_time = in_time and self.meter.has_time_for([])
-                    if in_time:
-                        yield from self._run(job)
-            verdicts = judge(StudyRecord(self.study, tuple(self.records), self.folder.path))
+            yield from self._make(self._in_time(wanted))
+            # Only now, when all of them have ended: on which seeds a claim is decided must not
+            # depend on which run is the first to end.
+            verdicts = judge(StudyRecord(self.study, self.ordered(), self.folder.path))
             for number, verdict in enumerate(verdicts, start=1):
                 if verdict.verdict != UNDECIDED and number not in decided:
                     decided.add(number)
                     yield ClaimDecided(number, verdict)
             wanted = self._fitting(seeds_next(self.study, verdicts, self.done, self.together))
-        yield self._stop(len(verdicts) - len(decided), in_time=in_time)
+        yield self._stop(len(verdicts) - len(decided))
+
+    def _in_time(self, wanted: dict[str, range]) -> Iterator[list[Job]]:
+        """Give sweep after sweep, as long as there is time for it."""
+        for jobs in sweeps(wanted, self.together):
+            self.in_time = self.in_time and self._has_time_for(jobs)
+            if not self.in_time:
+                return
+            yield jobs
+
+    def _goes_on(self) -> bool:
+        """Whether another run may begin: those before may have taken longer than they used to."""
+        self.in_time = self.in_time and self.meter.has_time_for([])
+        return self.in_time
 
     def _fitting(self, wanted: dict[str, range]) -> dict[str, range]:
         """Return one seed of each arm where there is no time for all at the same time."""
@@ -148,29 +178,40 @@ class _Execution:
     def _has_time_for(self, jobs: list[Job]) -> bool:
         """Whether the budget is enough for those of the runs that are not there yet."""
         missing = [
-            (name, tuple(seed for seed in seeds if not self.folder.run(name, seed).is_finished()))
+            (name, tuple(seed for seed in seeds if self.folder.run(name, seed).is_to_be_made()))
             for name, seeds in jobs
         ]
         return self.meter.has_time_for(missing)
 
-    def _run(self, job: Job) -> Iterator[StudyEvent]:
-        name, seeds = job
-        yield RunStarted(name, seeds)
-        start, fresh, records = time.monotonic(), 0, []
-        for event in execute_runs(name, self.study.arms[name], seeds, self.folder, self.setting):
-            if isinstance(event, RunEnded):
-                records.append(event.record)
-                fresh += not event.kept
+    def _make(self, coming: Iterator[list[Job]]) -> Iterator[StudyEvent]:
+        """Let runs be made, and note what they take."""
+        under_way: dict[Job, _Tally] = {}
+        for event in self.executor.execute(coming, self._goes_on):
+            if isinstance(event, RunStarted):
+                job = event.arm, event.seeds
+                under_way[job] = _Tally(time.monotonic())
+                self.meter.begin(job)
             yield event
-        self.records += records
-        self.done[name] = seeds[-1] + 1
-        self.meter.note(name, records, fresh, time.monotonic() - start)
+            if isinstance(event, RunEnded):
+                run = event.record
+                job = next(j for j in under_way if j[0] == run.arm and run.seed in j[1])
+                under_way[job].records.append(run)
+                under_way[job].fresh += not event.kept
+                if len(under_way[job].records) == len(job[1]):
+                    self._note(job, under_way.pop(job))
 
-    def _stop(self, still_open: int, *, in_time: bool) -> SeedsEnded:
+    def _note(self, job: Job, tally: _Tally) -> None:
+        """Take runs that have ended."""
+        name, seeds = job
+        self.records += tally.records
+        self.done[name] = max(self.done[name], seeds[-1] + 1)
+        self.meter.note(job, tally.records, tally.fresh, time.monotonic() - tally.start)
+
+    def _stop(self, still_open: int) -> SeedsEnded:
         claims = f"{plural(still_open, 'claim')} still open"
         if not still_open:
             ended = SeedsEnded(DECIDED, "every claim is decided")
-        elif in_time:
+        elif self.in_time:
             most = plural(self.study.most_seeds, "seed")
             ended = SeedsEnded(MAX_SEEDS, f"{most}, the most that this study takes; {claims}")
         else:
@@ -198,33 +239,3 @@ def _read_alike(study: StudySpec) -> list[list[str]]:
         group = (arm.data, arm.scrambled, arm.network.reads, design)
         groups.setdefault(group, []).append(name)
     return list(groups.values())
-
-
-def seeds_together(study: StudySpec, setting: Setting) -> dict[str, int]:
-    """Return how many seeds of each arm are trained at the same time."""
-    timed = _timed(study)
-    return {
-        name: 1 if name in timed else _together(arm, study.most_seeds, setting)
-        for name, arm in study.arms.items()
-    }
-
-
-def _timed(study: StudySpec) -> set[str]:
-    """Return the arms whose seconds a claim compares.
-
-    Each of their runs is timed alone: the shares of seeds that were trained together are one
-    measurement, not several.
-    """
-    tests = [test for claim in study.claims for test in claim.with_causes]
-    metrics = [metric for test in tests for _, metric in test.terms]
-    return {metric.arm for metric in metrics if metric.name == "seconds"}
-
-
-def _together(arm: ArmSpec, seeds: int, setting: Setting) -> int:
-    """Return how many seeds of `arm` are trained at the same time."""
-    if not isinstance(arm.network, MLPSpec | RNNSpec) or seeds == 1:
-        return 1
-    data = load_for(arm, 0, setting.data_dir)
-    if choose_engine(arm, data, setting.device)[0] != "compiled":
-        return 1
-    return max(1, min(seeds, _VALUES_TOGETHER // (len(data.train) * math.prod(data.sample_shape))))

@@ -39,6 +39,7 @@ UNITS = {
     "test_loss": "loss",
     "test_loss_sum": "loss",
     "seconds": "seconds",
+    "peak_memory": "MB",
     "epochs_to": "epochs",
 }
 """Every metric that a claim may name, with its unit; ``"target"`` is that of a target's numbers."""

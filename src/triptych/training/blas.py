@@ -19,6 +19,11 @@ def _libraries() -> ThreadpoolController:
     return ThreadpoolController()
 
 
+def all_threads() -> int:
+    """Return how many threads products of matrices may take in this process."""
+    return max((one["num_threads"] for one in _libraries().info()), default=1)
+
+
 def one_thread() -> AbstractContextManager[Any]:
     """Return a context in which products take one thread; it holds for the whole process."""
     context: AbstractContextManager[Any] = _libraries().limit(limits=1, user_api="blas")

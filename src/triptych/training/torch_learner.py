@@ -25,7 +25,7 @@ from triptych.contracts import (
     Standardization,
     Weights,
 )
-from triptych.errors import RunError
+from triptych.errors import ResourceError
 from triptych.spec import TrainSpec
 from triptych.training.batches import batches, targets
 from triptych.training.pictures import PictureInputs, edge_at
@@ -164,7 +164,7 @@ class TorchLearner:
                 self._begin(rows[place])
                 losses[step] = self._step(step, rows[place], float(lr))
         except (torch.OutOfMemoryError, MemoryError) as error:
-            raise RunError(
+            raise ResourceError(
                 f"out of memory at batch size {batch_size}; "
                 f"try train.batch_size = {max(1, batch_size // 2)}."
             ) from error

@@ -16,12 +16,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from triptych.records import RunRecord, StudyRecord
+from triptych.records import DIVERGED, FAILED, RunRecord, StudyRecord
 from triptych.spec import MIN_SEEDS, Comparison, Metric
 from triptych.verdicts.sequential import HORIZON, Sample
 
 ERROR_RATE = 0.05
 HOLDS, FAILS, UNDECIDED = "holds", "fails", "undecided"
+_PAGE = 4096 / 1e6  # memory is counted in pages of so many MB
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,7 @@ def compare(
         Comparisons of its claim: that one of them fails takes this many times the evidence.
     """
     values = _values(comparison, record)
-    lost = sum(run.status != "finished" for arm in comparison.arms for run in record.of(arm))
-    reason = f"{lost} run{'s' if lost > 1 else ''} diverged" if lost else ""
+    reason = _lost(comparison, record)
     if len(values) < 2:
         effect = values[0].value if values else math.nan
         one = "one seed gives no interval" if values else "no seed on which all its arms finished"
@@ -109,6 +109,17 @@ def compare(
     ends = (now.low, now.high) if math.isfinite(now.high - now.low) else (math.nan, math.nan)
     return Outcome(
         test, verdict, now.sample.mean, *ends, comparison.unit, len(values), reason, decided, more
+    )
+
+
+def _lost(comparison: Comparison, record: StudyRecord) -> str:
+    """Return how many runs are not counted, and why; empty where all are."""
+    statuses = [run.status for arm in comparison.arms for run in record.of(arm)]
+    counts = {status: statuses.count(status) for status in (DIVERGED, FAILED)}
+    return ", ".join(
+        f"{count} run{'s' if count > 1 else ''} {status}"
+        for status, count in counts.items()
+        if count
     )
 
 
@@ -258,6 +269,8 @@ def _step(run: RunRecord, metric: Metric, value: float) -> float:
         return 1 / max(run.train_rows, 1)
     if metric.name.startswith("test_") and "accuracy" in metric.name:
         return 1 / max(run.test_rows, 1)
+    if metric.name == "peak_memory":
+        return _PAGE
     # Of a float: sums that took different ways are never equal to the last bit. R2 is what they
     # leave of 1.
     return max(abs(value), float(metric.name.endswith("_r2"))) * 2**-52

@@ -1,0 +1,83 @@
+"""How the runs of each arm are made: which at the same time, which alone."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from triptych.engines import choose_device, choose_engine, cores, threads_taken
+from triptych.runner.inputs import load_for
+from triptych.runner.runs import Setting
+from triptych.spec import ArmSpec, MLPSpec, RNNSpec, StudySpec
+
+# Values of all training rows together up to which seeds are trained at the same time: 1.3 GB in
+# float32, which lets two seeds of all of CIFAR-10 have a core each.
+_VALUES_TOGETHER = 320_000_000
+
+
+@dataclass(frozen=True)
+class Way:
+    """How an arm's runs are made.
+
+    Attributes
+    ----------
+    together : int
+        How many of its seeds are trained at the same time, by one process.
+    places : int
+        How many of the study's jobs it takes the place of.
+    timed : bool
+        Whether a claim compares its seconds. Each of its runs is timed alone: the shares of seeds
+        that were trained together are one measurement, not several.
+    own_process : bool
+        Whether a claim compares its memory. Each of its runs has a process for itself: in one
+        that made others before, what those have loaded counts too.
+    """
+
+    together: int = 1
+    places: int = 1
+    timed: bool = False
+    own_process: bool = False
+
+
+def find_ways(study: StudySpec, setting: Setting, jobs: int) -> dict[str, Way]:
+    """Return how the runs of each arm are made, where `jobs` may be made at the same time.
+
+    What a run computes with follows from its arm alone, so runs that use all cores are made with
+    nothing else running, and the others side by side.
+    """
+    timed, sized = _compared(study, "seconds"), _compared(study, "peak_memory")
+    ways = {}
+    for name, arm in study.arms.items():
+        alone = name in timed or name in sized
+        together = 1 if alone else _together(arm, study.most_seeds, setting)
+        places = jobs
+        if jobs > 1 and together == 1 and name not in timed:
+            places = _places(arm, setting, jobs)
+        ways[name] = Way(together, places, name in timed, name in sized)
+    return ways
+
+
+def _compared(study: StudySpec, metric: str) -> set[str]:
+    """Return the arms of which a claim compares `metric`."""
+    tests = [test for claim in study.claims for test in claim.with_causes]
+    return {found.arm for test in tests for _, found in test.terms if found.name == metric}
+
+
+def _together(arm: ArmSpec, seeds: int, setting: Setting) -> int:
+    """Return how many seeds of `arm` are trained at the same time."""
+    if not isinstance(arm.network, MLPSpec | RNNSpec) or seeds == 1:
+        return 1
+    data = load_for(arm, 0, setting.data_dir)
+    if choose_engine(arm, data, setting.device)[0] != "compiled":
+        return 1
+    return max(1, min(seeds, _VALUES_TOGETHER // (len(data.train) * math.prod(data.sample_shape))))
+
+
+def _places(arm: ArmSpec, setting: Setting, jobs: int) -> int:
+    """Return of how many of `jobs` one run of `arm` has the threads; all where it has a GPU."""
+    data = load_for(arm, 0, setting.data_dir)
+    engine = choose_engine(arm, data, setting.device)[0]
+    if choose_device(setting.device, engine) == "cuda":
+        return jobs
+    share = max(1, cores() // jobs)
+    return min(jobs, math.ceil(threads_taken(arm, data, engine) / share))
