@@ -16,6 +16,7 @@ from rich.text import Text
 from triptych.records import DIVERGED, RunRecord
 from triptych.report.wording import plural, visible
 from triptych.runner import (
+    ArmsMatched,
     ClaimDecided,
     RunEnded,
     RunsPlanned,
@@ -177,8 +178,8 @@ class Watcher:
 
     def _take(self, event: StudyEvent) -> None:
         match event:
-            case RunsPlanned() | ClaimDecided() | SeedsEnded():
-                self._take_seeds(event)
+            case ArmsMatched() | RunsPlanned() | ClaimDecided() | SeedsEnded():
+                self._take_plans(event)
             case RunStarted():
                 self.present, self.progress, self.evaluation = event, None, None
                 self.run_started = time.perf_counter()
@@ -194,8 +195,13 @@ class Watcher:
                 self.forecast.ended(event.record.arm, elapsed, kept=event.kept)
                 self.console.print(self._ended(event.record, elapsed, kept=event.kept))
 
-    def _take_seeds(self, event: RunsPlanned | ClaimDecided | SeedsEnded) -> None:
-        """Take what is told between runs, of how many seeds there will be."""
+    def _take_plans(self, event: ArmsMatched | RunsPlanned | ClaimDecided | SeedsEnded) -> None:
+        """Take what is told between runs, of what will be run."""
+        if isinstance(event, ArmsMatched):
+            self.study = self.forecast.study = event.study
+            for note in event.notes:
+                self.console.print(f"note: {visible(note)}", style="yellow", highlight=False)
+            return
         if isinstance(event, RunsPlanned):
             self.forecast.plan(event.runs)
             self.verdicts = event.verdicts

@@ -2,6 +2,7 @@
 
 from triptych.records.environment import environment
 from triptych.records.files import make_folder, write_atomic
+from triptych.records.matching import Matched, lookup, settled
 from triptych.records.runs import DIVERGED, FINISHED, RunFolder, RunRecord, run_key
 from triptych.records.study import BUDGET, DECIDED, MAX_SEEDS, StudyFolder, StudyRecord
 
@@ -11,12 +12,15 @@ __all__ = [
     "DIVERGED",
     "FINISHED",
     "MAX_SEEDS",
+    "Matched",
     "RunFolder",
     "RunRecord",
     "StudyFolder",
     "StudyRecord",
     "environment",
+    "lookup",
     "make_folder",
     "run_key",
+    "settled",
     "write_atomic",
 ]

@@ -6,6 +6,7 @@ Data, models, training, records, verdicts and report never import each other; he
 from triptych.runner.results import StudyResult, default_folder, read_result, repeat_command
 from triptych.runner.runs import RunEnded, RunTold, Setting, evaluation_row, execute_runs
 from triptych.runner.studies import (
+    ArmsMatched,
     ClaimDecided,
     RunsPlanned,
     RunStarted,
@@ -15,6 +16,7 @@ from triptych.runner.studies import (
 )
 
 __all__ = [
+    "ArmsMatched",
     "ClaimDecided",
     "RunEnded",
     "RunStarted",

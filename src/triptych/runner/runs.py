@@ -40,6 +40,9 @@ from triptych.training import (
     train_together,
 )
 
+TOGETHER = "seeds were trained at the same time"
+"""What the note of a run says whose seconds are a share."""
+
 
 @dataclass(frozen=True)
 class RunTold:
@@ -137,7 +140,7 @@ def execute_runs(
     if len(jobs) == 1:
         events: Iterator[tuple[int, Event]] = ((0, e) for e in train(jobs[0], arm.train, orders))
     else:
-        note = f"{len(jobs)} seeds were trained at the same time; seconds are the share of each."
+        note = f"{len(jobs)} {TOGETHER}; seconds are the share of each."
         for run in runs:
             run.blank = replace(run.blank, notes=(*run.blank.notes, note))
         together = CompiledTogether()

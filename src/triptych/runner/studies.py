@@ -20,6 +20,7 @@ from triptych.records import (
     StudyRecord,
 )
 from triptych.report.wording import budget_text, duration, plural
+from triptych.runner.matching import match_arms
 from triptych.runner.runs import RunEnded, RunTold, Setting, execute_runs
 from triptych.runner.seeds import Job, Meter, seeds_next, sweeps
 from triptych.spec import MIN_SEEDS, ArmSpec, MLPSpec, RNNSpec, StudySpec
@@ -62,7 +63,15 @@ class SeedsEnded:
     text: str
 
 
-StudyEvent = RunStarted | RunTold | RunEnded | RunsPlanned | ClaimDecided | SeedsEnded
+@dataclass(frozen=True)
+class ArmsMatched:
+    """Arms were given what matches them to others: the study with that, and notes on it."""
+
+    study: StudySpec
+    notes: tuple[str, ...]
+
+
+StudyEvent = ArmsMatched | RunStarted | RunTold | RunEnded | RunsPlanned | ClaimDecided | SeedsEnded
 
 
 def execute_study(study: StudySpec, folder: StudyFolder, setting: Setting) -> Iterator[StudyEvent]:
@@ -78,7 +87,7 @@ def execute_study(study: StudySpec, folder: StudyFolder, setting: Setting) -> It
     Raises
     ------
     DataError, UnsafeFileError, SpecError
-        If data or device cannot be used; nothing was written then.
+        If data or device cannot be used, or an arm cannot be matched; nothing was written then.
     NumericsError
         If every run diverged.
     """
@@ -87,9 +96,13 @@ def execute_study(study: StudySpec, folder: StudyFolder, setting: Setting) -> It
         load(data, 0, setting.data_dir)
     if setting.device == "cuda":
         choose_device("cuda", "torch")
-    folder.start(study)
+    asked, (study, matched) = study, match_arms(study, folder, setting)
+    folder.start(asked)
     with folder.lock():
-        execution = _Execution(study, folder, setting)
+        folder.keep_matched(matched)
+        if matched:
+            yield ArmsMatched(study, tuple(one.note for one in matched.values()))
+        execution = _Execution(study, folder, setting, _timed(asked))
         yield from execution.fixed() if study.seeds != "auto" else execution.until_decided()
     records = execution.records
     if all(record.status == DIVERGED for record in records):
@@ -99,12 +112,13 @@ def execute_study(study: StudySpec, folder: StudyFolder, setting: Setting) -> It
 class _Execution:
     """A study under way: the records so far, and the time they took."""
 
-    def __init__(self, study: StudySpec, folder: StudyFolder, setting: Setting) -> None:
+    def __init__(
+        self, study: StudySpec, folder: StudyFolder, setting: Setting, timed: set[str]
+    ) -> None:
         self.study, self.folder, self.setting = study, folder, setting
         self.records: list[RunRecord] = []
         self.done = dict.fromkeys(study.arms, 0)
         self.meter = Meter(study.budget_seconds)
-        timed = _timed(study)
         self.together = {
             name: 1 if name in timed else _together(arm, study.most_seeds, setting)
             for name, arm in study.arms.items()
@@ -192,14 +206,18 @@ class _Execution:
 
 
 def _timed(study: StudySpec) -> set[str]:
-    """Return the arms whose seconds a claim compares.
+    """Return the arms whose seconds a claim compares, or a match makes equal.
 
     Each of their runs is timed alone: the shares of seeds that were trained together are one
     measurement, not several.
     """
     tests = [test for claim in study.claims for test in claim.with_causes]
     metrics = [metric for test in tests for _, metric in test.terms]
-    return {metric.arm for metric in metrics if metric.name == "seconds"}
+    timed = {metric.arm for metric in metrics if metric.name == "seconds"}
+    for name, arm in study.arms.items():
+        if arm.match is not None and arm.match.on == "seconds":
+            timed |= {name, arm.match.arm}
+    return timed
 
 
 def _together(arm: ArmSpec, seeds: int, setting: Setting) -> int:

@@ -1,13 +1,14 @@
 """What to run: frozen, validated values, and the study files they are read from."""
 
+from triptych.spec.arms import ArmSpec
 from triptych.spec.claims import UNITS, Comparison, Metric, parse_claim
 from triptych.spec.fields import Checked, nearest, plain, structure
 from triptych.spec.files import parse_study, read_study, spec_id, study_table, write_study
+from triptych.spec.matching import MatchSpec, match_order
 from triptych.spec.networks import CNNSpec, MLPSpec, NetworkSpec, RNNSpec
 from triptych.spec.sources import Cifar10Spec, DataSpec, DigitsSpec, PalindromeSpec, ToySpec
 from triptych.spec.study import (
     MIN_SEEDS,
-    ArmSpec,
     ClaimSpec,
     Evidence,
     PartSpec,
@@ -37,6 +38,7 @@ __all__ = [
     "Evidence",
     "GrowthSpec",
     "MLPSpec",
+    "MatchSpec",
     "Metric",
     "NetworkSpec",
     "OptimizerSpec",
@@ -48,6 +50,7 @@ __all__ = [
     "StudySpec",
     "ToySpec",
     "TrainSpec",
+    "match_order",
     "nearest",
     "parse_claim",
     "parse_study",

@@ -18,8 +18,9 @@ from typing import Any
 import tomli_w
 
 from triptych.errors import SpecError
+from triptych.spec.arms import ArmSpec
 from triptych.spec.fields import merged, nearest, plain, structure
-from triptych.spec.study import ArmSpec, ClaimSpec, Evidence, PartSpec, Reported, StudySpec
+from triptych.spec.study import ClaimSpec, Evidence, PartSpec, Reported, StudySpec
 
 MAX_BYTES = 1_000_000
 _SEED_KEYS = ("seeds", "max_seeds", "budget")
