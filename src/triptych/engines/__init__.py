@@ -14,10 +14,14 @@ from triptych.engines.learners import (
     create_mlp,
     create_orders,
     create_rnn,
+    create_together,
 )
+from triptych.engines.stacking import SEEDS_AT_ONCE, can_train_together
 from triptych.engines.threads import machine, use_threads
 
 __all__ = [
+    "SEEDS_AT_ONCE",
+    "can_train_together",
     "choose_cnn_engine",
     "choose_device",
     "choose_engine",
@@ -28,6 +32,7 @@ __all__ = [
     "create_mlp",
     "create_orders",
     "create_rnn",
+    "create_together",
     "estimate",
     "machine",
     "use_threads",

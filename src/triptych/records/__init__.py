@@ -3,7 +3,7 @@
 from triptych.records.environment import environment
 from triptych.records.files import make_folder, write_atomic
 from triptych.records.matching import Matched, lookup, settled
-from triptych.records.runs import DIVERGED, FINISHED, RunFolder, RunRecord, run_key
+from triptych.records.runs import DIVERGED, FINISHED, STEPS, RunFolder, RunRecord, run_key
 from triptych.records.study import BUDGET, DECIDED, MAX_SEEDS, StudyFolder, StudyRecord
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "DIVERGED",
     "FINISHED",
     "MAX_SEEDS",
+    "STEPS",
     "Matched",
     "RunFolder",
     "RunRecord",

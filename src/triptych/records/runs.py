@@ -26,6 +26,8 @@ from triptych.records.findings import FINDINGS_FILE, read_findings, write_findin
 from triptych.spec import ArmSpec, Metric, plain, spec_id
 
 FINISHED, DIVERGED = "finished", "diverged"
+STEPS = "steps"
+"""Of an environment: how steps were taken, where not by one learner; they may round otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +113,8 @@ def run_key(arm: ArmSpec, seed: int, fingerprint: str, environment: Mapping[str,
     """Return the identity of a run: two runs with one key give the same result."""
     parts = [spec_id(arm), str(seed), fingerprint]
     parts += [f"{name}={environment[name]}" for name in ("triptych", "numpy", "torch", "device")]
+    if STEPS in environment:
+        parts.append(environment[STEPS])
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from triptych.data import load
 from triptych.errors import SpecError
@@ -97,7 +98,8 @@ def _by_seconds(name: str, arm: ArmSpec, other: ArmSpec, trials: Trials) -> Matc
         return replace(asked, train=replace(asked.train, epochs=epochs)), an_epoch, how
 
     found, an_epoch, epoch_from = fitted(arm)
-    if (engine := trials.engine(found)) != trials.engine(arm):
+    engine: Any = trials.engine(found)
+    if engine != trials.engine(arm):
         # Another engine takes so many epochs, and has its own pace. It stays, whatever it finds.
         found, an_epoch, epoch_from = fitted(replace(found, engine=engine))
     epochs, how = found.train.epochs, " and ".join(dict.fromkeys((total_from, epoch_from)))

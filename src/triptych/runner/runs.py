@@ -10,10 +10,12 @@ from typing import Any
 from triptych.chance import stream, stream_seed
 from triptych.data import load
 from triptych.engines import (
+    can_train_together,
     choose_device,
     choose_engine,
     create_learner,
     create_orders,
+    create_together,
     machine,
     use_threads,
 )
@@ -21,6 +23,7 @@ from triptych.models import cost_on
 from triptych.records import (
     DIVERGED,
     FINISHED,
+    STEPS,
     RunFolder,
     RunRecord,
     StudyFolder,
@@ -29,7 +32,6 @@ from triptych.records import (
 from triptych.runner.explained import explain_run
 from triptych.spec import ArmSpec, spec_id
 from triptych.training import (
-    CompiledTogether,
     Diverged,
     Evaluation,
     Event,
@@ -42,6 +44,11 @@ from triptych.training import (
 
 TOGETHER = "seeds were trained at the same time"
 """What the note of a run says whose seconds are a share."""
+
+_STACKED = (
+    "Networks of several seeds were stacked to take their steps in one call: each run is that of "
+    "its seed by itself but for rounding."
+)
 
 
 @dataclass(frozen=True)
@@ -71,10 +78,13 @@ class Setting:
         Folder of CIFAR-10; absent: `triptych.data` looks for it.
     device : str
         ``"cpu"``, ``"cuda"`` or ``"auto"`` (a GPU where there is one).
+    alone : frozenset of str
+        Arms each of whose runs is timed by itself, whatever could be trained together.
     """
 
     data_dir: Path | None = None
     device: str = "auto"
+    alone: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -119,7 +129,8 @@ def execute_runs(
 ) -> Iterator[RunTold | RunEnded]:
     """Train one arm on some seeds, but for those runs that `study` has already.
 
-    Several seeds are trained at the same time, which only the compiled engine can do.
+    Several seeds are trained at the same time, by the compiled engine or stacked in the torch one.
+    What can be stacked is so even where it is one seed, as its bits must not depend on how many.
 
     Yields
     ------
@@ -135,22 +146,28 @@ def execute_runs(
             runs.append(found)
     if not runs:
         return
-    jobs = [run.job for run in runs]
-    orders = create_orders(choose_engine(arm, jobs[0].data, setting.device)[0])
-    if len(jobs) == 1:
-        events: Iterator[tuple[int, Event]] = ((0, e) for e in train(jobs[0], arm.train, orders))
-    else:
-        note = f"{len(jobs)} {TOGETHER}; seconds are the share of each."
-        for run in runs:
-            run.blank = replace(run.blank, notes=(*run.blank.notes, note))
-        together = CompiledTogether()
-        together.prepare([job.learner for job in jobs], arm.train.batch_size or 1)
-        events = train_together(jobs, arm.train, orders, together)
-    for k, event in events:
+    for k, event in _events(arm, runs, setting):
         record = runs[k].take(event)
         yield RunTold(name, runs[k].blank.seed, event)
         if record is not None:
             yield RunEnded(record, kept=False)
+
+
+def _events(arm: ArmSpec, runs: list[_Run], setting: Setting) -> Iterator[tuple[int, Event]]:
+    """Train some seeds of one arm, and tell what happens to which."""
+    jobs = [run.job for run in runs]
+    engine = choose_engine(arm, jobs[0].data, setting.device)[0]
+    orders = create_orders(engine)
+    if len(jobs) == 1 and STEPS not in runs[0].blank.environment:
+        yield from ((0, event) for event in train(jobs[0], arm.train, orders))
+        return
+    if len(jobs) > 1:
+        note = f"{len(jobs)} {TOGETHER}; seconds are the share of each."
+        for run in runs:
+            run.blank = replace(run.blank, notes=(*run.blank.notes, note))
+    together = create_together(engine)
+    together.prepare([job.learner for job in jobs], arm.train.batch_size or 1)
+    yield from train_together(jobs, arm.train, orders, together)
 
 
 def _prepare(
@@ -161,7 +178,9 @@ def _prepare(
     engine, wording = choose_engine(arm, data, setting.device)
     device = choose_device(setting.device, engine)
     use_threads(arm, data, engine)
-    where = machine(engine, device)
+    where, notes = machine(engine, device), data.notes
+    if name not in setting.alone and can_train_together(arm, data, engine, device):
+        where, notes = {**where, STEPS: "of stacked seeds"}, (*notes, _STACKED)
     key = run_key(arm, seed, data.fingerprint, where)
     if folder.is_finished() and (old := folder.read()).key == key:
         return old
@@ -175,7 +194,7 @@ def _prepare(
         engine=wording,
         data=data.name,
         fingerprint=data.fingerprint,
-        notes=data.notes,
+        notes=notes,
         train_rows=len(data.train),
         test_rows=len(data.test),
         parameters=costs.parameters,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from triptych.data import load
-from triptych.engines import choose_device, choose_engine
+from triptych.engines import SEEDS_AT_ONCE, can_train_together, choose_device, choose_engine
 from triptych.errors import NumericsError
 from triptych.records import (
     BUDGET,
@@ -23,7 +23,7 @@ from triptych.report.wording import budget_text, duration, plural
 from triptych.runner.matching import match_arms
 from triptych.runner.runs import RunEnded, RunTold, Setting, execute_runs
 from triptych.runner.seeds import Job, Meter, seeds_next, sweeps
-from triptych.spec import MIN_SEEDS, ArmSpec, MLPSpec, RNNSpec, StudySpec
+from triptych.spec import MIN_SEEDS, ArmSpec, StudySpec
 from triptych.verdicts import UNDECIDED, Verdict, judge
 
 # Values of all training rows together up to which seeds are trained at the same time: 1.3 GB in
@@ -115,7 +115,8 @@ class _Execution:
     def __init__(
         self, study: StudySpec, folder: StudyFolder, setting: Setting, timed: set[str]
     ) -> None:
-        self.study, self.folder, self.setting = study, folder, setting
+        self.study, self.folder = study, folder
+        self.setting = replace(setting, alone=frozenset(timed))
         self.records: list[RunRecord] = []
         self.done = dict.fromkeys(study.arms, 0)
         self.meter = Meter(study.budget_seconds)
@@ -222,9 +223,14 @@ def _timed(study: StudySpec) -> set[str]:
 
 def _together(arm: ArmSpec, seeds: int, setting: Setting) -> int:
     """Return how many seeds of `arm` are trained at the same time."""
-    if not isinstance(arm.network, MLPSpec | RNNSpec) or seeds == 1:
+    if seeds == 1:
         return 1
     data = load(arm.data, 0, setting.data_dir)
-    if choose_engine(arm, data, setting.device)[0] != "compiled":
+    engine = choose_engine(arm, data, setting.device)[0]
+    if engine == "torch":
+        device = choose_device(setting.device, engine)
+        seeds = min(seeds, SEEDS_AT_ONCE)
+        seeds = seeds if can_train_together(arm, data, engine, device) else 1
+    elif engine != "compiled":
         return 1
     return max(1, min(seeds, _VALUES_TOGETHER // (len(data.train) * math.prod(data.sample_shape))))

@@ -20,7 +20,7 @@ from triptych.engines import (
     use_threads,
 )
 from triptych.errors import SpecError
-from triptych.records import FINISHED, RunRecord, StudyFolder
+from triptych.records import FINISHED, STEPS, RunRecord, StudyFolder
 from triptych.runner.runs import TOGETHER, Setting
 from triptych.spec import ArmSpec, TrainSpec, spec_id
 from triptych.training import Diverged, Evaluation, Event, Job, Progress, split_rows, train
@@ -93,6 +93,7 @@ class Trials:
             for run in runs
             if (run.spec, run.status) == (wanted, FINISHED)
             and run.environment.get("processor") == self.processor
+            and STEPS not in run.environment
             and not any(TOGETHER in note for note in run.notes)
         ]
 
