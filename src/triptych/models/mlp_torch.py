@@ -83,7 +83,8 @@ class MLPTorch(nn.Module):
         self.spec = spec
         for name, array in weights.items():
             self.register_parameter(name, nn.Parameter(torch.from_numpy(array.copy())))
-        self.axes = weights["w1"].ndim - 1  # of what comes before the features
+        # Of what comes before the features: rows, or networks and rows.
+        self.axes = max((w.ndim for w in weights.values()), default=2) - 1
         self.layers = range(1, len(spec.hidden) + 2)
         self.activation = _ACTIVATIONS[spec.activation]
         self.dropout = spec.dropout
