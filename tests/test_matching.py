@@ -14,8 +14,8 @@ from triptych.runner import (
     RunStarted,
     Setting,
     execute_study,
+    pace,
     read_result,
-    trials,
 )
 from triptych.spec import ClaimSpec, GrowthSpec, MatchSpec, parse_study, spec_id, write_study
 
@@ -50,11 +50,11 @@ def made_up_pace(monkeypatch):
     """Let each step of a trial take a made-up time, and note which trials were made."""
     made = []
 
-    def pace(job, events, limit):
+    def made_up(job, events, limit):
         made.append(len(job.learner.weights()))
         return 0.01 if "head.bias" in job.learner.weights() else 0.0013
 
-    monkeypatch.setattr(trials, "_seconds_a_step", pace)
+    monkeypatch.setattr(pace, "_seconds_a_step", made_up)
     return made
 
 
@@ -143,9 +143,9 @@ def test_seconds_come_from_finished_runs_where_there_are_any(tmp_path, made_up_p
 
 
 def test_a_trial_of_the_real_thing_is_measured(tmp_path, monkeypatch):
-    monkeypatch.setattr(trials, "_WARM_UP", 0.02)
-    monkeypatch.setattr(trials, "_TRIAL", 0.1)
-    trial = trials.Trials(StudyFolder(tmp_path), 1, Setting())
+    monkeypatch.setattr(pace, "_WARM_UP", 0.02)
+    monkeypatch.setattr(pace, "_TRIAL", 0.1)
+    trial = pace.Pace(StudyFolder(tmp_path), 1, Setting())
     arms = parse_study(TEXT).arms
     seconds, how = trial.seconds("arm.x.match", "mlp", replace(arms["mlp"], match=None))
     an_epoch, _ = trial.seconds_an_epoch("arm.x.match", "mlp", arms["mlp"])
@@ -214,8 +214,29 @@ def test_seconds_that_are_not_known_beforehand_are_refused(tmp_path, made_up_pac
     assert not (tmp_path / "s").exists()
 
 
+def test_a_run_that_patience_ended_says_how_long_it_takes(tmp_path, made_up_pace):
+    study = parse_study(TEXT.replace('arm = "mlp", on = "seconds"', 'arm = "cnn", on = "seconds"'))
+    mlp = replace(study.arms["long"], match=None)
+    patient = replace(mlp, train=replace(mlp.train, epochs=90, patience=1, validation=0.3))
+    alone = replace(study, arms={"cnn": patient})
+    run(alone, tmp_path)
+    mean = sum(r.epochs for r in read_result(tmp_path).record.runs) / 2
+    events = run(replace(study, arms={"cnn": patient, "long": study.arms["long"]}), tmp_path)
+    # Its seeds were trained together, so their seconds are shares, but epochs are epochs.
+    note = events[0].notes[0]
+    assert "by short trials and the epochs of runs made before" in note
+    steps = 5 * 0.0013  # of 10 of 42 rows
+    assert events[0].study.arms["long"].train.epochs == int(mean * steps / (6 * 0.0013))
+
+
+def test_a_name_that_no_folder_can_have_is_refused_as_ever(tmp_path, made_up_pace):
+    for name in ("x" * 300, "a\nb"):
+        with pytest.raises(RunError, match="cannot use"):
+            run(parse_study(TEXT), tmp_path / name)
+
+
 def test_a_trial_that_diverges_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(trials, "_seconds_a_step", lambda *_: None)
+    monkeypatch.setattr(pace, "_seconds_a_step", lambda *_: None)
     study = parse_study(TEXT)
     with pytest.raises(SpecError, match="a short trial of 'mlp' diverged"):
         run(study, tmp_path / "s")

@@ -94,14 +94,21 @@ class StudyFolder:
         RunError
             If the folder cannot be used, or is in use for something else.
         """
-        known = (self.path / STUDY_FILE).exists()
-        if not known and self.path.is_dir() and any(self.path.iterdir()):
+        used = self.is_there() and any(self.path.iterdir())
+        if used and not (self.path / STUDY_FILE).exists():
             raise RunError(
                 f"cannot use {str(self.path)!r} as a run folder: it has files of something else."
             )
         make_folder(self.path)
         (self.path / STOPPED_FILE).unlink(missing_ok=True)
         write_atomic(self.path / STUDY_FILE, write_study(study).encode())
+
+    def is_there(self) -> bool:
+        """Whether there is such a folder; where its name cannot be one, there is not."""
+        try:
+            return self.path.is_dir()
+        except (OSError, ValueError):
+            return False
 
     def matched(self) -> dict[str, Matched]:
         """Return what arms that are matched to others were given by now.

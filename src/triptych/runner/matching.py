@@ -10,8 +10,8 @@ from triptych.errors import SpecError
 from triptych.models import cost_on, scale_to, scaled, widths
 from triptych.records import Matched, StudyFolder, lookup, settled
 from triptych.report.wording import figure
+from triptych.runner.pace import Pace
 from triptych.runner.runs import Setting
-from triptych.runner.trials import Trials
 from triptych.spec import ArmSpec, CNNSpec, NetworkSpec, StudySpec
 
 NEAR = 0.02
@@ -35,14 +35,14 @@ def match_arms(
     RunError
         If the folder's file of matches is damaged.
     """
-    kept = lookup(folder.matched())
-    trials = Trials(folder, study.most_seeds, setting)
+    kept = lookup(folder.matched() if folder.is_there() else {})
+    pace = Pace(folder, study.most_seeds, setting)
     matched: dict[str, Matched] = {}
 
     def find(name: str, arm: ArmSpec, other: ArmSpec) -> Matched:
         assert arm.match is not None
         if arm.match.on == "seconds":
-            matched[name] = kept(name, arm, other) or _by_seconds(name, arm, other, trials)
+            matched[name] = kept(name, arm, other) or _by_seconds(name, arm, other, pace)
         else:
             matched[name] = _by_size(name, arm, other, setting)
         return matched[name]
@@ -81,14 +81,14 @@ def _by_size(name: str, arm: ArmSpec, other: ArmSpec, setting: Setting) -> Match
     return Matched.create(arm, other, replace(arm, network=network), f"{note}.")
 
 
-def _by_seconds(name: str, arm: ArmSpec, other: ArmSpec, trials: Trials) -> Matched:
+def _by_seconds(name: str, arm: ArmSpec, other: ArmSpec, pace: Pace) -> Matched:
     """Give an arm as many epochs as fit into the other's seconds."""
     assert arm.match is not None
     path, theirs = f"arm.{name}.match", arm.match.arm
-    total, total_from = trials.seconds(path, theirs, other)
+    total, total_from = pace.seconds(path, theirs, other)
 
     def fitted(asked: ArmSpec) -> tuple[ArmSpec, float, str]:
-        an_epoch, how = trials.seconds_an_epoch(path, name, asked)
+        an_epoch, how = pace.seconds_an_epoch(path, name, asked)
         epochs = min(int(total / an_epoch), _MOST_EPOCHS)
         if epochs < 1:
             raise SpecError(
@@ -98,15 +98,15 @@ def _by_seconds(name: str, arm: ArmSpec, other: ArmSpec, trials: Trials) -> Matc
         return replace(asked, train=replace(asked.train, epochs=epochs)), an_epoch, how
 
     found, an_epoch, epoch_from = fitted(arm)
-    engine: Any = trials.engine(found)
-    if engine != trials.engine(arm):
+    engine: Any = pace.engine(found)
+    if engine != pace.engine(arm):
         # Another engine takes so many epochs, and has its own pace. It stays, whatever it finds.
         found, an_epoch, epoch_from = fitted(replace(found, engine=engine))
     epochs, how = found.train.epochs, " and ".join(dict.fromkeys((total_from, epoch_from)))
     note = (
         f"{name} matched to {theirs} on seconds: about {figure(epochs * an_epoch)} s against "
         f"{figure(total)} s, epochs {arm.train.epochs:,} → {epochs:,}; measured on this machine "
-        f"({trials.processor}), by {how}. Elsewhere it would be other epochs."
+        f"({pace.processor}), by {how}. Elsewhere it would be other epochs."
     )
     return Matched.create(arm, other, found, note)
 

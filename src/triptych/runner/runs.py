@@ -78,13 +78,13 @@ class Setting:
         Folder of CIFAR-10; absent: `triptych.data` looks for it.
     device : str
         ``"cpu"``, ``"cuda"`` or ``"auto"`` (a GPU where there is one).
-    alone : frozenset of str
-        Arms each of whose runs is timed by itself, whatever could be trained together.
+    timed : bool
+        Whether a claim compares the seconds of these runs.
     """
 
     data_dir: Path | None = None
     device: str = "auto"
-    alone: frozenset[str] = frozenset()
+    timed: bool = False
 
 
 @dataclass
@@ -179,7 +179,7 @@ def _prepare(
     device = choose_device(setting.device, engine)
     use_threads(arm, data, engine)
     where, notes = machine(engine, device), data.notes
-    if name not in setting.alone and can_train_together(arm, data, engine, device):
+    if not setting.timed and can_train_together(arm, data, engine, device):
         where, notes = {**where, STEPS: "of stacked seeds"}, (*notes, _STACKED)
     key = run_key(arm, seed, data.fingerprint, where)
     if folder.is_finished() and (old := folder.read()).key == key:

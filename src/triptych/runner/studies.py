@@ -115,8 +115,7 @@ class _Execution:
     def __init__(
         self, study: StudySpec, folder: StudyFolder, setting: Setting, timed: set[str]
     ) -> None:
-        self.study, self.folder = study, folder
-        self.setting = replace(setting, alone=frozenset(timed))
+        self.study, self.folder, self.setting, self.timed = study, folder, setting, timed
         self.records: list[RunRecord] = []
         self.done = dict.fromkeys(study.arms, 0)
         self.meter = Meter(study.budget_seconds)
@@ -173,7 +172,8 @@ class _Execution:
         name, seeds = job
         yield RunStarted(name, seeds)
         start, fresh, records = time.monotonic(), 0, []
-        for event in execute_runs(name, self.study.arms[name], seeds, self.folder, self.setting):
+        setting = replace(self.setting, timed=name in self.timed)
+        for event in execute_runs(name, self.study.arms[name], seeds, self.folder, setting):
             if isinstance(event, RunEnded):
                 records.append(event.record)
                 fresh += not event.kept

@@ -32,8 +32,8 @@ _BATCHES, _JUDGED = 20, 100
 _FROM_RUNS, _FROM_TRIALS = "runs made before", "short trials"
 
 
-class Trials:
-    """Tells seconds of arms on this machine.
+class Pace:
+    """Tells how long arms train on this machine.
 
     Parameters
     ----------
@@ -68,23 +68,30 @@ class Trials:
         SpecError
             If it cannot be told before a run was made.
         """
-        if runs := self._runs(name, arm):
-            return sum(run.seconds for run in runs) / len(runs), _FROM_RUNS
-        if arm.train.patience is not None:
+        runs = self._runs(name, arm)
+        if timed := _timed_alone(runs):
+            return sum(run.seconds for run in timed) / len(timed), _FROM_RUNS
+        if arm.train.patience is None:
+            return arm.train.epochs * self._trial(path, name, arm), _FROM_TRIALS
+        if not runs:
             raise SpecError(
                 f"{path}: 'patience' may end '{name}' at any epoch, so its seconds are not known "
                 "before it was run. Run it first, without this match, into the same folder."
             )
-        return arm.train.epochs * self._trial(path, name, arm), _FROM_TRIALS
+        epochs = sum(run.epochs for run in runs) / len(runs)
+        how = f"{_FROM_TRIALS} and the epochs of {_FROM_RUNS}"
+        return epochs * self._trial(path, name, arm), how
 
     def seconds_an_epoch(self, path: str, name: str, arm: ArmSpec) -> tuple[float, str]:
         """Return the seconds of one epoch, and how they are known; else as `seconds`."""
-        if runs := self._runs(name, arm):
-            return sum(run.seconds for run in runs) / sum(run.epochs for run in runs), _FROM_RUNS
+        if timed := _timed_alone(self._runs(name, arm)):
+            return sum(run.seconds for run in timed) / sum(run.epochs for run in timed), _FROM_RUNS
         return self._trial(path, name, arm), _FROM_TRIALS
 
     def _runs(self, name: str, arm: ArmSpec) -> list[RunRecord]:
-        """Return the finished runs of an arm that were made here, each by itself."""
+        """Return the finished runs of an arm that were made here."""
+        if not self.folder.is_there():
+            return []
         wanted = spec_id(replace(arm, match=None))
         folders = (self.folder.run(name, seed) for seed in range(self.seeds))
         runs = [folder.read() for folder in folders if folder.is_finished()]
@@ -93,8 +100,6 @@ class Trials:
             for run in runs
             if (run.spec, run.status) == (wanted, FINISHED)
             and run.environment.get("processor") == self.processor
-            and STEPS not in run.environment
-            and not any(TOGETHER in note for note in run.notes)
         ]
 
     def _trial(self, path: str, name: str, arm: ArmSpec) -> float:
@@ -102,7 +107,8 @@ class Trials:
         if arm.train.growth is not None and arm.train.growth.stages > 1:
             raise SpecError(
                 f"{path}: the sequences of '{name}' grow while it learns, so its seconds are not "
-                "known before it was run. Run it first, without this match, into the same folder."
+                "known before it was run. Run one seed of it first, without this match, into the "
+                "same folder."
             )
         spec = _trial_spec(arm.train)
         # The first shall load, compile and fill caches.
@@ -113,6 +119,15 @@ class Trials:
                 raise SpecError(f"{path}: a short trial of '{name}' diverged. Try a smaller lr.")
         assert found is not None
         return found * steps
+
+
+def _timed_alone(runs: list[RunRecord]) -> list[RunRecord]:
+    """Return those of `runs` whose seconds are not shares of what several took."""
+    return [
+        run
+        for run in runs
+        if STEPS not in run.environment and not any(TOGETHER in note for note in run.notes)
+    ]
 
 
 def _trial_spec(spec: TrainSpec) -> TrainSpec:
