@@ -146,7 +146,10 @@ class _Stack:
         self.optimizer.step(lr)
 
     def _watch(self, step: int) -> None:
-        """Clip gradients; end learners that are no longer finite, with what they had before."""
+        """Clip gradients; end learners that are no longer finite, with what they had before.
+
+        What is computed for those from then on is nobody's, and touches none of the others.
+        """
         norms_K = torch.linalg.vector_norm(torch.cat(self.grads, dim=1), dim=1).cpu().double()
         for k, (loss, norm) in enumerate(zip(self.losses[:, step], norms_K.tolist(), strict=True)):
             if k not in self.failed and not (math.isfinite(loss) and math.isfinite(norm)):
@@ -158,9 +161,6 @@ class _Stack:
             scale_K = torch.where(norms_K > limit, limit / (norms_K + 1e-6), 1.0)
             for part_KN in self.grads:
                 part_KN.mul_(scale_K.to(part_KN)[:, None])
-        for k in self.failed:
-            for part_KN in self.grads:
-                part_KN[k] = 0.0
 
     def _add_penalties(self, step: int, weight_KB: Tensor | None, rows: int) -> None:
         """Add the slopes of the L2 penalties to the gradients, and the penalties to the losses."""
