@@ -47,8 +47,11 @@ def mix64(z: Any) -> Any:
         return z ^ (z >> np.uint64(31))
 
 
-def key(seed: int, *parts: int) -> np.uint64:
-    """Return the key of a counter: `seed` with each of `parts` (0 to 2^64 - 1) mixed into it."""
+def key(seed: Any, *parts: int) -> Any:
+    """Return the key of a counter: `seed` with each of `parts` (0 to 2^64 - 1) mixed into it.
+
+    An integer gives a uint64, several in an array an array of them.
+    """
     with np.errstate(over="ignore"):
         mixed = mix64(np.uint64(seed) + GOLDEN)
         for part in parts:

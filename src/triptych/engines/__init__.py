@@ -14,8 +14,10 @@ from triptych.engines.learners import (
     create_mlp,
     create_orders,
     create_rnn,
+    create_together,
 )
 from triptych.engines.memory import PeakMemory
+from triptych.engines.stacking import SEEDS_AT_ONCE, can_train_together
 from triptych.engines.threads import (
     cores,
     inherited,
@@ -26,7 +28,9 @@ from triptych.engines.threads import (
 )
 
 __all__ = [
+    "SEEDS_AT_ONCE",
     "PeakMemory",
+    "can_train_together",
     "choose_cnn_engine",
     "choose_device",
     "choose_engine",
@@ -38,6 +42,7 @@ __all__ = [
     "create_mlp",
     "create_orders",
     "create_rnn",
+    "create_together",
     "estimate",
     "inherited",
     "machine",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,7 +14,10 @@ from triptych.engines.threads import keep_memory
 from triptych.errors import SpecError
 from triptych.models import CNNNumpy, MLPNumpy, RNNNumpy, create_torch, initial_weights
 from triptych.spec import ArmSpec, CNNSpec, MLPSpec, NetworkSpec, RNNSpec, TrainSpec
-from triptych.training import CompiledLearner, Kernels, NumpyLearner, Orders
+from triptych.training import CompiledLearner, CompiledTogether, Kernels, NumpyLearner, Orders
+
+if TYPE_CHECKING:
+    from triptych.training.torch_together import TorchTogether
 
 
 def create_learner(arm: ArmSpec, engine: str, data: Dataset, seed: int, device: str) -> Learner:
@@ -208,3 +212,12 @@ def create_orders(engine: str) -> Orders:
         return np.stack([chance.orders(seed, first_epoch, epochs, count) for seed in seeds])
 
     return draw
+
+
+def create_together(engine: str) -> CompiledTogether | TorchTogether:
+    """Return what lets learners of `engine` take their steps at the same time."""
+    if engine == "compiled":
+        return CompiledTogether()
+    from triptych.training.torch_together import TorchTogether
+
+    return TorchTogether()

@@ -19,6 +19,7 @@ from triptych.records import DIVERGED, FINISHED, RunRecord, StudyRecord
 from triptych.report.tables import Writable
 from triptych.report.wording import accuracy, plural, visible
 from triptych.runner import (
+    ArmsMatched,
     ClaimDecided,
     RunEnded,
     RunsPlanned,
@@ -79,8 +80,8 @@ class Watcher:
 
     def _take(self, event: StudyEvent) -> None:
         match event:
-            case RunsPlanned() | ClaimDecided() | SeedsEnded():
-                self._take_seeds(event)
+            case ArmsMatched() | RunsPlanned() | ClaimDecided() | SeedsEnded():
+                self._take_plans(event)
             case RunStarted():
                 self.state.start(event)
             case RunTold(event=Notice() as notice):
@@ -100,8 +101,13 @@ class Watcher:
         if self.debug and event.trace:
             self.console.print(Text(visible(event.trace), "dim"))
 
-    def _take_seeds(self, event: RunsPlanned | ClaimDecided | SeedsEnded) -> None:
-        """Take what is told between runs, of how many seeds there will be."""
+    def _take_plans(self, event: ArmsMatched | RunsPlanned | ClaimDecided | SeedsEnded) -> None:
+        """Take what is told between runs, of what will be run."""
+        if isinstance(event, ArmsMatched):
+            self.study = self.forecast.study = self.state.study = event.study
+            for note in event.notes:
+                self.console.print(f"note: {visible(note)}", style="yellow", highlight=False)
+            return
         if isinstance(event, RunsPlanned):
             self.forecast.plan(event.runs)
             self.state.plan(event)

@@ -2,7 +2,16 @@
 
 from triptych.records.environment import environment
 from triptych.records.files import make_folder, write_atomic
-from triptych.records.runs import DIVERGED, FAILED, FINISHED, RunFolder, RunRecord, run_key
+from triptych.records.matching import Matched, lookup, settled
+from triptych.records.runs import (
+    DIVERGED,
+    FAILED,
+    FINISHED,
+    STEPS,
+    RunFolder,
+    RunRecord,
+    run_key,
+)
 from triptych.records.study import BUDGET, DECIDED, MAX_SEEDS, StudyFolder, StudyRecord
 
 __all__ = [
@@ -12,12 +21,16 @@ __all__ = [
     "FAILED",
     "FINISHED",
     "MAX_SEEDS",
+    "STEPS",
+    "Matched",
     "RunFolder",
     "RunRecord",
     "StudyFolder",
     "StudyRecord",
     "environment",
+    "lookup",
     "make_folder",
     "run_key",
+    "settled",
     "write_atomic",
 ]

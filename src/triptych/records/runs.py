@@ -26,6 +26,8 @@ from triptych.records.findings import FINDINGS_FILE, read_findings, write_findin
 from triptych.spec import ArmSpec, Metric, ReferenceSpec, plain, spec_id
 
 FINISHED, DIVERGED, FAILED = "finished", "diverged", "failed"
+STEPS = "steps"
+"""Of an environment: how steps were taken, where not by one learner; they may round otherwise."""
 # What stands in files of its own.
 _APART = ("curve", "environment", "findings")
 
@@ -135,6 +137,8 @@ def run_key(arm: ArmSpec, seed: int, fingerprint: str, environment: Mapping[str,
     fitted = ("scikit-learn",) if isinstance(arm.network, ReferenceSpec) else ()
     names = ("triptych", "numpy", "torch", "device", *fitted)
     parts += [f"{name}={environment[name]}" for name in names]
+    if STEPS in environment:
+        parts.append(environment[STEPS])
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,14 @@ from filelock import FileLock, Timeout
 
 from triptych.errors import RunError, SpecError
 from triptych.records.files import dump_json, make_folder, read_json, write_atomic
+from triptych.records.matching import (
+    Matched,
+    lookup,
+    note_texts,
+    read_matched,
+    settled,
+    write_matched,
+)
 from triptych.records.runs import FINISHED, RunFolder, RunRecord
 from triptych.spec import StudySpec, parse_study, spec_id, write_study
 
@@ -31,19 +39,22 @@ class StudyRecord:
     Attributes
     ----------
     study : StudySpec
-        At one scale.
+        At one scale; arms that are matched to others have what they were given.
     runs : tuple of RunRecord
         In the order of arms, then seeds.
     folder : Path
         Where it is kept.
     stopped : {"", "decided", "max_seeds", "budget"}
         Why no more seeds were run, with ``seeds = "auto"``; empty if it was cut short.
+    matched : tuple of str
+        What arms that are matched to others were given, in words.
     """
 
     study: StudySpec
     runs: tuple[RunRecord, ...]
     folder: Path
     stopped: str = ""
+    matched: tuple[str, ...] = ()
 
     def of(self, arm: str) -> tuple[RunRecord, ...]:
         """Return the runs of one arm, by seed."""
@@ -55,8 +66,8 @@ class StudyRecord:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader of any table must know of the data, each once."""
-        return tuple(dict.fromkeys(note for run in self.runs for note in run.notes))
+        """What a reader of any table must know of arms and data, each once."""
+        return tuple(dict.fromkeys([*self.matched, *(n for run in self.runs for n in run.notes)]))
 
     @property
     def seconds(self) -> float:
@@ -83,14 +94,35 @@ class StudyFolder:
         RunError
             If the folder cannot be used, or is in use for something else.
         """
-        known = (self.path / STUDY_FILE).exists()
-        if not known and self.path.is_dir() and any(self.path.iterdir()):
+        used = self.is_there() and any(self.path.iterdir())
+        if used and not (self.path / STUDY_FILE).exists():
             raise RunError(
                 f"cannot use {str(self.path)!r} as a run folder: it has files of something else."
             )
         make_folder(self.path)
         (self.path / STOPPED_FILE).unlink(missing_ok=True)
         write_atomic(self.path / STUDY_FILE, write_study(study).encode())
+
+    def is_there(self) -> bool:
+        """Whether there is such a folder; where its name cannot be one, there is not."""
+        try:
+            return self.path.is_dir()
+        except (OSError, ValueError):
+            return False
+
+    def matched(self) -> dict[str, Matched]:
+        """Return what arms that are matched to others were given by now.
+
+        Raises
+        ------
+        RunError
+            If the file that says it is damaged.
+        """
+        return read_matched(self.path)
+
+    def keep_matched(self, matched: Mapping[str, Matched]) -> None:
+        """Write down what arms that are matched to others were given."""
+        write_matched(self.path, matched)
 
     def stop(self, why: str) -> None:
         """Write down why no more seeds are run; see `StudyRecord.stopped`."""
@@ -144,13 +176,16 @@ class StudyFolder:
                 f"{str(self.path)!r} is not the folder of a study: it has no readable {STUDY_FILE}."
             ) from None
         try:
-            study = parse_study(text)
+            asked = parse_study(text)
         except (SpecError, ValueError) as error:
             raise RunError(f"{self.path / STUDY_FILE} is damaged: {error}") from None
+        matched = self.matched()
+        study = settled(asked, lookup(matched))
         note = self.path / STOPPED_FILE
         why = read_json(note).get("why") if note.exists() else None
         stopped = why if why in (DECIDED, MAX_SEEDS, BUDGET) else ""
-        return StudyRecord(study, tuple(self._runs(study)), self.path, stopped)
+        notes = note_texts(asked, study, matched)
+        return StudyRecord(study, tuple(self._runs(study)), self.path, stopped, notes)
 
     def _runs(self, study: StudySpec) -> Iterable[RunRecord]:
         for arm, spec in study.arms.items():

@@ -15,6 +15,7 @@ from triptych.runner.runs import (
     execute_runs,
 )
 from triptych.runner.studies import (
+    ArmsMatched,
     ClaimDecided,
     RunsPlanned,
     SeedsEnded,
@@ -23,6 +24,7 @@ from triptych.runner.studies import (
 )
 
 __all__ = [
+    "ArmsMatched",
     "ClaimDecided",
     "RunEnded",
     "RunEvent",

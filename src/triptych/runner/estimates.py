@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from triptych.engines import choose_device, choose_engine
 from triptych.models import Cost, cost_on
 from triptych.runner.inputs import load_for
+from triptych.runner.matching import match_arms
 from triptych.runner.runs import Setting
 from triptych.runner.seeds import arms_of
 from triptych.runner.trials import Trial, run_trial
@@ -118,14 +119,15 @@ def estimate_study(
     """
     if setting.device == "cuda":
         choose_device("cuda", "torch")
+    asked, (study, matched) = study, match_arms(study, None, setting)
     arms: dict[str, ArmEstimate] = {}
-    notes: dict[str, None] = {}
+    notes = dict.fromkeys(one.note for one in matched.values())
     for name, arm in study.arms.items():
         arms[name], found = _described(arm, setting)
         notes |= dict.fromkeys(found)
     if not trials:
         return StudyEstimate(study, arms, tuple(notes))
-    ways = find_ways(study, setting, jobs=1)
+    ways = find_ways(study, asked, setting, jobs=1)
     known: dict[tuple[str, int], Trial] = {}
     for name, arm in study.arms.items():
         seeds = min(ways[name].together, study.least_seeds)

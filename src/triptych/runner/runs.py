@@ -12,10 +12,12 @@ from triptych.chance import stream, stream_seed
 from triptych.contracts import Dataset, Split
 from triptych.engines import (
     PeakMemory,
+    can_train_together,
     choose_device,
     choose_engine,
     create_learner,
     create_orders,
+    create_together,
     machine,
     threads_of_blas,
     use_threads,
@@ -25,6 +27,7 @@ from triptych.records import (
     DIVERGED,
     FAILED,
     FINISHED,
+    STEPS,
     RunFolder,
     RunRecord,
     StudyFolder,
@@ -34,7 +37,6 @@ from triptych.runner.explained import explain_run
 from triptych.runner.inputs import load_for
 from triptych.spec import ArmSpec, ReferenceSpec, TrainSpec, spec_id
 from triptych.training import (
-    CompiledTogether,
     Diverged,
     Evaluation,
     Event,
@@ -50,6 +52,10 @@ from triptych.training import (
 # What a row has of every run, and what says where in a training it stands.
 _ALWAYS = ("loss", "accuracy")
 _PLACE = ("epoch", "step", "lr", "seconds")
+_STACKED = (
+    "Networks of several seeds were stacked to take their steps in one call: each run is that of "
+    "its seed by itself but for rounding."
+)
 
 
 @dataclass(frozen=True)
@@ -183,7 +189,8 @@ def execute_runs(
 ) -> Iterator[RunPrepared | RunTold | RunEnded]:
     """Train one arm on some seeds, but for those runs that `study` has already.
 
-    Several seeds are trained at the same time, which only the compiled engine can do.
+    Several seeds are trained at the same time, by the compiled engine or stacked in the torch one.
+    What can be stacked is so even where it is one seed, as its bits must not depend on how many.
 
     Yields
     ------
@@ -224,11 +231,22 @@ def _events(arm: ArmSpec, runs: Sequence[_Run], setting: Setting) -> Iterator[tu
     _, spec = arm.trained
     jobs = [run.job for run in runs if run.job is not None]
     engine, _ = choose_engine(arm, runs[0].data, setting.device)
-    yield from train_jobs(jobs, spec, engine)
+    stacked = STEPS in runs[0].blank.environment
+    yield from train_jobs(jobs, spec, engine, stacked=stacked)
 
 
-def train_jobs(jobs: Sequence[Job], spec: TrainSpec, engine: str) -> Iterator[tuple[int, Event]]:
-    """Train one job, or several at the same time, which must be of the compiled engine.
+def train_jobs(
+    jobs: Sequence[Job], spec: TrainSpec, engine: str, *, stacked: bool
+) -> Iterator[tuple[int, Event]]:
+    """Train one job, or several at the same time.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+    spec : TrainSpec
+    engine : str
+    stacked : bool
+        Whether the steps of one job alone are taken as those of several are.
 
     Yields
     ------
@@ -236,10 +254,10 @@ def train_jobs(jobs: Sequence[Job], spec: TrainSpec, engine: str) -> Iterator[tu
         Which job, and what the loop tells of it.
     """
     orders = create_orders(engine)
-    if len(jobs) == 1:
+    if len(jobs) == 1 and not stacked:
         yield from ((0, event) for event in train(jobs[0], spec, orders))
         return
-    together = CompiledTogether()
+    together = create_together(engine)
     together.prepare([job.learner for job in jobs], spec.batch_size or 1)
     yield from train_together(jobs, spec, orders, together)
 
@@ -259,7 +277,10 @@ def _prepare(
     engine, wording = choose_engine(arm, data, setting.device)
     device = choose_device(setting.device, engine)
     use_threads(arm, data, engine)
-    where = machine(engine, device)
+    where, notes = machine(engine, device), data.notes
+    alone = setting.timed or setting.own_process
+    if not alone and can_train_together(arm, data, engine, device):
+        where, notes = {**where, STEPS: "of stacked seeds"}, (*notes, _STACKED)
     key = run_key(arm, seed, data.fingerprint, where)
     if folder.is_finished() and (old := folder.read()).key == key and setting.keeps(old):
         return old
@@ -273,7 +294,7 @@ def _prepare(
         engine=wording,
         data=data.name,
         fingerprint=data.fingerprint,
-        notes=(*data.notes, *setting.notes),
+        notes=(*notes, *setting.notes),
         train_rows=len(data.train),
         test_rows=len(data.test),
         parameters=costs.parameters,

@@ -19,6 +19,7 @@ from triptych.records import (
 from triptych.report.wording import budget_text, duration, plural
 from triptych.runner.executors import Executor, count_jobs, open_executor
 from triptych.runner.inputs import load_for
+from triptych.runner.matching import match_arms
 from triptych.runner.runs import RunEnded, RunEvent, RunStarted, Setting
 from triptych.runner.seeds import Job, Meter, seeds_next, sweeps
 from triptych.runner.ways import Way, find_ways
@@ -50,7 +51,15 @@ class SeedsEnded:
     text: str
 
 
-StudyEvent = RunEvent | RunsPlanned | ClaimDecided | SeedsEnded
+@dataclass(frozen=True)
+class ArmsMatched:
+    """Arms were given what matches them to others: the study with that, and notes on it."""
+
+    study: StudySpec
+    notes: tuple[str, ...]
+
+
+StudyEvent = ArmsMatched | RunEvent | RunsPlanned | ClaimDecided | SeedsEnded
 
 
 def execute_study(
@@ -79,7 +88,7 @@ def execute_study(
     Raises
     ------
     DataError, UnsafeFileError, SpecError
-        If data or device cannot be used; nothing was written then.
+        If data or device cannot be used, or an arm cannot be matched; nothing was written then.
     RunError
         If the folder cannot be used, or the disk is full.
     """
@@ -92,9 +101,13 @@ def execute_study(
     study.check_tasks(tasks)
     if setting.device == "cuda":
         choose_device("cuda", "torch")
-    folder.start(study)
+    asked, (study, matched) = study, match_arms(study, folder, setting)
+    folder.start(asked)
     with folder.lock():
-        ways = find_ways(study, setting, setting.jobs)
+        folder.keep_matched(matched)
+        if matched:
+            yield ArmsMatched(study, tuple(one.note for one in matched.values()))
+        ways = find_ways(study, asked, setting, setting.jobs)
         with open_executor(study, folder, setting, ways) as executor:
             execution = _Execution(study, folder, executor, ways, setting.jobs)
             yield from execution.fixed() if study.seeds != "auto" else execution.until_decided()

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from triptych.contracts import Split, lengths_of
-from triptych.engines import choose_device, choose_engine, use_threads
+from triptych.engines import can_train_together, choose_device, choose_engine, use_threads
 from triptych.errors import DataError, SpecError, TriptychError
 from triptych.runner.inputs import load_for
 from triptych.runner.runs import Setting, create_job, train_jobs
@@ -206,7 +206,10 @@ class _Trial:
         marks: list[tuple[float, int, float]] = []  # elapsed, steps, seconds in them
         steps = 0
         started = time.perf_counter()
-        for _, event in train_jobs(jobs, self.train, engine):
+        # Of the arm itself: that its trial has no end changes nothing.
+        device = choose_device(self.setting.device, engine)
+        stacked = can_train_together(self.arm, self.data[0], engine, device)
+        for _, event in train_jobs(jobs, self.train, engine, stacked=stacked):
             if isinstance(event, Diverged):
                 self.trouble = f"diverges: {event.error}"
                 return math.nan, 0

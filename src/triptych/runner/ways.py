@@ -5,10 +5,17 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from triptych.engines import choose_device, choose_engine, cores, threads_taken
+from triptych.engines import (
+    SEEDS_AT_ONCE,
+    can_train_together,
+    choose_device,
+    choose_engine,
+    cores,
+    threads_taken,
+)
 from triptych.runner.inputs import load_for
 from triptych.runner.runs import Setting
-from triptych.spec import ArmSpec, MLPSpec, RNNSpec, StudySpec
+from triptych.spec import ArmSpec, ReferenceSpec, StudySpec
 
 # Values of all training rows together up to which seeds are trained at the same time: 1.3 GB in
 # float32, which lets two seeds of all of CIFAR-10 have a core each.
@@ -39,13 +46,16 @@ class Way:
     own_process: bool = False
 
 
-def find_ways(study: StudySpec, setting: Setting, jobs: int) -> dict[str, Way]:
+def find_ways(study: StudySpec, asked: StudySpec, setting: Setting, jobs: int) -> dict[str, Way]:
     """Return how the runs of each arm are made, where `jobs` may be made at the same time.
+
+    `asked` is the study before arms were matched to others.
 
     What a run computes with follows from its arm alone, so runs that use all cores are made with
     nothing else running, and the others side by side.
     """
-    timed, sized = _compared(study, "seconds"), _compared(study, "peak_memory")
+    timed = _compared(study, "seconds") | _matched_on_seconds(asked)
+    sized = _compared(study, "peak_memory")
     ways = {}
     for name, arm in study.arms.items():
         alone = name in timed or name in sized
@@ -63,12 +73,28 @@ def _compared(study: StudySpec, metric: str) -> set[str]:
     return {found.arm for test in tests for _, found in test.terms if found.name == metric}
 
 
+def _matched_on_seconds(asked: StudySpec) -> set[str]:
+    """Return the arms whose seconds a match makes equal."""
+    pairs = ((name, arm.match) for name, arm in asked.arms.items())
+    return {
+        one
+        for name, match in pairs
+        if match is not None and match.on == "seconds"
+        for one in (name, match.arm)
+    }
+
+
 def _together(arm: ArmSpec, seeds: int, setting: Setting) -> int:
     """Return how many seeds of `arm` are trained at the same time."""
-    if not isinstance(arm.network, MLPSpec | RNNSpec) or seeds == 1:
+    if isinstance(arm.network, ReferenceSpec) or seeds == 1:
         return 1
     data = load_for(arm, 0, setting.data_dir)
-    if choose_engine(arm, data, setting.device)[0] != "compiled":
+    engine = choose_engine(arm, data, setting.device)[0]
+    if engine == "torch":
+        device = choose_device(setting.device, engine)
+        seeds = min(seeds, SEEDS_AT_ONCE)
+        seeds = seeds if can_train_together(arm, data, engine, device) else 1
+    elif engine != "compiled":
         return 1
     return max(1, min(seeds, _VALUES_TOGETHER // (len(data.train) * math.prod(data.sample_shape))))
 

@@ -4,6 +4,7 @@ from triptych.spec.arms import ArmSpec
 from triptych.spec.claims import UNITS, Comparison, Metric, parse_claim
 from triptych.spec.fields import Checked, nearest, plain, structure, structure_one
 from triptych.spec.files import parse_study, read_study, spec_id, study_table, write_study
+from triptych.spec.matching import MatchSpec, match_order
 from triptych.spec.networks import (
     CNNSpec,
     MLPSpec,
@@ -55,6 +56,7 @@ __all__ = [
     "FolderSpec",
     "GrowthSpec",
     "MLPSpec",
+    "MatchSpec",
     "Metric",
     "NetworkSpec",
     "OptimizerSpec",
@@ -71,6 +73,7 @@ __all__ = [
     "Task",
     "ToySpec",
     "TrainSpec",
+    "match_order",
     "nearest",
     "parse_claim",
     "parse_study",

@@ -7,6 +7,7 @@ from typing import Literal
 
 from triptych.errors import SpecError
 from triptych.spec.fields import Checked
+from triptych.spec.matching import MatchSpec
 from triptych.spec.networks import CNNSpec, MLPSpec, NetworkSpec, ReferenceSpec, RNNSpec
 from triptych.spec.sources import DataSpec, PalindromeSpec, task_of
 from triptych.spec.tasks import check_loss
@@ -36,6 +37,9 @@ class ArmSpec(Checked):
         How tables and charts call it; its name where absent.
     engine : {"auto", "numpy", "compiled", "torch"}
         What computes it; ``"auto"`` picks by size and says which.
+    match : MatchSpec, optional
+        The arm whose cost it is to have. When the study starts, its sizes or epochs are replaced by
+        those that give it, and this by nothing.
     """
 
     data: DataSpec
@@ -45,6 +49,7 @@ class ArmSpec(Checked):
     part: str = ""
     label: str = ""
     engine: Literal["auto", "numpy", "compiled", "torch"] = "auto"
+    match: MatchSpec | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

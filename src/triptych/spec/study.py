@@ -12,6 +12,7 @@ from triptych.spec.arms import ArmSpec
 from triptych.spec.claims import Comparison, parse_claim
 from triptych.spec.durations import seconds_of
 from triptych.spec.fields import Checked, between, nearest
+from triptych.spec.matching import match_order
 from triptych.spec.networks import ReferenceSpec
 from triptych.spec.parts import PartSpec, Reported
 from triptych.spec.sources import PalindromeSpec, task_of
@@ -121,6 +122,7 @@ class StudySpec(Checked):
                 raise SpecError(
                     f"arm.{name!r}: a name has letters, digits and '_' only, at most 64."
                 )
+        match_order(self.arms)
         for claim in self.claims:
             for comparison in claim.with_causes:
                 self._check_arms(comparison.arms, f"claim {claim.says!r}")

@@ -1,7 +1,8 @@
 """The only training loop: a generator of events, for every network and engine.
 
 It trains one learner, or several that take their steps together (`Together`); either way each of
-them sees the same rows in the same order and ends with the same bits.
+them sees the same rows in the same order and ends with the same bits, or in PyTorch but for
+rounding (`triptych.training.torch_together`).
 """
 
 from __future__ import annotations

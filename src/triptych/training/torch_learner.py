@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -39,6 +40,18 @@ _EVAL_VALUES = 250 * 3 * 32 * 32
 WHITENED_BY = 1000
 
 
+@contextmanager
+def memory_told(batch_size: int) -> Iterator[None]:
+    """Say what to do where memory runs out within."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise ResourceError(
+            f"out of memory at batch size {batch_size}; "
+            f"try train.batch_size = {max(1, batch_size // 2)}."
+        ) from error
+
+
 class FlatParameters:
     """All parameters of a network as views of one tensor, and likewise their gradients.
 
@@ -46,15 +59,18 @@ class FlatParameters:
     ----------
     network : torch.nn.Module
         Its parameters keep their values and shapes, but share one storage from now on.
+    spare : int
+        Elements at the end that are nobody's, and stay 0.
 
     Attributes
     ----------
-    values, grads : Tensor, shape (P,)
+    values, grads : Tensor, shape (P + spare,)
     """
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, spare: int = 0) -> None:
         parameters = list(network.parameters())
-        self.values = nn.Parameter(torch.cat([p.detach().flatten() for p in parameters]))
+        parts = [p.detach().flatten() for p in parameters]
+        self.values = nn.Parameter(torch.cat([*parts, parts[0].new_zeros(spare)]))
         self.grads = torch.zeros_like(self.values)
         self.values.grad = self.grads
         start = 0
@@ -159,15 +175,10 @@ class TorchLearner:
         self.penalties = np.zeros(len(lrs))
         places = batches(len(order), batch_size, epoch)
         self.epoch_steps = math.ceil((epoch or max(len(order), 1)) / batch_size)
-        try:
+        with memory_told(batch_size):
             for step, (place, lr) in enumerate(zip(places, lrs, strict=True)):
                 self._begin(rows[place])
                 losses[step] = self._step(step, rows[place], float(lr))
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            raise ResourceError(
-                f"out of memory at batch size {batch_size}; "
-                f"try train.batch_size = {max(1, batch_size // 2)}."
-            ) from error
         return losses
 
     def _begin(self, rows_B: Tensor) -> None:
