@@ -13,9 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 import triptych
+from triptych.engines import threads as threads_module
 from triptych.errors import RunError, SpecError
+from triptych.models.conv_torch import has_wide_registers
 from triptych.records import StudyFolder
 from triptych.runner import (
     RunEnded,
@@ -23,6 +26,7 @@ from triptych.runner import (
     RunTold,
     SeedsEnded,
     Setting,
+    execute_runs,
     execute_study,
     read_result,
 )
@@ -57,9 +61,9 @@ network = { kind = "mlp", hidden = [5] }
 train = { epochs = 3, batch_size = 8 }
 [arm.large]
 engine = "torch"
-data = { source = "moons", n_samples = 400 }
-network = { kind = "mlp", hidden = [750, 750] }
-train = { epochs = 2 }
+data = { source = "digits", train_limit = 320, test_limit = 30 }
+network = { kind = "cnn", channels = [32, 32], pool_after = [2] }
+train = { epochs = 2, batch_size = 320 }
 [arm.cnn]
 engine = "torch"
 data = { source = "digits", train_limit = 64, test_limit = 30 }
@@ -114,6 +118,23 @@ def test_runs_and_verdicts_are_the_same_for_any_number_of_jobs(made):
         assert bits(made[jobs][1]) == one
 
 
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core has one thread")
+def test_the_study_would_show_a_run_with_other_threads(tmp_path, monkeypatch):
+    if not has_wide_registers():
+        pytest.skip("only the own convolutions surely depend on threads")
+    study = parse_study(EVERY_KIND)
+    found = set()
+    before = torch.get_num_threads()
+    for threads in (1, 2):
+        monkeypatch.setattr(threads_module, "_all_threads", lambda threads=threads: threads)
+        folder = StudyFolder(tmp_path / str(threads))
+        list(execute_runs("large", study.arms["large"], [0], folder, Setting(device="cpu")))
+        weights = folder.run("large", 0).weights()
+        found.add(b"".join(weights[name].tobytes() for name in sorted(weights)))
+    torch.set_num_threads(before)
+    assert len(found) == 2
+
+
 def test_the_end_is_the_same_too(made):
     ends = [[e for e in events if isinstance(e, SeedsEnded)] for events, _ in made.values()]
     assert ends[0] == ends[1] == ends[2]
@@ -121,7 +142,6 @@ def test_the_end_is_the_same_too(made):
 
 
 def test_what_is_timed_and_what_takes_all_cores_goes_alone(made):
-    # Where a process has one thread, nothing but the timed arm takes all of them.
     events, path = made[2]
     under_way, beside = set(), {}
     for event in events:
@@ -133,6 +153,9 @@ def test_what_is_timed_and_what_takes_all_cores_goes_alone(made):
         elif isinstance(event, RunEnded):
             under_way.discard((event.record.arm, event.record.seed))
     assert beside["timed"] == beside["together"] == set()
+    # Where this process has but one thread, its steps do not take all cores.
+    if find_ways(parse_study(EVERY_KIND), Setting(), 2)["large"].places == 2:
+        assert beside["large"] == set()
     assert "torch" in beside["numpy"]
     record = read_result(path).record
     assert not any(run.shared for run in record.of("timed"))
