@@ -48,5 +48,5 @@ def run(
     for _ in execute_study(spec, folder, setting or Setting()):
         pass
     result = read_result(folder.path)
-    folder.write_report(result.to_html())
+    result.write_page()
     return result

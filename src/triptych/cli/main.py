@@ -110,7 +110,7 @@ def _run(options: argparse.Namespace) -> None:
         print(f"stopped; finished runs are kept in {folder.path}, the same command goes on",
               file=sys.stderr)  # fmt: skip
         raise
-    _show(read_result(folder.path), console)
+    _show(read_result(folder.path), console, anew=False)
 
 
 def _study(options: argparse.Namespace) -> StudySpec:
@@ -126,11 +126,10 @@ def _report(options: argparse.Namespace) -> None:
     _show(read_result(options.run), create_console())
 
 
-def _show(result: StudyResult, console: Console) -> None:
-    from triptych.records import StudyFolder
+def _show(result: StudyResult, console: Console, *, anew: bool = True) -> None:
     from triptych.report import study_tables
 
-    page = StudyFolder(result.record.folder).write_report(result.to_html())
+    page = result.write_page(anew=anew)
     for table in study_tables(result.record, result.verdicts):
         console.print(table)
     console.print(f"The page: {page}", highlight=False, soft_wrap=True)

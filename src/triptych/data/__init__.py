@@ -8,11 +8,12 @@ from typing import assert_never
 from triptych.contracts import Dataset
 from triptych.data.cifar10 import fetch_cifar10, find_cifar10, load_cifar10
 from triptych.data.digits import load_digits_pictures
+from triptych.data.identity import source_id
 from triptych.data.palindromes import load_palindromes
 from triptych.data.toys import load_toy
 from triptych.spec import Cifar10Spec, DataSpec, DigitsSpec, PalindromeSpec, ToySpec
 
-__all__ = ["fetch_cifar10", "find_cifar10", "load"]
+__all__ = ["fetch_cifar10", "find_cifar10", "load", "source_id"]
 
 
 def load(spec: DataSpec, seed: int, data_dir: Path | None = None) -> Dataset:

@@ -1,6 +1,7 @@
 """Which engine and device compute a network, and the learner they make of it."""
 
 from triptych.engines.choice import (
+    DataShape,
     choose_cnn_engine,
     choose_device,
     choose_engine,
@@ -15,9 +16,10 @@ from triptych.engines.learners import (
     create_orders,
     create_rnn,
 )
-from triptych.engines.threads import machine, use_threads
+from triptych.engines.threads import device_name, machine, use_threads
 
 __all__ = [
+    "DataShape",
     "choose_cnn_engine",
     "choose_device",
     "choose_engine",
@@ -28,6 +30,7 @@ __all__ = [
     "create_mlp",
     "create_orders",
     "create_rnn",
+    "device_name",
     "estimate",
     "machine",
     "use_threads",

@@ -3,13 +3,38 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 
 from triptych.contracts import Dataset
 from triptych.errors import SpecError
 from triptych.spec import ArmSpec, CNNSpec, MLPSpec, RNNSpec, TrainSpec
 from triptych.training.blas import SHARED_FROM
+
+
+@dataclass(frozen=True)
+class DataShape:
+    """What choosing an engine needs of a data set.
+
+    Attributes
+    ----------
+    rows : int
+        To train on.
+    sample_shape : tuple of int
+    outputs : int
+        Of a network that learns it.
+    """
+
+    rows: int
+    sample_shape: tuple[int, ...]
+    outputs: int
+
+    @classmethod
+    def of(cls, data: Dataset) -> DataShape:
+        """Return the shape of a data set that is loaded."""
+        return cls(len(data.train), data.sample_shape, len(data.classes))
 
 
 @dataclass(frozen=True)
@@ -143,7 +168,7 @@ def choose_rnn_engine(network: RNNSpec, train: TrainSpec, device: str = "cpu") -
     return "compiled", "compiled (chosen: its steps take a fifth of the time of torch's)"
 
 
-def choose_engine(arm: ArmSpec, data: Dataset, device: str = "cpu") -> tuple[str, str]:
+def choose_engine(arm: ArmSpec, data: Dataset | DataShape, device: str = "cpu") -> tuple[str, str]:
     """Return the engine that computes `arm`, and how to call it in a table."""
     if arm.engine != "auto":
         return arm.engine, arm.engine
@@ -151,11 +176,11 @@ def choose_engine(arm: ArmSpec, data: Dataset, device: str = "cpu") -> tuple[str
         return choose_cnn_engine(arm.network, arm.train)
     if isinstance(arm.network, RNNSpec):
         return choose_rnn_engine(arm.network, arm.train, device)
-    rows = len(data.train)
+    shape = data if isinstance(data, DataShape) else DataShape.of(data)
+    rows, inputs = shape.rows, math.prod(shape.sample_shape)
     steps = arm.train.epochs * math.ceil(rows / min(arm.train.batch_size or rows, rows))
-    inputs = math.prod(data.sample_shape)
     return choose_mlp_engine(
-        arm.network, arm.train, rows, inputs, len(data.classes), steps, device=device
+        arm.network, arm.train, rows, inputs, shape.outputs, steps, device=device
     )
 
 
@@ -167,10 +192,21 @@ def choose_device(asked: str, engine: str) -> str:
     SpecError
         If a GPU was asked for and there is none.
     """
-    if engine != "torch" or asked == "cpu":
+    if engine != "torch" or asked == "cpu" or (asked == "auto" and not _may_have_gpu()):
         return "cpu"
     import torch
 
     if asked == "cuda" and not torch.cuda.is_available():
         raise SpecError("device: cuda is not available; use --device cpu.")
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+# What the drivers of NVIDIA and AMD make, and Windows' Linux has in place of them.
+_GPU_DEVICES = ("/dev/nvidiactl", "/dev/nvmap", "/dev/kfd", "/dev/dxg")
+
+
+def _may_have_gpu() -> bool:
+    """Whether PyTorch need be asked for a GPU, which takes a second if it is not loaded yet."""
+    if "torch" in sys.modules or sys.platform == "win32":
+        return True
+    return any(Path(device).exists() for device in _GPU_DEVICES)

@@ -68,5 +68,13 @@ def machine(engine: str, device: str) -> dict[str, str]:
         return environment(os.cpu_count() or 1, "cpu")
     import torch
 
-    name = torch.cuda.get_device_name() if device == "cuda" else "cpu"
-    return environment(torch.get_num_threads(), name)
+    return environment(torch.get_num_threads(), device_name(device))
+
+
+def device_name(device: str) -> str:
+    """Return how records name a device: ``"cpu"``, or what the GPU is called."""
+    if device != "cuda":
+        return "cpu"
+    import torch
+
+    return torch.cuda.get_device_name()

@@ -1,6 +1,6 @@
 """What happened: run folders, study folders, and the only code that writes to disk."""
 
-from triptych.records.environment import environment
+from triptych.records.environment import code_id, environment
 from triptych.records.files import make_folder, write_atomic
 from triptych.records.runs import DIVERGED, FINISHED, RunFolder, RunRecord, run_key
 from triptych.records.study import BUDGET, DECIDED, MAX_SEEDS, StudyFolder, StudyRecord
@@ -15,6 +15,7 @@ __all__ = [
     "RunRecord",
     "StudyFolder",
     "StudyRecord",
+    "code_id",
     "environment",
     "make_folder",
     "run_key",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,14 @@ class RunRecord:
         What computed it, and why where the choice was automatic.
     data, fingerprint, notes : str, str, tuple of str
         What the data really was, and what a reader must know of it.
+    source : str
+        Identity of what the data were made from, see `triptych.data.source_id`; empty where it
+        cannot be told without loading them.
     train_rows, test_rows : int
+    sample_shape : tuple of int
+        Of one row's features.
+    outputs : int
+        Of the network.
     parameters, flops : int
         Of the network; FLOPs of one sample's forward pass.
     epochs : int
@@ -76,6 +83,9 @@ class RunRecord:
     test_rows: int
     parameters: int
     flops: int
+    source: str = ""
+    sample_shape: tuple[int, ...] = ()
+    outputs: int = 0
     epochs: int = 0
     seconds: float = 0.0
     scores: dict[str, float | None] = field(default_factory=dict)
@@ -163,6 +173,12 @@ class RunFolder:
             return safetensors.numpy.load_file(self.path / "weights.safetensors")
         except (OSError, safetensors.SafetensorError) as error:
             raise RunError(f"{self.path / 'weights.safetensors'}: {error}.") from None
+
+    def contents(self) -> Iterator[bytes]:
+        """Give the content of every file that `read` reads."""
+        for name in ("result.json", "metrics.jsonl", "environment.json", FINDINGS_FILE):
+            path = self.path / name
+            yield path.read_bytes() if path.exists() else b""
 
     def is_finished(self) -> bool:
         """Whether the run's result has been written."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 from collections.abc import Iterable, Iterator
@@ -18,6 +19,7 @@ from triptych.spec import StudySpec, parse_study, spec_id, write_study
 
 STUDY_FILE = "study.toml"
 REPORT_FILE = "report.html"
+REPORT_NOTE = "report.json"
 LOCK_FILE = "lock"
 HOLDER_FILE = "lock.json"
 STOPPED_FILE = "stopped.json"
@@ -124,10 +126,31 @@ class StudyFolder:
         """Return the folder of one run, made or not."""
         return RunFolder(self.path / "runs" / arm / f"seed-{seed}")
 
-    def write_report(self, html: str) -> Path:
-        """Write the page and return its path."""
-        write_atomic(self.path / REPORT_FILE, html.encode())
+    def write_report(self, html: str, made_of: str) -> Path:
+        """Write the page, and what it is made of; return its path."""
+        page = html.encode()
+        write_atomic(self.path / REPORT_FILE, page)
+        note = {"made_of": made_of, "page": hashlib.sha256(page).hexdigest()}
+        write_atomic(self.path / REPORT_NOTE, dump_json(note))
         return self.path / REPORT_FILE
+
+    def kept_report(self, made_of: str) -> Path | None:
+        """Return the path of the page if it is whole and made of just that, else None."""
+        try:
+            page = (self.path / REPORT_FILE).read_bytes()
+            note = read_json(self.path / REPORT_NOTE)
+        except (OSError, RunError):
+            return None
+        whole = note.get("page") == hashlib.sha256(page).hexdigest()
+        return self.path / REPORT_FILE if whole and note.get("made_of") == made_of else None
+
+    def contents(self, record: StudyRecord) -> Iterator[bytes]:
+        """Give the content of every file that `read` made `record` from, and the folder's name."""
+        yield str(self.path).encode()
+        yield (self.path / STUDY_FILE).read_bytes()
+        yield record.stopped.encode()
+        for run in record.runs:
+            yield from self.run(run.arm, run.seed).contents()
 
     def read(self) -> StudyRecord:
         """Return the study with every finished run of its arms and seeds.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from triptych.chance import stream, stream_seed
-from triptych.data import load
+from triptych.data import load, source_id
 from triptych.engines import (
     choose_device,
     choose_engine,
@@ -27,6 +27,7 @@ from triptych.records import (
     run_key,
 )
 from triptych.runner.explained import explain_run
+from triptych.runner.kept import kept_run
 from triptych.spec import ArmSpec, spec_id
 from triptych.training import (
     CompiledTogether,
@@ -154,6 +155,10 @@ def _prepare(
     name: str, arm: ArmSpec, seed: int, folder: RunFolder, setting: Setting
 ) -> _Run | RunRecord:
     """Return a run ready to train, or its record where `folder` has it already."""
+    if kept := kept_run(arm, seed, folder, setting.data_dir, setting.device):
+        return kept
+    # Before the data are: should they change meanwhile, this is not what they are made from.
+    source = source_id(arm.data, seed, setting.data_dir)
     data = load(arm.data, seed, setting.data_dir)
     engine, wording = choose_engine(arm, data, setting.device)
     device = choose_device(setting.device, engine)
@@ -173,8 +178,11 @@ def _prepare(
         data=data.name,
         fingerprint=data.fingerprint,
         notes=data.notes,
+        source=source,
         train_rows=len(data.train),
         test_rows=len(data.test),
+        sample_shape=data.sample_shape,
+        outputs=len(data.classes),
         parameters=costs.parameters,
         flops=costs.flops,
         environment=where,

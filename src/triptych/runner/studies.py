@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from triptych.data import load
 from triptych.engines import choose_device, choose_engine
 from triptych.errors import NumericsError
 from triptych.records import (
@@ -15,11 +14,13 @@ from triptych.records import (
     DECIDED,
     DIVERGED,
     MAX_SEEDS,
+    RunFolder,
     RunRecord,
     StudyFolder,
     StudyRecord,
 )
 from triptych.report.wording import budget_text, duration, plural
+from triptych.runner.kept import check_data, data_shape
 from triptych.runner.runs import RunEnded, RunTold, Setting, execute_runs
 from triptych.runner.seeds import Job, Meter, seeds_next, sweeps
 from triptych.spec import MIN_SEEDS, ArmSpec, MLPSpec, RNNSpec, StudySpec
@@ -83,8 +84,7 @@ def execute_study(study: StudySpec, folder: StudyFolder, setting: Setting) -> It
         If every run diverged.
     """
     # What is wrong with the data or the device shows before anything is written.
-    for data in {arm.data for arm in study.arms.values()}:
-        load(data, 0, setting.data_dir)
+    check_data(study, folder, setting.data_dir)
     if setting.device == "cuda":
         choose_device("cuda", "torch")
     folder.start(study)
@@ -106,7 +106,7 @@ class _Execution:
         self.meter = Meter(study.budget_seconds)
         timed = _timed(study)
         self.together = {
-            name: 1 if name in timed else _together(arm, study.most_seeds, setting)
+            name: 1 if name in timed else _together(arm, study, folder.run(name, 0), setting)
             for name, arm in study.arms.items()
         }
 
@@ -202,11 +202,12 @@ def _timed(study: StudySpec) -> set[str]:
     return {metric.arm for metric in metrics if metric.name == "seconds"}
 
 
-def _together(arm: ArmSpec, seeds: int, setting: Setting) -> int:
+def _together(arm: ArmSpec, study: StudySpec, first: RunFolder, setting: Setting) -> int:
     """Return how many seeds of `arm` are trained at the same time."""
-    if not isinstance(arm.network, MLPSpec | RNNSpec) or seeds == 1:
+    if not isinstance(arm.network, MLPSpec | RNNSpec) or study.most_seeds == 1:
         return 1
-    data = load(arm.data, 0, setting.data_dir)
+    data = data_shape(arm, 0, first, setting.data_dir)
     if choose_engine(arm, data, setting.device)[0] != "compiled":
         return 1
-    return max(1, min(seeds, _VALUES_TOGETHER // (len(data.train) * math.prod(data.sample_shape))))
+    values = data.rows * math.prod(data.sample_shape)
+    return max(1, min(study.most_seeds, _VALUES_TOGETHER // values))
