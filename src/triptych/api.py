@@ -45,8 +45,9 @@ def run(
     spec = spec.with_seeds(seeds, budget)
     name = study if isinstance(study, str) else "study"
     folder = StudyFolder(Path(out) if out is not None else default_folder(name, spec))
-    for _ in execute_study(spec, folder, setting or Setting()):
+    setting = setting or Setting()
+    for _ in execute_study(spec, folder, setting):
         pass
     result = read_result(folder.path)
-    result.write_page()
+    result.write_page(setting.disk)
     return result

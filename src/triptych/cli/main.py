@@ -8,10 +8,11 @@ import signal
 import sys
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from triptych import __version__
 from triptych.cli.console import create_console
+from triptych.cli.runs import add_runs
 from triptych.cli.twin import add_twin_cnn, add_twin_mlp, add_twin_rnn
 from triptych.errors import SpecError, TriptychError
 
@@ -29,9 +30,21 @@ class Terminated(BaseException):
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, as every other error does."""
 
+    default = ""
+
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the usage and leaving."""
         raise SpecError(f"{message}. See '{self.prog} --help'.")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Read arguments, the default command's where none is named."""
+        if self.default and not (args and args[0] in (*self.commands(), "-h", "--help")):
+            args = [self.default, *(args or ())]
+        return super().parse_known_args(args, namespace)
+
+    def commands(self) -> list[str]:
+        """Return the names of the commands below this one."""
+        return [name for action in self._actions for name in action.choices or ()]
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -54,12 +67,15 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--data-dir", type=Path, help="folder of CIFAR-10 in the binary layout")
     run.add_argument("--out", type=Path, help="folder of runs and page; finished runs are kept")
     run.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    run.add_argument("--disk", metavar="SIZE", help="the most that the study's folder may take, "
+                     "such as '2 GB' (default: TRIPTYCH_DISK); drops old weights")  # fmt: skip
     run.set_defaults(call=_run)
 
     report = commands.add_parser("report", parents=[common], help="write the page of a study again")
     report.add_argument("run", metavar="RUN", type=Path, help="folder of a study")
     report.set_defaults(call=_report)
 
+    add_runs(commands, common)
     twin = commands.add_parser(
         "twin", help="train the engines side by side, or your own layer beside ours"
     )
@@ -95,7 +111,7 @@ def _run(options: argparse.Namespace) -> None:
 
     study = _study(options)
     folder = StudyFolder(options.out or default_folder(options.study, study))
-    setting = Setting(options.data_dir, options.device)
+    setting = Setting(options.data_dir, options.device, _disk(options))
     console = create_console()
     scale = f", {study.scale} scale" if study.scale else ""
     seeds = str(study.seeds)
@@ -110,7 +126,8 @@ def _run(options: argparse.Namespace) -> None:
         print(f"stopped; finished runs are kept in {folder.path}, the same command goes on",
               file=sys.stderr)  # fmt: skip
         raise
-    _show(read_result(folder.path), console, anew=False)
+    _show(read_result(folder.path), console, setting.disk, anew=False)
+    _show_disk(folder.path, setting.disk, console)
 
 
 def _study(options: argparse.Namespace) -> StudySpec:
@@ -126,10 +143,33 @@ def _report(options: argparse.Namespace) -> None:
     _show(read_result(options.run), create_console())
 
 
-def _show(result: StudyResult, console: Console, *, anew: bool = True) -> None:
+def _disk(options: argparse.Namespace) -> int | None:
+    """Return the limit on what a study may take, in bytes."""
+    from triptych.spec import bytes_of
+
+    if options.disk is not None:
+        return bytes_of(options.disk, "--disk")
+    asked = os.environ.get("TRIPTYCH_DISK")
+    return bytes_of(asked, "TRIPTYCH_DISK") if asked else None
+
+
+def _show_disk(folder: Path, most: int | None, console: Console) -> None:
+    from triptych.records import disk_use
+    from triptych.spec import size_text
+
+    used = disk_use(folder)
+    text = f"It takes {size_text(used)} on disk"
+    if most is not None:
+        text += f", {'of' if used <= most else 'more than'} the {size_text(most)} it may"
+    console.print(f"{text}; 'triptych runs' lists it.", highlight=False, soft_wrap=True)
+
+
+def _show(
+    result: StudyResult, console: Console, disk: int | None = None, *, anew: bool = True
+) -> None:
     from triptych.report import study_tables
 
-    page = result.write_page(anew=anew)
+    page = result.write_page(disk, anew=anew)
     for table in study_tables(result.record, result.verdicts):
         console.print(table)
     console.print(f"The page: {page}", highlight=False, soft_wrap=True)

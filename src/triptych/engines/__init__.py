@@ -16,7 +16,7 @@ from triptych.engines.learners import (
     create_orders,
     create_rnn,
 )
-from triptych.engines.threads import device_name, machine, use_threads
+from triptych.engines.threads import device_name, machine, torch_threads, use_threads
 
 __all__ = [
     "DataShape",
@@ -33,5 +33,6 @@ __all__ = [
     "device_name",
     "estimate",
     "machine",
+    "torch_threads",
     "use_threads",
 ]

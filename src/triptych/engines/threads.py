@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 from triptych.contracts import Dataset
@@ -60,6 +62,24 @@ def use_threads(arm: ArmSpec, data: Dataset, engine: str) -> None:
     small = 3 * rows * cost_on(arm.network, data).flops < SHARED_FROM
     every = _all_threads()
     torch.set_num_threads(1 if small else every)
+
+
+@contextmanager
+def torch_threads(count: int | None) -> Iterator[None]:
+    """Let PyTorch have so many threads in all for a while; None: as many as it has."""
+    if count is None:
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    _all_threads.cache_clear()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+        _all_threads.cache_clear()
 
 
 def machine(engine: str, device: str) -> dict[str, str]:

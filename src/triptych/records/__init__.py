@@ -1,23 +1,74 @@
 """What happened: run folders, study folders, and the only code that writes to disk."""
 
+from triptych.records.deletion import Deletion, delete_runs
+from triptych.records.disk import disk_use
 from triptych.records.environment import code_id, environment
 from triptych.records.files import make_folder, write_atomic
+from triptych.records.listing import (
+    DAMAGED,
+    FORMER,
+    STATUSES,
+    UNFINISHED,
+    RunEntry,
+    StudyEntry,
+    is_study,
+    list_studies,
+    list_study,
+)
 from triptych.records.runs import DIVERGED, FINISHED, RunFolder, RunRecord, run_key
-from triptych.records.study import BUDGET, DECIDED, MAX_SEEDS, StudyFolder, StudyRecord
+from triptych.records.selection import (
+    SORTS,
+    Selection,
+    find_run,
+    main_score,
+    sorted_runs,
+    study_of,
+)
+from triptych.records.study import (
+    BUDGET,
+    DECIDED,
+    MAX_SEEDS,
+    STUDIES,
+    InUse,
+    StudyFolder,
+    StudyRecord,
+    temporary_study,
+)
 
 __all__ = [
     "BUDGET",
+    "DAMAGED",
     "DECIDED",
     "DIVERGED",
     "FINISHED",
+    "FORMER",
     "MAX_SEEDS",
+    "SORTS",
+    "STATUSES",
+    "STUDIES",
+    "UNFINISHED",
+    "Deletion",
+    "InUse",
+    "RunEntry",
     "RunFolder",
     "RunRecord",
+    "Selection",
+    "StudyEntry",
     "StudyFolder",
     "StudyRecord",
     "code_id",
+    "delete_runs",
+    "disk_use",
     "environment",
+    "find_run",
+    "is_study",
+    "list_studies",
+    "list_study",
+    "main_score",
     "make_folder",
     "run_key",
+    "sorted_runs",
+    "study_of",
+    "temporary_study",
     "write_atomic",
 ]

@@ -13,6 +13,8 @@ import safetensors.numpy
 
 from triptych.contracts import Finding, Weights
 from triptych.errors import RunError
+from triptych.records.checks import check_curve, check_result
+from triptych.records.disk import WEIGHTS_FILE, DiskLimit
 from triptych.records.files import (
     append_line,
     dump_json,
@@ -23,9 +25,14 @@ from triptych.records.files import (
     write_atomic,
 )
 from triptych.records.findings import FINDINGS_FILE, read_findings, write_findings
-from triptych.spec import ArmSpec, Metric, plain, spec_id
+from triptych.spec import ArmSpec, Metric, plain, size_text, spec_id
 
 FINISHED, DIVERGED = "finished", "diverged"
+RESULT_FILE = "result.json"
+RUN_FILES = (
+    RESULT_FILE, "metrics.jsonl", WEIGHTS_FILE, FINDINGS_FILE, "spec.json", "environment.json",
+)  # fmt: skip
+"""Every file that a run's folder may hold; the result first, as without it no run is whole."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,15 +138,26 @@ class RunFolder:
     ----------
     path : Path
         The run's own folder.
+    limit : DiskLimit, optional
+        What its study may take on disk.
+
+    Attributes
+    ----------
+    told : list of str
+        What was dropped when it was written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, limit: DiskLimit | None = None) -> None:
         self.path = path
+        self.limit = limit
+        self.told: list[str] = []
 
     def start(self, arm: ArmSpec, seed: int, environment: Mapping[str, str]) -> None:
         """Make the folder and write spec and environment; what an unfinished run left goes."""
+        if self.limit:
+            self.limit.check()
         make_folder(self.path)
-        for name in ("result.json", "metrics.jsonl", "weights.safetensors", FINDINGS_FILE):
+        for name in (RESULT_FILE, "metrics.jsonl", WEIGHTS_FILE, FINDINGS_FILE):
             (self.path / name).unlink(missing_ok=True)
         write_atomic(self.path / "spec.json", dump_json({"arm": plain(arm), "seed": seed}))
         write_atomic(self.path / "environment.json", dump_json(dict(environment)))
@@ -153,13 +171,30 @@ class RunFolder:
         """Write weights and findings, then the result: where it is, the run is whole."""
         if weights is not None:
             content = safetensors.numpy.save(weights, {"key": record.key})
-            write_atomic(self.path / "weights.safetensors", content)
+            if self._has_room(len(content)):
+                write_atomic(self.path / WEIGHTS_FILE, content)
         if record.findings:
             write_findings(self.path, record.findings)
         table = asdict(record)
         # They stand in files of their own.
         del table["curve"], table["environment"], table["findings"]
         write_atomic(self.path / "result.json", dump_json(table))
+
+    def _has_room(self, size: int) -> bool:
+        """Make room for weights of this size, where the study has a limit."""
+        if self.limit is None:
+            return True
+        fits, dropped = self.limit.make_room(size)
+        most = size_text(self.limit.most)
+        if dropped:
+            self.told.append(
+                f"weights of {', '.join(dropped)} were dropped to stay within {most}; their "
+                "scores are kept."
+            )
+        if not fits:
+            self.told.append(f"its weights, {size_text(size)}, do not fit within {most}; "
+                             "its scores are kept.")  # fmt: skip
+        return fits
 
     def weights(self) -> Weights:
         """Return the weights the run ended with.
@@ -170,9 +205,13 @@ class RunFolder:
             If they are missing or damaged.
         """
         try:
-            return safetensors.numpy.load_file(self.path / "weights.safetensors")
+            return safetensors.numpy.load_file(self.path / WEIGHTS_FILE)
         except (OSError, safetensors.SafetensorError) as error:
-            raise RunError(f"{self.path / 'weights.safetensors'}: {error}.") from None
+            raise RunError(f"{self.path / WEIGHTS_FILE}: {error}.") from None
+
+    def has_weights(self) -> bool:
+        """Whether its weights are kept; of a run that diverged there are none."""
+        return (self.path / WEIGHTS_FILE).exists()
 
     def contents(self) -> Iterator[bytes]:
         """Give the content of every file that `read` reads."""
@@ -184,6 +223,16 @@ class RunFolder:
         """Whether the run's result has been written."""
         return (self.path / "result.json").exists()
 
+    def read_spec(self) -> dict[str, Any]:
+        """Return what was asked for: the table ``arm`` and ``seed``.
+
+        Raises
+        ------
+        RunError
+            If the file is missing or damaged.
+        """
+        return read_json(self.path / "spec.json")
+
     def read(self) -> RunRecord:
         """Return the record of a finished run.
 
@@ -193,12 +242,18 @@ class RunFolder:
             If a file is missing or damaged.
         """
         table = read_json(self.path / "result.json")
+        curve = read_lines(self.path / "metrics.jsonl")
         try:
+            check_result(table, RunRecord)
+            check_curve(curve)
+            lists = {
+                name: tuple(table[name]) for name in ("notes", "sample_shape") if name in table
+            }
             return RunRecord(
-                **{**table, "notes": tuple(table["notes"])},
-                curve=tuple(read_lines(self.path / "metrics.jsonl")),
+                **{**table, **lists},
+                curve=tuple(curve),
                 environment=read_json(self.path / "environment.json"),
                 findings=read_findings(self.path),
             )
         except (KeyError, TypeError) as error:
-            raise RunError(f"{self.path / 'result.json'} is damaged: {error}.") from None
+            raise RunError(f"{self.path} is damaged: {error}.") from None

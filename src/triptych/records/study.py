@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,10 +14,13 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from triptych.errors import RunError, SpecError
+from triptych.records.disk import RUNS, DiskLimit
 from triptych.records.files import dump_json, make_folder, read_json, write_atomic
 from triptych.records.runs import FINISHED, RunFolder, RunRecord
 from triptych.spec import StudySpec, parse_study, spec_id, write_study
 
+STUDIES = Path("triptych-runs")
+"""Where studies are kept unless told otherwise."""
 STUDY_FILE = "study.toml"
 REPORT_FILE = "report.html"
 REPORT_NOTE = "report.json"
@@ -24,6 +28,10 @@ LOCK_FILE = "lock"
 HOLDER_FILE = "lock.json"
 STOPPED_FILE = "stopped.json"
 DECIDED, MAX_SEEDS, BUDGET = "decided", "max_seeds", "budget"
+
+
+class InUse(RunError):
+    """Another process holds the study's folder."""
 
 
 @dataclass(frozen=True)
@@ -72,10 +80,13 @@ class StudyFolder:
     Parameters
     ----------
     path : Path
+    most : int, optional
+        Bytes that it may take on disk, see `DiskLimit`.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, most: int | None = None) -> None:
         self.path = path
+        self.limit = None if most is None else DiskLimit(path, most)
 
     def start(self, study: StudySpec) -> None:
         """Make the folder and write the study file.
@@ -104,17 +115,22 @@ class StudyFolder:
 
         Raises
         ------
-        RunError
+        InUse
             If another process holds it.
+        RunError
+            If it cannot be locked.
         """
         held = FileLock(self.path / LOCK_FILE, timeout=0)
         try:
             held.acquire()
         except Timeout:
             holder = read_json(self.path / HOLDER_FILE)
-            raise RunError(
+            raise InUse(
                 f"{str(self.path)!r} is in use by pid {holder['pid']} on host {holder['host']}."
             ) from None
+        except OSError as error:
+            reason = error.strerror or error
+            raise RunError(f"cannot lock {str(self.path)!r}: {reason}.") from None
         try:
             here = {"pid": os.getpid(), "host": socket.gethostname()}
             write_atomic(self.path / HOLDER_FILE, dump_json(here))
@@ -124,11 +140,13 @@ class StudyFolder:
 
     def run(self, arm: str, seed: int) -> RunFolder:
         """Return the folder of one run, made or not."""
-        return RunFolder(self.path / "runs" / arm / f"seed-{seed}")
+        return RunFolder(self.path / RUNS / arm / f"seed-{seed}", self.limit)
 
     def write_report(self, html: str, made_of: str) -> Path:
         """Write the page, and what it is made of; return its path."""
         page = html.encode()
+        if self.limit:
+            self.limit.make_room(len(page))
         write_atomic(self.path / REPORT_FILE, page)
         note = {"made_of": made_of, "page": hashlib.sha256(page).hexdigest()}
         write_atomic(self.path / REPORT_NOTE, dump_json(note))
@@ -160,6 +178,20 @@ class StudyFolder:
         RunError
             If this is no study's folder, or a file in it is damaged.
         """
+        study = self.read_study()
+        note = self.path / STOPPED_FILE
+        why = read_json(note).get("why") if note.exists() else None
+        stopped = why if why in (DECIDED, MAX_SEEDS, BUDGET) else ""
+        return StudyRecord(study, tuple(self._runs(study)), self.path, stopped)
+
+    def read_study(self) -> StudySpec:
+        """Return the study alone.
+
+        Raises
+        ------
+        RunError
+            If this is no study's folder, or its study file is damaged.
+        """
         try:
             text = (self.path / STUDY_FILE).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
@@ -167,13 +199,9 @@ class StudyFolder:
                 f"{str(self.path)!r} is not the folder of a study: it has no readable {STUDY_FILE}."
             ) from None
         try:
-            study = parse_study(text)
-        except (SpecError, ValueError) as error:
+            return parse_study(text)
+        except (SpecError, ValueError, RecursionError) as error:
             raise RunError(f"{self.path / STUDY_FILE} is damaged: {error}") from None
-        note = self.path / STOPPED_FILE
-        why = read_json(note).get("why") if note.exists() else None
-        stopped = why if why in (DECIDED, MAX_SEEDS, BUDGET) else ""
-        return StudyRecord(study, tuple(self._runs(study)), self.path, stopped)
 
     def _runs(self, study: StudySpec) -> Iterable[RunRecord]:
         for arm, spec in study.arms.items():
@@ -183,3 +211,12 @@ class StudyFolder:
                 # A run of other settings is left over from before the study was changed.
                 if run is not None and run.spec == spec_id(spec):
                     yield run
+
+
+@contextmanager
+def temporary_study(study: StudySpec) -> Iterator[StudyFolder]:
+    """Give a study's folder that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="triptych-") as path:
+        folder = StudyFolder(Path(path) / "study")
+        folder.start(study)
+        yield folder

@@ -31,7 +31,7 @@ _STYLES = {"holds": "bold green", "fails": "bold red", "undecided": "bold yellow
 _PLAIN = str.maketrans({"✓": "+", "✗": "x", "−": "-", "–": "-", "·": ";", "→": ">"})
 
 
-class _Writable:
+class Writable:
     """Shows something with letters that the console's encoding has.
 
     A pipe on Windows, or under ``PYTHONIOENCODING=ascii``, has no check mark, and to write one
@@ -87,7 +87,7 @@ def study_tables(record: StudyRecord, verdicts: Sequence[VerdictLike]) -> list[R
         shown.append(_claims(record, verdicts))
     shown.append(_remarks(record))
     shown.append(Text(f"\n{summary(record, verdicts)}", style="bold"))
-    return [_Writable(one) for one in shown]
+    return [Writable(one) for one in shown]
 
 
 def _claims(record: StudyRecord, verdicts: Sequence[VerdictLike]) -> Table:

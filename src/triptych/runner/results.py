@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from triptych.errors import RunError
-from triptych.records import StudyFolder, StudyRecord, code_id
+from triptych.records import STUDIES, StudyFolder, StudyRecord, code_id
 from triptych.report import render_html
 from triptych.spec import StudySpec
 from triptych.verdicts import Verdict, judge
@@ -35,11 +35,13 @@ class StudyResult:
         """Return the page: one self-contained HTML file."""
         return render_html(self.record, self.verdicts, repeat_command(self.record))
 
-    def write_page(self, *, anew: bool = False) -> Path:
+    def write_page(self, disk: int | None = None, *, anew: bool = False) -> Path:
         """Write the page, unless it is there and nothing that it shows has changed.
 
         Parameters
         ----------
+        disk : int, optional
+            Bytes that the study's folder may take.
         anew : bool
             Write it in any case.
 
@@ -53,7 +55,7 @@ class StudyResult:
         RunError
             If it cannot be written.
         """
-        folder = StudyFolder(self.record.folder)
+        folder = StudyFolder(self.record.folder, disk)
         made_of = _made_of(self.record)
         kept = None if anew else folder.kept_report(made_of)
         return kept or folder.write_report(self.to_html(), made_of)
@@ -91,4 +93,4 @@ def read_result(folder: Path) -> StudyResult:
 def default_folder(name: str, study: StudySpec) -> Path:
     """Return where a study is kept unless told otherwise, under the current folder."""
     stem = Path(name).stem
-    return Path("triptych-runs") / (f"{stem}-{study.scale}" if study.scale else stem)
+    return STUDIES / (f"{stem}-{study.scale}" if study.scale else stem)

@@ -36,6 +36,7 @@ from triptych.training import (
     Event,
     Finished,
     Job,
+    Notice,
     split_rows,
     train,
     train_together,
@@ -69,10 +70,13 @@ class Setting:
         Folder of CIFAR-10; absent: `triptych.data` looks for it.
     device : str
         ``"cpu"``, ``"cuda"`` or ``"auto"`` (a GPU where there is one).
+    disk : int, optional
+        Bytes that the study's folder may take; old weights are dropped for it.
     """
 
     data_dir: Path | None = None
     device: str = "auto"
+    disk: int | None = None
 
 
 @dataclass
@@ -125,6 +129,7 @@ def execute_runs(
         What the loop tells, and each record.
     """
     runs: list[_Run] = []
+    study = StudyFolder(study.path, setting.disk)
     for seed in seeds:
         found = _prepare(name, arm, seed, study.run(name, seed), setting)
         if isinstance(found, RunRecord):
@@ -148,6 +153,8 @@ def execute_runs(
         record = runs[k].take(event)
         yield RunTold(name, runs[k].blank.seed, event)
         if record is not None:
+            seed = record.seed
+            yield from (RunTold(name, seed, Notice(text)) for text in runs[k].folder.told)
             yield RunEnded(record, kept=False)
 
 

@@ -1,9 +1,12 @@
 """What to run: frozen, validated values, and the study files they are read from."""
 
 from triptych.spec.claims import UNITS, Comparison, Metric, parse_claim
+from triptych.spec.conditions import COUNTS, Condition, parse_condition
+from triptych.spec.durations import seconds_of
 from triptych.spec.fields import Checked, nearest, plain, structure
-from triptych.spec.files import parse_study, read_study, spec_id, study_table, write_study
+from triptych.spec.files import flat, parse_study, read_study, spec_id, study_table, write_study
 from triptych.spec.networks import CNNSpec, MLPSpec, NetworkSpec, RNNSpec
+from triptych.spec.sizes import bytes_of, size_text
 from triptych.spec.sources import Cifar10Spec, DataSpec, DigitsSpec, PalindromeSpec, ToySpec
 from triptych.spec.study import (
     MIN_SEEDS,
@@ -23,6 +26,7 @@ from triptych.spec.training import (
 )
 
 __all__ = [
+    "COUNTS",
     "MIN_SEEDS",
     "UNITS",
     "ArmSpec",
@@ -32,6 +36,7 @@ __all__ = [
     "Cifar10Spec",
     "ClaimSpec",
     "Comparison",
+    "Condition",
     "DataSpec",
     "DigitsSpec",
     "Evidence",
@@ -48,11 +53,16 @@ __all__ = [
     "StudySpec",
     "ToySpec",
     "TrainSpec",
+    "bytes_of",
+    "flat",
     "nearest",
     "parse_claim",
+    "parse_condition",
     "parse_study",
     "plain",
     "read_study",
+    "seconds_of",
+    "size_text",
     "spec_id",
     "structure",
     "study_table",
