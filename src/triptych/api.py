@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Literal
 
-from triptych.records import StudyFolder
+from triptych.records import DiskLimit, StudyFolder
 from triptych.runner import Setting, StudyResult, default_folder, execute_study, read_result
 from triptych.spec import StudySpec
 from triptych.studies import find_study
@@ -49,5 +50,7 @@ def run(
     for _ in execute_study(spec, folder, setting):
         pass
     result = read_result(folder.path)
-    result.write_page(setting.disk)
+    result.write_page()
+    if setting.disk is not None and (told := DiskLimit(folder.path, setting.disk).make_room()[1]):
+        warnings.warn(told, stacklevel=2)
     return result

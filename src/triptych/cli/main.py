@@ -126,7 +126,7 @@ def _run(options: argparse.Namespace) -> None:
         print(f"stopped; finished runs are kept in {folder.path}, the same command goes on",
               file=sys.stderr)  # fmt: skip
         raise
-    _show(read_result(folder.path), console, setting.disk, anew=False)
+    _show(read_result(folder.path), console, anew=False)
     _show_disk(folder.path, setting.disk, console)
 
 
@@ -154,9 +154,11 @@ def _disk(options: argparse.Namespace) -> int | None:
 
 
 def _show_disk(folder: Path, most: int | None, console: Console) -> None:
-    from triptych.records import disk_use
+    from triptych.records import DiskLimit, disk_use
     from triptych.spec import size_text
 
+    if most is not None and (dropped := DiskLimit(folder, most).make_room()[1]):
+        console.print(f"note: {dropped}", style="yellow", highlight=False)
     used = disk_use(folder)
     text = f"It takes {size_text(used)} on disk"
     if most is not None:
@@ -164,12 +166,10 @@ def _show_disk(folder: Path, most: int | None, console: Console) -> None:
     console.print(f"{text}; 'triptych runs' lists it.", highlight=False, soft_wrap=True)
 
 
-def _show(
-    result: StudyResult, console: Console, disk: int | None = None, *, anew: bool = True
-) -> None:
+def _show(result: StudyResult, console: Console, *, anew: bool = True) -> None:
     from triptych.report import study_tables
 
-    page = result.write_page(disk, anew=anew)
+    page = result.write_page(anew=anew)
     for table in study_tables(result.record, result.verdicts):
         console.print(table)
     console.print(f"The page: {page}", highlight=False, soft_wrap=True)

@@ -188,11 +188,11 @@ def _delete(options: argparse.Namespace) -> int:
 
 
 def _to_delete(options: argparse.Namespace) -> list[RunEntry]:
-    from triptych.records import Selection, find_run, is_study, list_studies
+    from triptych.records import Selection, find_run, list_studies, named_study
 
     selection = _selection(options)
-    folders = [Path(name) for name in options.runs if is_study(Path(name))]
-    named = [name for name in options.runs if not is_study(Path(name))]
+    folders = [study for name in options.runs if (study := named_study(name))]
+    named = [name for name in options.runs if not named_study(name)]
     if selection == Selection() and (folders or not named):
         raise SpecError("delete: name runs, or say which: --status, --former, --older-than, --arm "
                         "or --seed. See 'triptych runs delete --help'.")  # fmt: skip
@@ -206,7 +206,10 @@ def _to_delete(options: argparse.Namespace) -> list[RunEntry]:
 def _agreed(question: str) -> bool:
     if not sys.stdin.isatty():
         raise SpecError("delete: nobody is there to be asked; add --yes to delete them.")
-    return input(question).strip().lower() in ("y", "yes")
+    try:
+        return input(question).strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
 
 
 def _rerun(options: argparse.Namespace) -> int:

@@ -1,7 +1,7 @@
 """What happened: run folders, study folders, and the only code that writes to disk."""
 
 from triptych.records.deletion import Deletion, delete_runs
-from triptych.records.disk import disk_use
+from triptych.records.disk import DiskLimit, disk_use
 from triptych.records.environment import code_id, environment
 from triptych.records.files import make_folder, write_atomic
 from triptych.records.listing import (
@@ -11,9 +11,9 @@ from triptych.records.listing import (
     UNFINISHED,
     RunEntry,
     StudyEntry,
-    is_study,
     list_studies,
     list_study,
+    named_study,
 )
 from triptych.records.runs import DIVERGED, FINISHED, RunFolder, RunRecord, run_key
 from triptych.records.selection import (
@@ -48,6 +48,7 @@ __all__ = [
     "STUDIES",
     "UNFINISHED",
     "Deletion",
+    "DiskLimit",
     "InUse",
     "RunEntry",
     "RunFolder",
@@ -61,11 +62,11 @@ __all__ = [
     "disk_use",
     "environment",
     "find_run",
-    "is_study",
     "list_studies",
     "list_study",
     "main_score",
     "make_folder",
+    "named_study",
     "run_key",
     "sorted_runs",
     "study_of",

@@ -18,6 +18,7 @@ DISK_LOCK = "disk.lock"
 _SEED_FOLDER = re.compile(r"seed-(0|[1-9]\d{0,8})")
 # What a run writes beside its weights: the result and the weights' header.
 _BESIDE = 16_000
+_NAMED = 3
 
 
 def file_sizes(folder: Path) -> dict[str, tuple[int, float]]:
@@ -96,27 +97,27 @@ class DiskLimit:
         """
         weights = sum(size for _, size, _ in self._weights())
         rest = disk_use(self.study) - weights
-        if rest + _BESIDE > self.most:
+        if rest + max(_BESIDE, self._largest()) > self.most:
             raise RunError(
                 f"{str(self.study)!r} takes {size_text(rest)} without any weights, which leaves no "
                 f"room for a run within {size_text(self.most)}. Give it more with --disk, or see "
                 "'triptych runs delete'."
             )
 
-    def make_room(self, needed: int) -> tuple[bool, list[str]]:
+    def make_room(self, needed: int = 0) -> tuple[bool, str]:
         """Drop old weights until `needed` more bytes fit, if that can be.
 
         Returns
         -------
-        bool, list of str
-            Whether they fit now, and the runs whose weights were dropped.
+        bool, str
+            Whether they fit now, and what was dropped, in a sentence.
         """
         # Runs of several processes may end at the same time.
         with FileLock(self.study / DISK_LOCK):
-            too_much = disk_use(self.study) + needed + _BESIDE - self.most
+            too_much = disk_use(self.study) + needed - self.most
             old = sorted(self._weights(), key=lambda found: found[2])
             if too_much > sum(size for _, size, _ in old):
-                return False, []
+                return False, ""
             dropped = []
             for path, size, _ in old:
                 if too_much <= 0:
@@ -124,7 +125,23 @@ class DiskLimit:
                 path.unlink(missing_ok=True)
                 too_much -= size
                 dropped.append(f"{path.parent.parent.name}/{path.parent.name}")
-            return True, dropped
+            return True, self._told(dropped)
+
+    def _told(self, dropped: list[str]) -> str:
+        if not dropped:
+            return ""
+        named = ", ".join(dropped[:_NAMED])
+        more = f" and {len(dropped) - _NAMED} more runs" if len(dropped) > _NAMED else ""
+        most = size_text(self.most)
+        return f"weights of {named}{more} were dropped to stay within {most}; scores are kept."
+
+    def _largest(self) -> int:
+        """Return what the largest run takes without its weights, as the next one may, too."""
+        runs = [file_sizes(folder) for folder in seed_folders(self.study)]
+        return max(
+            (sum(size for name, (size, _) in files.items() if name != WEIGHTS_FILE)
+             for files in runs), default=0,
+        )  # fmt: skip
 
     def _weights(self) -> list[tuple[Path, int, float]]:
         """Return path, bytes and time of each run's weights."""

@@ -110,6 +110,11 @@ def is_study(path: Path) -> bool:
     return (path / STUDY_FILE).is_file()
 
 
+def named_study(name: str | Path) -> Path | None:
+    """Return the folder of a study that is named by its path, or as lists call it."""
+    return next((path for path in (Path(name), STUDIES / name) if is_study(path)), None)
+
+
 def list_studies(folders: Sequence[Path] = ()) -> list[StudyEntry]:
     """Return the studies in some folders, or all under ``triptych-runs``.
 
@@ -125,7 +130,8 @@ def list_studies(folders: Sequence[Path] = ()) -> list[StudyEntry]:
     """
     found: list[Path] = []
     for folder in folders or (STUDIES,):
-        here = [folder] if is_study(folder) else _inside(folder)
+        study = named_study(folder)
+        here = [study] if study else _inside(folder)
         if folders and not here:
             raise RunError(f"{str(folder)!r} is not the folder of a study, nor does it hold any.")
         found += here

@@ -28,7 +28,7 @@ from triptych.records.findings import FINDINGS_FILE, read_findings, write_findin
 from triptych.spec import ArmSpec, Metric, plain, size_text, spec_id
 
 FINISHED, DIVERGED = "finished", "diverged"
-RESULT_FILE = "result.json"
+RESULT_FILE, RESULT_BYTES = "result.json", 4_000
 RUN_FILES = (
     RESULT_FILE, "metrics.jsonl", WEIGHTS_FILE, FINDINGS_FILE, "spec.json", "environment.json",
 )  # fmt: skip
@@ -184,16 +184,12 @@ class RunFolder:
         """Make room for weights of this size, where the study has a limit."""
         if self.limit is None:
             return True
-        fits, dropped = self.limit.make_room(size)
-        most = size_text(self.limit.most)
-        if dropped:
-            self.told.append(
-                f"weights of {', '.join(dropped)} were dropped to stay within {most}; their "
-                "scores are kept."
-            )
+        # The result comes after them.
+        fits, told = self.limit.make_room(size + RESULT_BYTES)
         if not fits:
-            self.told.append(f"its weights, {size_text(size)}, do not fit within {most}; "
-                             "its scores are kept.")  # fmt: skip
+            most = size_text(self.limit.most)
+            told = f"its weights, {size_text(size)}, do not fit within {most}; scores are kept."
+        self.told += [told] if told else []
         return fits
 
     def weights(self) -> Weights:
@@ -246,11 +242,10 @@ class RunFolder:
         try:
             check_result(table, RunRecord)
             check_curve(curve)
-            lists = {
-                name: tuple(table[name]) for name in ("notes", "sample_shape") if name in table
-            }
+            for name in {"notes", "sample_shape"} & table.keys():
+                table[name] = tuple(table[name])
             return RunRecord(
-                **{**table, **lists},
+                **table,
                 curve=tuple(curve),
                 environment=read_json(self.path / "environment.json"),
                 findings=read_findings(self.path),

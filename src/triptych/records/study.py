@@ -145,8 +145,6 @@ class StudyFolder:
     def write_report(self, html: str, made_of: str) -> Path:
         """Write the page, and what it is made of; return its path."""
         page = html.encode()
-        if self.limit:
-            self.limit.make_room(len(page))
         write_atomic(self.path / REPORT_FILE, page)
         note = {"made_of": made_of, "page": hashlib.sha256(page).hexdigest()}
         write_atomic(self.path / REPORT_NOTE, dump_json(note))

@@ -115,7 +115,8 @@ class Again:
 
 def _arm(folder: RunFolder) -> ArmSpec:
     try:
-        return structure(ArmSpec, folder.read_spec().get("arm"), "arm")
+        arm = structure(ArmSpec, folder.read_spec().get("arm"), "arm")
+        return replace(arm, part="")  # of a study that is not read here
     except SpecError as error:
         path = folder.path / "spec.json"
         raise RunError(f"{path} cannot be run by this version: {error}") from None

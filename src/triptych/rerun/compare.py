@@ -210,11 +210,13 @@ def _same_bits(one: Array, other: Array) -> bool:
 
 def _apart(name: str, one: Array, other: Array) -> TensorDifference:
     a, b = one.astype("float64"), other.astype("float64")
-    gaps = np.where(np.isfinite(a) & np.isfinite(b), np.abs(np.nan_to_num(a - b)), np.inf)
+    with np.errstate(invalid="ignore"):  # of infinity and infinity
+        gaps = np.nan_to_num(np.abs(a - b), nan=np.inf)
     gaps[(a == b) | (np.isnan(a) & np.isnan(b))] = 0.0
     absolute = float(gaps.max(initial=0.0))
     largest = float(np.abs(a[np.isfinite(a)]).max(initial=0.0))
-    return TensorDifference(name, one.shape, absolute, absolute / largest if largest else math.inf)
+    relative = absolute / largest if largest else math.inf if absolute else 0.0
+    return TensorDifference(name, one.shape, absolute, relative)
 
 
 def require_ended(record: RunRecord, folder: RunFolder) -> None:

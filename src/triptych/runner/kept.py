@@ -7,13 +7,12 @@ made from is what it was (`triptych.data.source_id`), so are the data.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from triptych.data import load, source_id
 from triptych.engines import DataShape, choose_device, choose_engine, device_name
 from triptych.records import RunFolder, RunRecord, StudyFolder, environment, run_key
-from triptych.spec import ArmSpec, StudySpec
+from triptych.spec import ArmSpec, DataSpec, StudySpec
 
 
 def kept_run(
@@ -42,29 +41,27 @@ def kept_run(
     return record if record.key == run_key(arm, seed, record.fingerprint, where) else None
 
 
-def data_shape(arm: ArmSpec, seed: int, folder: RunFolder, data_dir: Path | None) -> DataShape:
-    """Return the shape of an arm's data, from its record where that still tells it."""
-    record = _of_same_data(arm, seed, folder, data_dir)
-    return _shape(record) if record else DataShape.of(load(arm.data, seed, data_dir))
+def data_shapes(
+    study: StudySpec, folder: StudyFolder, data_dir: Path | None
+) -> dict[DataSpec, DataShape]:
+    """Return the shape of each data set of a study, for seed 0.
 
-
-def check_data(study: StudySpec, folder: StudyFolder, data_dir: Path | None) -> None:
-    """Load what data there is no run of: what is wrong shows before anything is written.
+    What there is no run of is loaded: so what is wrong with it shows before anything is written.
 
     Raises
     ------
     DataError, UnsafeFileError
     """
-    for data in {arm.data for arm in study.arms.values()}:
-        arms = {name: arm for name, arm in study.arms.items() if arm.data == data}
-        if not any(_runs(arms.items(), folder, data_dir)):
-            load(data, 0, data_dir)
-
-
-def _runs(
-    arms: Iterable[tuple[str, ArmSpec]], folder: StudyFolder, data_dir: Path | None
-) -> Iterable[RunRecord | None]:
-    return (_of_same_data(arm, 0, folder.run(name, 0), data_dir) for name, arm in arms)
+    found: dict[DataSpec, DataShape] = {}
+    for name, arm in study.arms.items():
+        if arm.data not in found:
+            record = _of_same_data(arm, 0, folder.run(name, 0), data_dir)
+            if record is not None:
+                found[arm.data] = _shape(record)
+    for arm in study.arms.values():
+        if arm.data not in found:
+            found[arm.data] = DataShape.of(load(arm.data, 0, data_dir))
+    return found
 
 
 def _of_same_data(

@@ -35,13 +35,11 @@ class StudyResult:
         """Return the page: one self-contained HTML file."""
         return render_html(self.record, self.verdicts, repeat_command(self.record))
 
-    def write_page(self, disk: int | None = None, *, anew: bool = False) -> Path:
+    def write_page(self, *, anew: bool = False) -> Path:
         """Write the page, unless it is there and nothing that it shows has changed.
 
         Parameters
         ----------
-        disk : int, optional
-            Bytes that the study's folder may take.
         anew : bool
             Write it in any case.
 
@@ -55,7 +53,7 @@ class StudyResult:
         RunError
             If it cannot be written.
         """
-        folder = StudyFolder(self.record.folder, disk)
+        folder = StudyFolder(self.record.folder)
         made_of = _made_of(self.record)
         kept = None if anew else folder.kept_report(made_of)
         return kept or folder.write_report(self.to_html(), made_of)

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from triptych.engines import choose_device, choose_engine
+from triptych.engines import DataShape, choose_device, choose_engine
 from triptych.errors import NumericsError
 from triptych.records import (
     BUDGET,
     DECIDED,
     DIVERGED,
     MAX_SEEDS,
-    RunFolder,
     RunRecord,
     StudyFolder,
     StudyRecord,
 )
 from triptych.report.wording import budget_text, duration, plural
-from triptych.runner.kept import check_data, data_shape
+from triptych.runner.kept import data_shapes
 from triptych.runner.runs import RunEnded, RunTold, Setting, execute_runs
 from triptych.runner.seeds import Job, Meter, seeds_next, sweeps
-from triptych.spec import MIN_SEEDS, ArmSpec, MLPSpec, RNNSpec, StudySpec
+from triptych.spec import MIN_SEEDS, ArmSpec, DataSpec, MLPSpec, RNNSpec, StudySpec
 from triptych.verdicts import UNDECIDED, Verdict, judge
 
 # Values of all training rows together up to which seeds are trained at the same time: 1.3 GB in
@@ -84,12 +83,12 @@ def execute_study(study: StudySpec, folder: StudyFolder, setting: Setting) -> It
         If every run diverged.
     """
     # What is wrong with the data or the device shows before anything is written.
-    check_data(study, folder, setting.data_dir)
+    shapes = data_shapes(study, folder, setting.data_dir)
     if setting.device == "cuda":
         choose_device("cuda", "torch")
     folder.start(study)
     with folder.lock():
-        execution = _Execution(study, folder, setting)
+        execution = _Execution(study, folder, setting, shapes)
         yield from execution.fixed() if study.seeds != "auto" else execution.until_decided()
     records = execution.records
     if all(record.status == DIVERGED for record in records):
@@ -99,14 +98,22 @@ def execute_study(study: StudySpec, folder: StudyFolder, setting: Setting) -> It
 class _Execution:
     """A study under way: the records so far, and the time they took."""
 
-    def __init__(self, study: StudySpec, folder: StudyFolder, setting: Setting) -> None:
+    def __init__(
+        self,
+        study: StudySpec,
+        folder: StudyFolder,
+        setting: Setting,
+        shapes: Mapping[DataSpec, DataShape],
+    ) -> None:
         self.study, self.folder, self.setting = study, folder, setting
         self.records: list[RunRecord] = []
         self.done = dict.fromkeys(study.arms, 0)
         self.meter = Meter(study.budget_seconds)
         timed = _timed(study)
         self.together = {
-            name: 1 if name in timed else _together(arm, study, folder.run(name, 0), setting)
+            name: 1
+            if name in timed
+            else _together(arm, study.most_seeds, shapes[arm.data], setting)
             for name, arm in study.arms.items()
         }
 
@@ -202,12 +209,10 @@ def _timed(study: StudySpec) -> set[str]:
     return {metric.arm for metric in metrics if metric.name == "seconds"}
 
 
-def _together(arm: ArmSpec, study: StudySpec, first: RunFolder, setting: Setting) -> int:
+def _together(arm: ArmSpec, seeds: int, data: DataShape, setting: Setting) -> int:
     """Return how many seeds of `arm` are trained at the same time."""
-    if not isinstance(arm.network, MLPSpec | RNNSpec) or study.most_seeds == 1:
+    if not isinstance(arm.network, MLPSpec | RNNSpec) or seeds == 1:
         return 1
-    data = data_shape(arm, 0, first, setting.data_dir)
     if choose_engine(arm, data, setting.device)[0] != "compiled":
         return 1
-    values = data.rows * math.prod(data.sample_shape)
-    return max(1, min(study.most_seeds, _VALUES_TOGETHER // values))
+    return max(1, min(seeds, _VALUES_TOGETHER // (data.rows * math.prod(data.sample_shape))))

@@ -114,7 +114,7 @@ def parse_claim(text: str) -> Comparison:
 class Parser:
     """Recursive descent with one token of look-ahead."""
 
-    what = "claim"
+    what, named = "claim", "arm's metric"
     units = UNITS
 
     def __init__(self, text: str) -> None:
@@ -174,7 +174,7 @@ class Parser:
     def _check_units(self, terms: list[tuple[float, Metric]]) -> None:
         units = {self.units[metric.name] for _, metric in terms}
         if not units:
-            raise self._error("names no metric")
+            raise self._error(f"names no {self.named}")
         if len(units) > 1:
             raise self._error(f"compares {' with '.join(sorted(units))}")
 

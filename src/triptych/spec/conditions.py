@@ -64,7 +64,7 @@ def parse_condition(text: str) -> Condition:
 
 
 class _Conditions(Parser):
-    what = "where"
+    what, named = "where", "metric"
     units = UNITS | COUNTS
 
     def condition(self) -> Condition:
