@@ -164,6 +164,16 @@ def test_runs_of_before_there_were_sources_are_looked_at_with_their_data(study, 
     assert [seed for _, seed in drawn] == [0, 0, 1]
 
 
+def test_a_run_that_neither_finished_nor_diverged_is_none_to_keep_unseen(study, tmp_path):
+    run(study, tmp_path)
+    folder = StudyFolder(tmp_path).run("numpy", 0)
+    arm = study.arms["numpy"]
+    assert kept.kept_run(arm, 0, folder, None, "cpu") == folder.read()
+    path = folder.path / "result.json"
+    path.write_text(path.read_text().replace('"finished"', '"failed"'))
+    assert kept.kept_run(arm, 0, folder, None, "cpu") is None
+
+
 N = 12
 
 

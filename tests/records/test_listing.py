@@ -50,6 +50,9 @@ DAMAGE = {
     "an unknown field": None,
     "a seed that is text": None,
     "scores that are text": None,
+    "scores that are no table": None,
+    "a note that is a number": None,
+    "a shape that is text": None,
 }
 
 
@@ -60,6 +63,8 @@ def test_a_damaged_result_is_listed_as_damaged_and_the_others_as_they_are(kept, 
     changes = {
         "an unknown field": {"more": 1}, "a seed that is text": {"seed": "one"},
         "scores that are text": {"scores": {"test_accuracy": "0.9"}},
+        "scores that are no table": {"scores": "ab"}, "a note that is a number": {"notes": [1]},
+        "a shape that is text": {"sample_shape": ["2"]},
     }  # fmt: skip
     content = DAMAGE[kind]
     path.write_bytes(json.dumps(table | changes[kind]).encode() if content is None else content)
@@ -68,6 +73,7 @@ def test_a_damaged_result_is_listed_as_damaged_and_the_others_as_they_are(kept, 
     assert set(found.values()) == {"finished"}
     (run,) = (run for run in list_study(kept).runs if run.status == "damaged")
     assert "damaged" in run.error
+    assert f"triptych runs delete {run.folder.path}" in run.error
     assert math.isnan(main_score(run)[1])
 
 
@@ -76,6 +82,11 @@ def test_a_damaged_result_is_listed_as_damaged_and_the_others_as_they_are(kept, 
 )
 def test_damaged_metrics_are_damage_too(kept, lines):
     (kept / "runs/narrow/seed-1/metrics.jsonl").write_bytes(lines)
+    assert states(kept)["kept/narrow/seed-1"] == "damaged"
+
+
+def test_a_damaged_environment_is_damage_too(kept):
+    (kept / "runs/narrow/seed-1/environment.json").write_text('{"threads": 2}')
     assert states(kept)["kept/narrow/seed-1"] == "damaged"
 
 

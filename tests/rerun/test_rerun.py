@@ -53,6 +53,18 @@ def test_a_run_comes_out_to_the_same_bits_also_if_its_seeds_were_trained_togethe
     assert repeat.comparison.weights == "equal"
 
 
+def test_pytorch_gets_the_threads_of_the_record_for_as_long_as_it_takes(one_thread):
+    import torch
+
+    from triptych.engines import torch_threads
+
+    with torch_threads(3):
+        assert torch.get_num_threads() == 3
+    assert torch.get_num_threads() == 1
+    with torch_threads(None):
+        assert torch.get_num_threads() == 1
+
+
 def test_the_record_and_its_folder_are_left_as_they_are(kept):
     before = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in kept.rglob("*") if p.is_file()}
     assert again(kept, "wide").outcome == "same bits"

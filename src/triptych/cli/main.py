@@ -194,8 +194,8 @@ def _show_warning(message: Warning | str, *_: object) -> None:
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code.
 
-    Exit codes: 0 done, 1 twins depart or a run differs, 2 wrong option or study, 3 data, 4 run folder or disk,
-    5 unsafe file, 6 diverged, 130 interrupted, 143 terminated.
+    Exit codes: 0 done, 1 twins depart or a run differs, 2 wrong option or study, 3 data,
+    4 run folder or disk, 5 unsafe file, 6 diverged, 130 interrupted, 143 terminated.
     """
     sys.exit(_guarded(sys.argv[1:] if arguments is None else arguments))
 

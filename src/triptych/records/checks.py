@@ -39,9 +39,13 @@ def check_result(table: Mapping[str, Any], record: type) -> None:
             fits = not isinstance(kind, type) or isinstance(value, kind)
         if not fits:
             raise TypeError(f"{name} is {value!r}")
-    for name, value in dict(table["scores"]).items():
-        if value is not None and not isinstance(value, int | float):
-            raise TypeError(f"the score {name} is {value!r}")
+    check_texts(table["notes"])
+    scores = table["scores"]
+    if not isinstance(scores, dict) or not {type(value) for value in scores.values()} <= _NUMBERS:
+        raise TypeError(f"scores is {str(scores)[:80]}")
+    shape = table.get("sample_shape", [])
+    if not isinstance(shape, list) or not {type(size) for size in shape} <= {int}:
+        raise TypeError(f"sample_shape is {str(shape)[:80]}")
 
 
 def check_curve(rows: Sequence[object]) -> None:
@@ -56,3 +60,15 @@ def check_curve(rows: Sequence[object]) -> None:
             raise TypeError(f"an evaluation is {str(row)[:80]!r}")
         if not {type(value) for value in row.values()} <= _NUMBERS:
             raise TypeError(f"an evaluation is {str(row)[:80]!r}")
+
+
+def check_texts(values: object) -> None:
+    """Refuse what is no list of texts, nor a table of them.
+
+    Raises
+    ------
+    TypeError
+    """
+    texts = values.values() if isinstance(values, dict) else values
+    if not isinstance(values, list | dict) or any(not isinstance(text, str) for text in texts):
+        raise TypeError(f"{str(values)[:80]} is found where texts should be")

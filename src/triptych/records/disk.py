@@ -122,7 +122,11 @@ class DiskLimit:
             for path, size, _ in old:
                 if too_much <= 0:
                     break
-                path.unlink(missing_ok=True)
+                try:
+                    path.unlink(missing_ok=True)
+                except OSError as error:
+                    reason = error.strerror or error
+                    raise RunError(f"cannot drop {path}: {reason}.") from error
                 too_much -= size
                 dropped.append(f"{path.parent.parent.name}/{path.parent.name}")
             return True, self._told(dropped)

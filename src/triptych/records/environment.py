@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-PACKAGES = ("triptych", "numpy", "scipy", "scikit-learn", "torch")
+PACKAGES = ("triptych", "numpy", "scipy", "scikit-learn", "torch", "numba")
 
 
 @cache

@@ -13,7 +13,7 @@ import safetensors.numpy
 
 from triptych.contracts import Finding, Weights
 from triptych.errors import RunError
-from triptych.records.checks import check_curve, check_result
+from triptych.records.checks import check_curve, check_result, check_texts
 from triptych.records.disk import WEIGHTS_FILE, DiskLimit
 from triptych.records.files import (
     append_line,
@@ -237,18 +237,26 @@ class RunFolder:
         RunError
             If a file is missing or damaged.
         """
-        table = read_json(self.path / "result.json")
-        curve = read_lines(self.path / "metrics.jsonl")
         try:
-            check_result(table, RunRecord)
-            check_curve(curve)
-            for name in {"notes", "sample_shape"} & table.keys():
-                table[name] = tuple(table[name])
-            return RunRecord(
-                **table,
-                curve=tuple(curve),
-                environment=read_json(self.path / "environment.json"),
-                findings=read_findings(self.path),
-            )
+            return self._read()
         except (KeyError, TypeError) as error:
-            raise RunError(f"{self.path} is damaged: {error}.") from None
+            problem = f"{self.path} is damaged: {error}."
+        except RunError as error:
+            problem = str(error)
+        raise RunError(f"{problem} 'triptych runs delete {self.path}' makes room to run it again.")
+
+    def _read(self) -> RunRecord:
+        table = read_json(self.path / RESULT_FILE)
+        curve = read_lines(self.path / "metrics.jsonl")
+        environment = read_json(self.path / "environment.json")
+        check_result(table, RunRecord)
+        check_curve(curve)
+        check_texts(environment)
+        for name in {"notes", "sample_shape"} & table.keys():
+            table[name] = tuple(table[name])
+        return RunRecord(
+            **table,
+            curve=tuple(curve),
+            environment=environment,
+            findings=read_findings(self.path),
+        )

@@ -11,7 +11,15 @@ from pathlib import Path
 
 from triptych.data import load, source_id
 from triptych.engines import DataShape, choose_device, choose_engine, device_name
-from triptych.records import RunFolder, RunRecord, StudyFolder, environment, run_key
+from triptych.records import (
+    DIVERGED,
+    FINISHED,
+    RunFolder,
+    RunRecord,
+    StudyFolder,
+    environment,
+    run_key,
+)
 from triptych.spec import ArmSpec, DataSpec, StudySpec
 
 
@@ -71,8 +79,9 @@ def _of_same_data(
     if not folder.is_finished():
         return None
     record = folder.read()
+    whole = record.status in (FINISHED, DIVERGED)
     same = record.source and record.source == source_id(arm.data, seed, data_dir)
-    return record if same else None
+    return record if whole and same else None
 
 
 def _shape(record: RunRecord) -> DataShape:
