@@ -267,3 +267,18 @@ def test_the_page_is_drawn_again_where_anything_that_it_shows_has_changed(
     StudyFolder(tmp_path).start(replace(study, title="Another title"))
     read_result(tmp_path).write_page()
     assert len(drawings) == 5
+
+
+def test_pytorch_is_asked_for_a_gpu_only_where_there_may_be_one(monkeypatch, tmp_path):
+    from triptych.engines import choice
+
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    monkeypatch.setattr(choice, "_GPU_DEVICES", (str(tmp_path / "gpu"),))
+    assert not choice._may_have_gpu()
+    assert choice.choose_device("auto", "torch") == "cpu"
+    assert "torch" not in sys.modules
+    (tmp_path / "gpu").touch()
+    assert choice._may_have_gpu()
+    monkeypatch.setitem(sys.modules, "torch", None)
+    (tmp_path / "gpu").unlink()
+    assert choice._may_have_gpu()

@@ -33,6 +33,18 @@ def test_a_list_in_a_pipe_is_one_plain_line_a_run_with_a_foot(kept, capsys):
     assert lines[6].startswith("In all: 4 runs, ")
 
 
+def test_a_terminal_gets_a_table_with_lines(kept):
+    from rich.console import Console
+
+    from triptych.report.run_tables import runs_table
+
+    console = Console(force_terminal=True, width=120, no_color=True, legacy_windows=False)
+    with console.capture() as shown:
+        console.print(runs_table(list_study(kept).runs, plain=False))
+    assert "\u2503 study" in shown.get()
+    assert shown.get().count("finished") == 5
+
+
 def test_filters_order_and_limit(kept, capsys):
     assert call("runs", "--arm", "wide", "--where", "seconds < 1000", "--sort=-seed",
                 "--limit", "1") == 0  # fmt: skip

@@ -69,6 +69,6 @@ def check_texts(values: object) -> None:
     ------
     TypeError
     """
-    texts = values.values() if isinstance(values, dict) else values
-    if not isinstance(values, list | dict) or any(not isinstance(text, str) for text in texts):
+    texts = list(values.values()) if isinstance(values, dict) else values
+    if not isinstance(texts, list) or any(not isinstance(text, str) for text in texts):
         raise TypeError(f"{str(values)[:80]} is found where texts should be")
