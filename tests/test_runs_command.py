@@ -41,7 +41,7 @@ def test_a_terminal_gets_a_table_with_lines(kept):
     console = Console(force_terminal=True, width=120, no_color=True, legacy_windows=False)
     with console.capture() as shown:
         console.print(runs_table(list_study(kept).runs, plain=False))
-    assert "\u2503 study" in shown.get()
+    assert "\u2503" in shown.get()
     assert shown.get().count("finished") == 5
 
 

@@ -25,16 +25,20 @@ class DataShape:
     sample_shape : tuple of int
     outputs : int
         Of a network that learns it.
+    classes : int
+        To tell apart; 0 where targets are numbers.
     """
 
     rows: int
     sample_shape: tuple[int, ...]
     outputs: int
+    classes: int
 
     @classmethod
     def of(cls, data: Dataset) -> DataShape:
         """Return the shape of a data set that is loaded."""
-        return cls(len(data.train), data.sample_shape, len(data.classes))
+        classes = len(data.classes)
+        return cls(len(data.train), data.sample_shape, classes, classes)
 
 
 @dataclass(frozen=True)

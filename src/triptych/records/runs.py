@@ -57,8 +57,8 @@ class RunRecord:
     train_rows, test_rows : int
     sample_shape : tuple of int
         Of one row's features.
-    outputs : int
-        Of the network.
+    outputs, classes : int, int
+        Of the network; to tell apart, 0 where targets are numbers.
     parameters, flops : int
         Of the network; FLOPs of one sample's forward pass.
     epochs : int
@@ -93,6 +93,7 @@ class RunRecord:
     source: str = ""
     sample_shape: tuple[int, ...] = ()
     outputs: int = 0
+    classes: int = 0
     epochs: int = 0
     seconds: float = 0.0
     scores: dict[str, float | None] = field(default_factory=dict)

@@ -85,4 +85,4 @@ def _of_same_data(
 
 
 def _shape(record: RunRecord) -> DataShape:
-    return DataShape(record.train_rows, record.sample_shape, record.outputs)
+    return DataShape(record.train_rows, record.sample_shape, record.outputs, record.classes)

@@ -10,6 +10,7 @@ from typing import Any
 from triptych.chance import stream, stream_seed
 from triptych.data import load, source_id
 from triptych.engines import (
+    DataShape,
     choose_device,
     choose_engine,
     create_learner,
@@ -174,7 +175,7 @@ def _prepare(
     key = run_key(arm, seed, data.fingerprint, where)
     if folder.is_finished() and (old := folder.read()).key == key:
         return old
-    costs = cost_on(arm.network, data)
+    costs, shape = cost_on(arm.network, data), DataShape.of(data)
     blank = RunRecord(
         arm=name,
         seed=seed,
@@ -186,10 +187,11 @@ def _prepare(
         fingerprint=data.fingerprint,
         notes=data.notes,
         source=source,
-        train_rows=len(data.train),
+        train_rows=shape.rows,
         test_rows=len(data.test),
-        sample_shape=data.sample_shape,
-        outputs=len(data.classes),
+        sample_shape=shape.sample_shape,
+        outputs=shape.outputs,
+        classes=shape.classes,
         parameters=costs.parameters,
         flops=costs.flops,
         environment=where,
