@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from triptych.contracts import Finding
 from triptych.records import RunRecord, StudyRecord
-from triptych.spec import StudySpec, spec_id
+from triptych.spec import StudySpec, parse_study, spec_id
 from triptych.studies import find_study
 
 
@@ -88,3 +89,40 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+KEPT = """
+title = "kept"
+seeds = 2
+[data]
+source = "moons"
+n_samples = 60
+[arm.narrow]
+engine = "numpy"
+network = { kind = "mlp", hidden = [3] }
+train = { epochs = 3, batch_size = 8, dtype = "float64" }
+[arm.wide]
+engine = "numpy"
+network = { kind = "mlp", hidden = [9] }
+train = { epochs = 3, batch_size = 8 }
+[[claim]]
+says = "Width helps."
+test = "wide.test_accuracy > narrow.test_accuracy"
+"""
+
+
+@pytest.fixture(scope="session")
+def trained_once(tmp_path_factory) -> Path:
+    """Return the folder of a study that was run, with its page."""
+    import triptych
+
+    folder = tmp_path_factory.mktemp("trained") / "kept"
+    triptych.run(parse_study(KEPT), out=folder)
+    return folder
+
+
+@pytest.fixture
+def kept(trained_once, tmp_path, monkeypatch) -> Path:
+    """Return a copy of it as ``triptych-runs/kept`` below the current folder, which is its own."""
+    monkeypatch.chdir(tmp_path)
+    return Path(shutil.copytree(trained_once, "triptych-runs/kept"))

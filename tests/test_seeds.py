@@ -226,7 +226,7 @@ def test_a_fixed_number_is_a_fixed_number(study, world, tmp_path):
 def test_arms_that_train_seeds_together_take_blocks_of_what_is_needed(
     study, world, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(ways_module, "_together", lambda arm, seeds, setting: seeds)
+    monkeypatch.setattr(ways_module, "_together", lambda arm, seeds, *_: seeds)
     events = run(replace(study, max_seeds=30), tmp_path)
     jobs = [(e.arm, e.seeds) for e in kind(events, RunStarted)]
     assert jobs[:4] == [(arm, tuple(range(6))) for arm in study.arms]
@@ -240,7 +240,7 @@ def test_arms_that_train_seeds_together_take_blocks_of_what_is_needed(
 
 
 def test_a_block_shrinks_to_the_time_that_is_left(study, world, tmp_path, monkeypatch):
-    monkeypatch.setattr(ways_module, "_together", lambda arm, seeds, setting: seeds)
+    monkeypatch.setattr(ways_module, "_together", lambda arm, seeds, *_: seeds)
     world.scores["loose"] = [0.9, 0.3, 0.9, 0.5, 0.8, 0.4] * 5
     events = run(replace(study, max_seeds=30, budget="27 s"), tmp_path)
     assert [len(e.seeds) for e in kind(events, RunStarted)] == [6] * 4 + [1] * 2
@@ -252,7 +252,7 @@ def test_a_claim_with_an_arm_that_trains_alone_gets_one_seed_at_a_time(
 ):
     fast = {"loose": 30, "sure": 30, "unnamed": 30, "cause": 1}
     arms = {name: replace(arm, label=name) for name, arm in study.arms.items()}
-    monkeypatch.setattr(ways_module, "_together", lambda arm, seeds, setting: fast[arm.label])
+    monkeypatch.setattr(ways_module, "_together", lambda arm, *_: fast[arm.label])
     events = run(replace(study, arms=arms), tmp_path)
     later = [(e.arm, e.seeds) for e in kind(events, RunStarted) if e.seeds[0] >= 6]
     assert later[:2] == [("loose", (6,)), ("cause", (6,))]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
-from triptych.records import StudyFolder
+from triptych.records import DiskLimit, StudyFolder
 from triptych.runner import Setting, StudyResult, default_folder, execute_study, read_result
 from triptych.spec import StudySpec
 from triptych.studies import find_study
@@ -54,10 +55,13 @@ def run(  # noqa: PLR0913 (what may be asked of a study)
     spec = spec.with_seeds(seeds, budget)
     name = study if isinstance(study, str) else "study"
     folder = StudyFolder(Path(out) if out is not None else default_folder(name, spec))
-    with closing(execute_study(spec, folder, setting or Setting(), jobs)) as events:
+    setting = setting or Setting()
+    with closing(execute_study(spec, folder, setting, jobs)) as events:
         for _ in events:
             pass
     result = read_result(folder.path)
-    folder.write_report(result.to_html())
+    result.write_page()
+    if setting.disk is not None and (told := DiskLimit(folder.path, setting.disk).make_room()[1]):
+        warnings.warn(told, stacklevel=2)
     result.check_finished()
     return result

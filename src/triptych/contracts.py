@@ -129,6 +129,11 @@ class Dataset:
         return len(self.classes) or int(self.train.y.shape[1])
 
     @property
+    def rows(self) -> int:
+        """How many rows there are to train on."""
+        return len(self.train)
+
+    @property
     def sample_shape(self) -> tuple[int, ...]:
         """Shape of one sample, without the rows."""
         return tuple(self.train.x.shape[1:])

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
 
 def create_console() -> Console:
@@ -20,3 +20,19 @@ def create_console() -> Console:
 
     # A pipe has no width of its own; 100 columns keep a table's rows whole.
     return Console() if sys.stdout.isatty() else Piped(width=100)
+
+
+def say(console: Console, what: RenderableType) -> None:
+    """Print a line or a table with such letters as the console has; lines are not broken."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from triptych.report.tables import Writable
+
+    if isinstance(what, Table):
+        # A pipe gets each row on one line, however long.
+        wide = None if console.is_terminal else 10_000
+        console.print(Writable(what), width=wide, crop=console.is_terminal)
+        return
+    text = Text(what) if isinstance(what, str) else what
+    console.print(Writable(text), soft_wrap=True)

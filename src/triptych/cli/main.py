@@ -9,12 +9,13 @@ import sys
 import warnings
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from triptych import __version__
 from triptych.cli.check import add_check
 from triptych.cli.console import create_console
 from triptych.cli.init import add_init
+from triptych.cli.runs import add_runs
 from triptych.cli.twin import add_twin_cnn, add_twin_mlp, add_twin_rnn
 from triptych.errors import SpecError, TriptychError
 
@@ -32,9 +33,21 @@ class Terminated(BaseException):
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, as every other error does."""
 
+    default = ""
+
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the usage and leaving."""
         raise SpecError(f"{message}. See '{self.prog} --help'.")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Read arguments, the default command's where none is named."""
+        if self.default and not (args and args[0] in (*self.commands(), "-h", "--help")):
+            args = [self.default, *(args or ())]
+        return super().parse_known_args(args, namespace)
+
+    def commands(self) -> list[str]:
+        """Return the names of the commands below this one."""
+        return [name for action in self._actions for name in action.choices or ()]
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -53,6 +66,8 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--out", type=Path, help="folder of runs and page; finished runs are kept")
     run.add_argument("--jobs", type=_count, default=1, metavar="N",
                      help="runs made at the same time; auto: one for each core")  # fmt: skip
+    run.add_argument("--disk", metavar="SIZE", help="the most that the study's folder may take, "
+                     "such as '2 GB' (default: TRIPTYCH_DISK); drops old weights")  # fmt: skip
     run.set_defaults(call=_run)
 
     add_init(commands, common)
@@ -62,6 +77,7 @@ def build_parser() -> argparse.ArgumentParser:
     report.add_argument("run", metavar="RUN", type=Path, help="folder of a study")
     report.set_defaults(call=_report)
 
+    add_runs(commands, common)
     twin = commands.add_parser(
         "twin", help="train the engines side by side, or your own layer beside ours"
     )
@@ -111,7 +127,7 @@ def _run(options: argparse.Namespace) -> None:
 
     study = _study(options)
     folder = StudyFolder(options.out or default_folder(options.study, study))
-    setting = Setting(options.data_dir, options.device)
+    setting = Setting(options.data_dir, options.device, disk=_disk(options))
     console = create_console()
     scale = f", {study.scale} scale" if study.scale else ""
     seeds = str(study.seeds)
@@ -129,7 +145,8 @@ def _run(options: argparse.Namespace) -> None:
               file=sys.stderr)  # fmt: skip
         raise
     result = read_result(folder.path)
-    _show(result, console)
+    _show(result, console, anew=False)
+    _show_disk(folder.path, setting.disk, console)
     result.check_finished()
 
 
@@ -146,11 +163,33 @@ def _report(options: argparse.Namespace) -> None:
     _show(read_result(options.run), create_console())
 
 
-def _show(result: StudyResult, console: Console) -> None:
-    from triptych.records import StudyFolder
+def _disk(options: argparse.Namespace) -> int | None:
+    """Return the limit on what a study may take, in bytes."""
+    from triptych.spec import bytes_of
+
+    if options.disk is not None:
+        return bytes_of(options.disk, "--disk")
+    asked = os.environ.get("TRIPTYCH_DISK")
+    return bytes_of(asked, "TRIPTYCH_DISK") if asked else None
+
+
+def _show_disk(folder: Path, most: int | None, console: Console) -> None:
+    from triptych.records import DiskLimit, disk_use
+    from triptych.spec import size_text
+
+    if most is not None and (dropped := DiskLimit(folder, most).make_room()[1]):
+        console.print(f"note: {dropped}", style="yellow", highlight=False)
+    used = disk_use(folder)
+    text = f"It takes {size_text(used)} on disk"
+    if most is not None:
+        text += f", {'of' if used <= most else 'more than'} the {size_text(most)} it may"
+    console.print(f"{text}; 'triptych runs' lists it.", highlight=False, soft_wrap=True)
+
+
+def _show(result: StudyResult, console: Console, *, anew: bool = True) -> None:
     from triptych.report import study_tables
 
-    page = StudyFolder(result.record.folder).write_report(result.to_html())
+    page = result.write_page(anew=anew)
     for table in study_tables(result.record, result.verdicts):
         console.print(table)
     console.print(f"The page: {page}", highlight=False, soft_wrap=True)
@@ -175,8 +214,8 @@ def _show_warning(message: Warning | str, *_: object) -> None:
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code.
 
-    Exit codes: 0 done, 1 twins depart, 2 wrong option or study, 3 data, 4 run folder or disk,
-    5 unsafe file, 6 diverged, 130 interrupted, 143 terminated.
+    Exit codes: 0 done, 1 twins depart or a run differs, 2 wrong option or study, 3 data,
+    4 run folder or disk, 5 unsafe file, 6 diverged, 130 interrupted, 143 terminated.
     """
     sys.exit(_guarded(sys.argv[1:] if arguments is None else arguments))
 

@@ -10,6 +10,7 @@ from triptych.data.arrange import arrange
 from triptych.data.cifar10 import fetch_cifar10, find_cifar10, load_cifar10
 from triptych.data.digits import load_digits_pictures
 from triptych.data.folders import load_folder
+from triptych.data.identity import source_id
 from triptych.data.palindromes import load_palindromes
 from triptych.data.sequence_files import load_sequence_file
 from triptych.data.tables import load_bundled, load_table
@@ -26,7 +27,7 @@ from triptych.spec import (
     ToySpec,
 )
 
-__all__ = ["arrange", "fetch_cifar10", "find_cifar10", "load"]
+__all__ = ["arrange", "fetch_cifar10", "find_cifar10", "load", "source_id"]
 
 
 def load(  # noqa: C901 (one case for each source)

@@ -55,7 +55,7 @@ def load_cifar10(spec: Cifar10Spec, seed: int, data_dir: Path | None) -> Dataset
     DataError, UnsafeFileError
         If a folder was named and its files are missing, damaged or not the binary layout.
     """
-    folder = find_cifar10(data_dir) or _downloaded()
+    folder = cifar10_folder(data_dir)
     if folder is None:
         note = (
             "CIFAR-10 was not found: the built-in digits (1797 pictures of 8 x 8) stand in for it. "
@@ -69,6 +69,11 @@ def load_cifar10(spec: Cifar10Spec, seed: int, data_dir: Path | None) -> Dataset
     test = _subset(test, spec.test_limit, stream(seed, "test subset"))
     scale = channel_standardization(train.x)
     return Dataset("cifar10", train, test, CLASSES, "pictures", fingerprint(train, test), scale)
+
+
+def cifar10_folder(data_dir: Path | None) -> Path | None:
+    """Return where CIFAR-10 is, downloaded if it was nowhere; None where it cannot be had."""
+    return find_cifar10(data_dir) or _downloaded()
 
 
 def _subset(split: Split, limit: int | None, rng: np.random.Generator) -> Split:

@@ -1,6 +1,7 @@
 """Which engine and device compute a network, and the learner they make of it."""
 
 from triptych.engines.choice import (
+    DataShape,
     choose_cnn_engine,
     choose_device,
     choose_engine,
@@ -20,15 +21,18 @@ from triptych.engines.memory import PeakMemory
 from triptych.engines.stacking import SEEDS_AT_ONCE, can_train_together
 from triptych.engines.threads import (
     cores,
+    device_name,
     inherited,
     machine,
     threads_of_blas,
     threads_taken,
+    torch_threads,
     use_threads,
 )
 
 __all__ = [
     "SEEDS_AT_ONCE",
+    "DataShape",
     "PeakMemory",
     "can_train_together",
     "choose_cnn_engine",
@@ -43,10 +47,12 @@ __all__ = [
     "create_orders",
     "create_rnn",
     "create_together",
+    "device_name",
     "estimate",
     "inherited",
     "machine",
     "threads_of_blas",
     "threads_taken",
+    "torch_threads",
     "use_threads",
 ]

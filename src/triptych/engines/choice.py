@@ -3,13 +3,44 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 
 from triptych.contracts import Dataset
 from triptych.errors import SpecError
 from triptych.spec import ArmSpec, CNNSpec, MLPSpec, ReferenceSpec, RNNSpec, TrainSpec
 from triptych.training.blas import SHARED_FROM
+
+
+@dataclass(frozen=True)
+class DataShape:
+    """What is asked of a data set before it is loaded: enough for its costs, and its engine.
+
+    Attributes
+    ----------
+    rows : int
+        To train on.
+    sample_shape : tuple of int
+    outputs : int
+        Of a network that learns it.
+    classes : int
+        To tell apart; 0 where targets are numbers.
+    symbols : int or None
+        That sequences are made of, see `triptych.contracts.Dataset`.
+    """
+
+    rows: int
+    sample_shape: tuple[int, ...]
+    outputs: int
+    classes: int
+    symbols: int | None = None
+
+    @classmethod
+    def of(cls, data: Dataset) -> DataShape:
+        """Return the shape of a data set that is loaded."""
+        return cls(data.rows, data.sample_shape, data.outputs, len(data.classes), data.symbols)
 
 
 @dataclass(frozen=True)
@@ -143,7 +174,7 @@ def choose_rnn_engine(network: RNNSpec, train: TrainSpec, device: str = "cpu") -
     return "compiled", "compiled (chosen: its steps take a fifth of the time of torch's)"
 
 
-def choose_engine(arm: ArmSpec, data: Dataset, device: str = "cpu") -> tuple[str, str]:
+def choose_engine(arm: ArmSpec, data: Dataset | DataShape, device: str = "cpu") -> tuple[str, str]:
     """Return the engine that computes `arm`, and how to call it in a table."""
     if isinstance(arm.network, ReferenceSpec):
         return "scikit-learn", "scikit-learn"
@@ -154,9 +185,8 @@ def choose_engine(arm: ArmSpec, data: Dataset, device: str = "cpu") -> tuple[str
         return choose_cnn_engine(network, train)
     if isinstance(network, RNNSpec):
         return choose_rnn_engine(network, train, device)
-    rows = len(data.train)
+    rows, inputs = data.rows, math.prod(data.sample_shape)
     steps = train.epochs * math.ceil(rows / min(train.batch_size or rows, rows))
-    inputs = math.prod(data.sample_shape)
     return choose_mlp_engine(network, train, rows, inputs, data.outputs, steps, device=device)
 
 
@@ -168,10 +198,21 @@ def choose_device(asked: str, engine: str) -> str:
     SpecError
         If a GPU was asked for and there is none.
     """
-    if engine != "torch" or asked == "cpu":
+    if engine != "torch" or asked == "cpu" or (asked == "auto" and not _may_have_gpu()):
         return "cpu"
     import torch
 
     if asked == "cuda" and not torch.cuda.is_available():
         raise SpecError("device: cuda is not available; use --device cpu.")
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+# What the drivers of NVIDIA and AMD make, and Windows' Linux has in place of them.
+_GPU_DEVICES = ("/dev/nvidiactl", "/dev/nvmap", "/dev/kfd", "/dev/dxg")
+
+
+def _may_have_gpu() -> bool:
+    """Whether PyTorch need be asked for a GPU, which takes a second if it is not loaded yet."""
+    if "torch" in sys.modules or sys.platform == "win32":
+        return True
+    return any(Path(device).exists() for device in _GPU_DEVICES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from triptych.contracts import Dataset
+from triptych.engines.choice import DataShape
 from triptych.models import cost_on
 from triptych.spec import ArmSpec, AugmentSpec, CNNSpec, MLPSpec, ReferenceSpec
 
@@ -24,7 +25,7 @@ _CHANNELS = 8
 _WINOGRAD = 32
 
 
-def can_train_together(arm: ArmSpec, data: Dataset, engine: str, device: str) -> bool:
+def can_train_together(arm: ArmSpec, data: Dataset | DataShape, engine: str, device: str) -> bool:
     """Whether seeds of `arm` are stacked on the torch engine, where that pays.
 
     Not stacked are recurrent networks (each seed's sequences have lengths of their own), whitened
@@ -33,7 +34,7 @@ def can_train_together(arm: ArmSpec, data: Dataset, engine: str, device: str) ->
     Parameters
     ----------
     arm : ArmSpec
-    data : Dataset
+    data : Dataset or DataShape
     engine, device : str
         That compute it.
     """
@@ -44,7 +45,7 @@ def can_train_together(arm: ArmSpec, data: Dataset, engine: str, device: str) ->
         return False
     if train.resolutions or train.augment != AugmentSpec() or not _stacks(arm):
         return False
-    rows = len(data.train)
+    rows = data.rows
     size = min(train.batch_size or rows, rows)
     work = 3 * size * cost_on(network, data).flops
     steps = train.epochs * math.ceil(rows / size)

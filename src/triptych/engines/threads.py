@@ -5,11 +5,13 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from typing import Any
 
 from triptych.contracts import Dataset
+from triptych.engines.choice import DataShape
 from triptych.models import cost_on
 from triptych.records import environment
 from triptych.spec import ArmSpec, ReferenceSpec
@@ -59,12 +61,12 @@ def inherited() -> dict[str, str]:
     return {**os.environ, **threads}
 
 
-def is_small(arm: ArmSpec, data: Dataset) -> bool:
+def is_small(arm: ArmSpec, data: Dataset | DataShape) -> bool:
     """Whether a step of `arm` is too small to be shared among threads; a reference has one."""
     if isinstance(arm.network, ReferenceSpec):
         return True
     network, train = arm.trained
-    rows = min(train.batch_size or len(data.train), len(data.train))
+    rows = min(train.batch_size or data.rows, data.rows)
     return 3 * rows * cost_on(network, data).flops < SHARED_FROM
 
 
@@ -91,7 +93,7 @@ def threads_of_blas(arm: ArmSpec, data: Dataset) -> AbstractContextManager[Any]:
     return one_thread() if is_small(arm, data) else nullcontext()
 
 
-def threads_taken(arm: ArmSpec, data: Dataset, engine: str) -> int:
+def threads_taken(arm: ArmSpec, data: Dataset | DataShape, engine: str) -> int:
     """Return how many threads a run of `arm` computes with: one, or all that the process has."""
     if is_small(arm, data):
         return 1
@@ -105,6 +107,24 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+@contextmanager
+def torch_threads(count: int | None) -> Iterator[None]:
+    """Let PyTorch have so many threads in all for a while; None: as many as it has."""
+    if count is None:
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    _all_threads.cache_clear()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+        _all_threads.cache_clear()
+
+
 def machine(engine: str, device: str) -> dict[str, str]:
     """Return the environment that `engine` computes in; see `triptych.records.environment`."""
     if engine == "scikit-learn":
@@ -113,5 +133,13 @@ def machine(engine: str, device: str) -> dict[str, str]:
         return environment(os.cpu_count() or 1, "cpu")
     import torch
 
-    name = torch.cuda.get_device_name() if device == "cuda" else "cpu"
-    return environment(torch.get_num_threads(), name)
+    return environment(torch.get_num_threads(), device_name(device))
+
+
+def device_name(device: str) -> str:
+    """Return how records name a device: ``"cpu"``, or what the GPU is called."""
+    if device != "cuda":
+        return "cpu"
+    import torch
+
+    return torch.cuda.get_device_name()

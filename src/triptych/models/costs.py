@@ -10,9 +10,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import assert_never
+from typing import Protocol, assert_never
 
-from triptych.contracts import Dataset
 from triptych.spec import CNNSpec, MLPSpec, NetworkSpec, RNNSpec
 
 
@@ -55,7 +54,23 @@ def cost(
             assert_never(spec)
 
 
-def cost_on(spec: NetworkSpec, data: Dataset) -> Cost:
+class Samples(Protocol):
+    """What a network's costs depend on; a `triptych.contracts.Dataset` tells it."""
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """Shape of one sample, without the rows."""
+
+    @property
+    def outputs(self) -> int:
+        """How many outputs a network has that learns it."""
+
+    @property
+    def symbols(self) -> int | None:
+        """How many symbols sequences are made of; None: as many as outputs."""
+
+
+def cost_on(spec: NetworkSpec, data: Samples) -> Cost:
     """Return what `spec` costs on the samples of `data`."""
     return cost(spec, data.sample_shape, data.outputs, data.symbols)
 

@@ -1,7 +1,20 @@
 """What happened: run folders, study folders, and the only code that writes to disk."""
 
-from triptych.records.environment import environment
+from triptych.records.deletion import Deletion, delete_runs
+from triptych.records.disk import DiskLimit, disk_use
+from triptych.records.environment import code_id, environment
 from triptych.records.files import make_folder, write_atomic
+from triptych.records.listing import (
+    DAMAGED,
+    FORMER,
+    STATUSES,
+    UNFINISHED,
+    RunEntry,
+    StudyEntry,
+    list_studies,
+    list_study,
+    named_study,
+)
 from triptych.records.matching import Matched, lookup, settled
 from triptych.records.runs import (
     DIVERGED,
@@ -12,25 +25,65 @@ from triptych.records.runs import (
     RunRecord,
     run_key,
 )
-from triptych.records.study import BUDGET, DECIDED, MAX_SEEDS, StudyFolder, StudyRecord
+from triptych.records.selection import (
+    SORTS,
+    Selection,
+    find_run,
+    main_score,
+    sorted_runs,
+    study_of,
+)
+from triptych.records.study import (
+    BUDGET,
+    DECIDED,
+    MAX_SEEDS,
+    STUDIES,
+    InUse,
+    StudyFolder,
+    StudyRecord,
+    temporary_study,
+)
 
 __all__ = [
     "BUDGET",
+    "DAMAGED",
     "DECIDED",
     "DIVERGED",
     "FAILED",
     "FINISHED",
+    "FORMER",
     "MAX_SEEDS",
+    "SORTS",
+    "STATUSES",
     "STEPS",
+    "STUDIES",
+    "UNFINISHED",
+    "Deletion",
+    "DiskLimit",
+    "InUse",
     "Matched",
+    "RunEntry",
     "RunFolder",
     "RunRecord",
+    "Selection",
+    "StudyEntry",
     "StudyFolder",
     "StudyRecord",
+    "code_id",
+    "delete_runs",
+    "disk_use",
     "environment",
+    "find_run",
+    "list_studies",
+    "list_study",
     "lookup",
+    "main_score",
     "make_folder",
+    "named_study",
     "run_key",
     "settled",
+    "sorted_runs",
+    "study_of",
+    "temporary_study",
     "write_atomic",
 ]

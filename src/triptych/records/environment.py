@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
-PACKAGES = ("triptych", "numpy", "scipy", "scikit-learn", "torch")
+PACKAGES = ("triptych", "numpy", "scipy", "scikit-learn", "torch", "numba")
 
 
 @cache
@@ -52,3 +54,27 @@ def environment(threads: int, device: str) -> dict[str, str]:
         "threads": str(threads),
         "device": device,
     }
+
+
+@cache
+def code_id(*names: str) -> str:
+    """Return the identity of some packages' and modules' files, without loading them.
+
+    A version stands still while its code is worked on; this does not.
+
+    Parameters
+    ----------
+    *names : str
+        Such as ``"triptych.data"``: all files directly in that package.
+    """
+    digest = hashlib.sha256()
+    for name in names:
+        spec = find_spec(name)
+        if spec is None or spec.origin is None:
+            continue
+        origin = Path(spec.origin)
+        files = sorted(origin.parent.iterdir()) if origin.stem == "__init__" else [origin]
+        for file in files:
+            if file.is_file():
+                digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ import safetensors.numpy
 
 from triptych.contracts import Finding, Weights
 from triptych.errors import RunError
+from triptych.records.checks import check_curve, check_result, check_texts
+from triptych.records.disk import WEIGHTS_FILE, DiskLimit
 from triptych.records.files import (
     append_line,
     dump_json,
@@ -23,13 +25,18 @@ from triptych.records.files import (
     write_atomic,
 )
 from triptych.records.findings import FINDINGS_FILE, read_findings, write_findings
-from triptych.spec import ArmSpec, Metric, ReferenceSpec, plain, spec_id
+from triptych.spec import ArmSpec, Metric, ReferenceSpec, plain, size_text, spec_id
 
 FINISHED, DIVERGED, FAILED = "finished", "diverged", "failed"
 STEPS = "steps"
 """Of an environment: how steps were taken, where not by one learner; they may round otherwise."""
 # What stands in files of its own.
 _APART = ("curve", "environment", "findings")
+RESULT_FILE, RESULT_BYTES = "result.json", 4_000
+RUN_FILES = (
+    RESULT_FILE, "metrics.jsonl", WEIGHTS_FILE, FINDINGS_FILE, "spec.json", "environment.json",
+)  # fmt: skip
+"""Every file that a run's folder may hold; the result first, as without it no run is whole."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +56,16 @@ class RunRecord:
         What computed it, and why where the choice was automatic.
     data, fingerprint, notes : str, str, tuple of str
         What the data really was, and what a reader must know of it.
+    source : str
+        Identity of what the data were made from, see `triptych.data.source_id`; empty where it
+        cannot be told without loading them.
     train_rows, test_rows : int
+    sample_shape : tuple of int
+        Of one row's features.
+    outputs, classes : int, int
+        Of the network; to tell apart, 0 where targets are numbers.
+    symbols : int or None
+        That sequences are made of, where that is not the number of classes.
     parameters, flops : int
         Of the network; FLOPs of one sample's forward pass. 0 of a reference, which has neither.
     epochs : int
@@ -91,6 +107,11 @@ class RunRecord:
     test_rows: int
     parameters: int
     flops: int
+    source: str = ""
+    sample_shape: tuple[int, ...] = ()
+    outputs: int = 0
+    classes: int = 0
+    symbols: int | None = None
     epochs: int = 0
     seconds: float = 0.0
     scores: dict[str, float | None] = field(default_factory=dict)
@@ -149,15 +170,26 @@ class RunFolder:
     ----------
     path : Path
         The run's own folder.
+    limit : DiskLimit, optional
+        What its study may take on disk.
+
+    Attributes
+    ----------
+    told : list of str
+        What was dropped when it was written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, limit: DiskLimit | None = None) -> None:
         self.path = path
+        self.limit = limit
+        self.told: list[str] = []
 
     def start(self, arm: ArmSpec, seed: int, environment: Mapping[str, str]) -> None:
         """Make the folder and write spec and environment; what an unfinished run left goes."""
+        if self.limit:
+            self.limit.check()
         make_folder(self.path)
-        for name in ("result.json", "metrics.jsonl", "weights.safetensors", FINDINGS_FILE):
+        for name in (RESULT_FILE, "metrics.jsonl", WEIGHTS_FILE, FINDINGS_FILE):
             (self.path / name).unlink(missing_ok=True)
         write_atomic(self.path / "spec.json", dump_json({"arm": plain(arm), "seed": seed}))
         write_atomic(self.path / "environment.json", dump_json(dict(environment)))
@@ -171,11 +203,24 @@ class RunFolder:
         """Write weights and findings, then the result: where it is, the run is whole."""
         if weights is not None:
             content = safetensors.numpy.save(weights, {"key": record.key})
-            write_atomic(self.path / "weights.safetensors", content)
+            if self._has_room(len(content)):
+                write_atomic(self.path / WEIGHTS_FILE, content)
         if record.findings:
             write_findings(self.path, record.findings)
         table = {f.name: getattr(record, f.name) for f in fields(record) if f.name not in _APART}
         write_atomic(self.path / "result.json", dump_json(table))
+
+    def _has_room(self, size: int) -> bool:
+        """Make room for weights of this size, where the study has a limit."""
+        if self.limit is None:
+            return True
+        # The result comes after them.
+        fits, told = self.limit.make_room(size + RESULT_BYTES)
+        if not fits:
+            most = size_text(self.limit.most)
+            told = f"its weights, {size_text(size)}, do not fit within {most}; scores are kept."
+        self.told += [told] if told else []
+        return fits
 
     def weights(self) -> Weights:
         """Return the weights the run ended with.
@@ -186,9 +231,19 @@ class RunFolder:
             If they are missing or damaged.
         """
         try:
-            return safetensors.numpy.load_file(self.path / "weights.safetensors")
+            return safetensors.numpy.load_file(self.path / WEIGHTS_FILE)
         except (OSError, safetensors.SafetensorError) as error:
-            raise RunError(f"{self.path / 'weights.safetensors'}: {error}.") from None
+            raise RunError(f"{self.path / WEIGHTS_FILE}: {error}.") from None
+
+    def has_weights(self) -> bool:
+        """Whether its weights are kept; of a run that diverged there are none."""
+        return (self.path / WEIGHTS_FILE).exists()
+
+    def contents(self) -> Iterator[bytes]:
+        """Give the content of every file that `read` reads."""
+        for name in ("result.json", "metrics.jsonl", "environment.json", FINDINGS_FILE):
+            path = self.path / name
+            yield path.read_bytes() if path.exists() else b""
 
     def is_finished(self) -> bool:
         """Whether the run's result has been written."""
@@ -202,8 +257,18 @@ class RunFolder:
         RunError
             If the result is damaged.
         """
-        path = self.path / "result.json"
+        path = self.path / RESULT_FILE
         return not path.exists() or read_json(path).get("status") == FAILED
+
+    def read_spec(self) -> dict[str, Any]:
+        """Return what was asked for: the table ``arm`` and ``seed``.
+
+        Raises
+        ------
+        RunError
+            If the file is missing or damaged.
+        """
+        return read_json(self.path / "spec.json")
 
     def read(self) -> RunRecord:
         """Return the record of a finished run.
@@ -213,13 +278,26 @@ class RunFolder:
         RunError
             If a file is missing or damaged.
         """
-        table = read_json(self.path / "result.json")
         try:
-            return RunRecord(
-                **{**table, "notes": tuple(table["notes"])},
-                curve=tuple(read_lines(self.path / "metrics.jsonl")),
-                environment=read_json(self.path / "environment.json"),
-                findings=read_findings(self.path),
-            )
+            return self._read()
         except (KeyError, TypeError) as error:
-            raise RunError(f"{self.path / 'result.json'} is damaged: {error}.") from None
+            problem = f"{self.path} is damaged: {error}."
+        except RunError as error:
+            problem = str(error)
+        raise RunError(f"{problem} 'triptych runs delete {self.path}' makes room to run it again.")
+
+    def _read(self) -> RunRecord:
+        table = read_json(self.path / RESULT_FILE)
+        curve = read_lines(self.path / "metrics.jsonl")
+        environment = read_json(self.path / "environment.json")
+        check_result(table, RunRecord)
+        check_curve(curve)
+        check_texts(environment)
+        for name in {"notes", "sample_shape"} & table.keys():
+            table[name] = tuple(table[name])
+        return RunRecord(
+            **table,
+            curve=tuple(curve),
+            environment=environment,
+            findings=read_findings(self.path),
+        )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from triptych.errors import RunError, SpecError
+from triptych.records.disk import RUNS, DiskLimit
 from triptych.records.files import dump_json, make_folder, read_json, write_atomic
 from triptych.records.matching import (
     Matched,
@@ -24,12 +27,19 @@ from triptych.records.matching import (
 from triptych.records.runs import FINISHED, RunFolder, RunRecord
 from triptych.spec import StudySpec, parse_study, spec_id, write_study
 
+STUDIES = Path("triptych-runs")
+"""Where studies are kept unless told otherwise."""
 STUDY_FILE = "study.toml"
 REPORT_FILE = "report.html"
+REPORT_NOTE = "report.json"
 LOCK_FILE = "lock"
 HOLDER_FILE = "lock.json"
 STOPPED_FILE = "stopped.json"
 DECIDED, MAX_SEEDS, BUDGET = "decided", "max_seeds", "budget"
+
+
+class InUse(RunError):
+    """Another process holds the study's folder."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +91,13 @@ class StudyFolder:
     Parameters
     ----------
     path : Path
+    most : int, optional
+        Bytes that it may take on disk, see `DiskLimit`.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, most: int | None = None) -> None:
         self.path = path
+        self.limit = None if most is None else DiskLimit(path, most)
 
     def start(self, study: StudySpec) -> None:
         """Make the folder and write the study file.
@@ -134,17 +147,22 @@ class StudyFolder:
 
         Raises
         ------
-        RunError
+        InUse
             If another process holds it.
+        RunError
+            If it cannot be locked.
         """
         held = FileLock(self.path / LOCK_FILE, timeout=0)
         try:
             held.acquire()
         except Timeout:
             holder = read_json(self.path / HOLDER_FILE)
-            raise RunError(
+            raise InUse(
                 f"{str(self.path)!r} is in use by pid {holder['pid']} on host {holder['host']}."
             ) from None
+        except OSError as error:
+            reason = error.strerror or error
+            raise RunError(f"cannot lock {str(self.path)!r}: {reason}.") from None
         try:
             here = {"pid": os.getpid(), "host": socket.gethostname()}
             write_atomic(self.path / HOLDER_FILE, dump_json(here))
@@ -154,12 +172,33 @@ class StudyFolder:
 
     def run(self, arm: str, seed: int) -> RunFolder:
         """Return the folder of one run, made or not."""
-        return RunFolder(self.path / "runs" / arm / f"seed-{seed}")
+        return RunFolder(self.path / RUNS / arm / f"seed-{seed}", self.limit)
 
-    def write_report(self, html: str) -> Path:
-        """Write the page and return its path."""
-        write_atomic(self.path / REPORT_FILE, html.encode())
+    def write_report(self, html: str, made_of: str) -> Path:
+        """Write the page, and what it is made of; return its path."""
+        page = html.encode()
+        write_atomic(self.path / REPORT_FILE, page)
+        note = {"made_of": made_of, "page": hashlib.sha256(page).hexdigest()}
+        write_atomic(self.path / REPORT_NOTE, dump_json(note))
         return self.path / REPORT_FILE
+
+    def kept_report(self, made_of: str) -> Path | None:
+        """Return the path of the page if it is whole and made of just that, else None."""
+        try:
+            page = (self.path / REPORT_FILE).read_bytes()
+            note = read_json(self.path / REPORT_NOTE)
+        except (OSError, RunError):
+            return None
+        whole = note.get("page") == hashlib.sha256(page).hexdigest()
+        return self.path / REPORT_FILE if whole and note.get("made_of") == made_of else None
+
+    def contents(self, record: StudyRecord) -> Iterator[bytes]:
+        """Give the content of every file that `read` made `record` from, and the folder's name."""
+        yield str(self.path).encode()
+        yield (self.path / STUDY_FILE).read_bytes()
+        yield "\n".join((record.stopped, *record.matched)).encode()
+        for run in record.runs:
+            yield from self.run(run.arm, run.seed).contents()
 
     def read(self) -> StudyRecord:
         """Return the study with every finished run of its arms and seeds.
@@ -169,6 +208,25 @@ class StudyFolder:
         RunError
             If this is no study's folder, or a file in it is damaged.
         """
+        asked, matched = self._read_asked(), self.matched()
+        study = settled(asked, lookup(matched))
+        note = self.path / STOPPED_FILE
+        why = read_json(note).get("why") if note.exists() else None
+        stopped = why if why in (DECIDED, MAX_SEEDS, BUDGET) else ""
+        notes = note_texts(asked, study, matched)
+        return StudyRecord(study, tuple(self._runs(study)), self.path, stopped, notes)
+
+    def read_study(self) -> StudySpec:
+        """Return the study alone; arms that are matched to others have what they were given.
+
+        Raises
+        ------
+        RunError
+            If this is no study's folder, or its study file is damaged.
+        """
+        return settled(self._read_asked(), lookup(self.matched()))
+
+    def _read_asked(self) -> StudySpec:
         try:
             text = (self.path / STUDY_FILE).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
@@ -176,16 +234,9 @@ class StudyFolder:
                 f"{str(self.path)!r} is not the folder of a study: it has no readable {STUDY_FILE}."
             ) from None
         try:
-            asked = parse_study(text)
-        except (SpecError, ValueError) as error:
+            return parse_study(text)
+        except (SpecError, ValueError, RecursionError) as error:
             raise RunError(f"{self.path / STUDY_FILE} is damaged: {error}") from None
-        matched = self.matched()
-        study = settled(asked, lookup(matched))
-        note = self.path / STOPPED_FILE
-        why = read_json(note).get("why") if note.exists() else None
-        stopped = why if why in (DECIDED, MAX_SEEDS, BUDGET) else ""
-        notes = note_texts(asked, study, matched)
-        return StudyRecord(study, tuple(self._runs(study)), self.path, stopped, notes)
 
     def _runs(self, study: StudySpec) -> Iterable[RunRecord]:
         for arm, spec in study.arms.items():
@@ -195,3 +246,12 @@ class StudyFolder:
                 # A run of other settings is left over from before the study was changed.
                 if run is not None and run.spec == spec_id(spec):
                     yield run
+
+
+@contextmanager
+def temporary_study(study: StudySpec) -> Iterator[StudyFolder]:
+    """Give a study's folder that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="triptych-") as path:
+        folder = StudyFolder(Path(path) / "study")
+        folder.start(study)
+        yield folder

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from triptych.engines import choose_device, choose_engine
 from triptych.models import Cost, cost_on
 from triptych.runner.inputs import load_for
+from triptych.runner.kept import data_shapes
 from triptych.runner.matching import match_arms
-from triptych.runner.runs import Setting
 from triptych.runner.seeds import arms_of
+from triptych.runner.setting import Setting
 from triptych.runner.trials import Trial, run_trial
 from triptych.runner.ways import find_ways
 from triptych.spec import MIN_SEEDS, ArmSpec, ReferenceSpec, StudySpec, spec_id
@@ -119,7 +120,8 @@ def estimate_study(
     """
     if setting.device == "cuda":
         choose_device("cuda", "torch")
-    asked, (study, matched) = study, match_arms(study, None, setting)
+    shapes = data_shapes(study, None, setting.data_dir)
+    asked, (study, matched) = study, match_arms(study, shapes, None, setting)
     arms: dict[str, ArmEstimate] = {}
     notes = dict.fromkeys(one.note for one in matched.values())
     for name, arm in study.arms.items():
@@ -127,7 +129,7 @@ def estimate_study(
         notes |= dict.fromkeys(found)
     if not trials:
         return StudyEstimate(study, arms, tuple(notes))
-    ways = find_ways(study, asked, setting, jobs=1)
+    ways = find_ways(study, asked, shapes, setting)
     known: dict[tuple[str, int], Trial] = {}
     for name, arm in study.arms.items():
         seeds = min(ways[name].together, study.least_seeds)

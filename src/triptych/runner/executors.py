@@ -13,9 +13,10 @@ from typing import Literal, Protocol
 from triptych.engines import cores
 from triptych.errors import SpecError
 from triptych.records import StudyFolder
+from triptych.runner.events import RunEvent, RunStarted
 from triptych.runner.failures import execute_or_fail
-from triptych.runner.runs import RunEvent, RunStarted, Setting
 from triptych.runner.seeds import Job
+from triptych.runner.setting import Setting
 from triptych.runner.ways import Way
 from triptych.runner.workers import Workers
 from triptych.spec import StudySpec

@@ -13,7 +13,9 @@ from pathlib import Path
 
 from triptych.errors import ResourceError, TriptychError
 from triptych.records import FAILED, FINISHED, RunFolder, RunRecord, StudyFolder
-from triptych.runner.runs import RunEnded, RunEvent, RunPrepared, Setting, execute_runs
+from triptych.runner.events import RunEnded, RunEvent, RunPrepared
+from triptych.runner.runs import execute_runs
+from triptych.runner.setting import Setting
 from triptych.spec import ArmSpec, spec_id
 
 _LONGEST = 500

@@ -1,29 +1,111 @@
-"""What there is already."""
+"""What there is already, told without loading data or a training library.
+
+A finished study that is called again has nothing to train, and most of the time it took was to
+load what only training needs. So a run is first looked at by its record: if what its data are
+made from is what it was (`triptych.data.source_id`), so are the data.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from triptych.engines import choose_device, choose_engine, machine
-from triptych.records import RunFolder, RunRecord, run_key
+from triptych.data import source_id
+from triptych.engines import (
+    DataShape,
+    can_train_together,
+    choose_device,
+    choose_engine,
+    device_name,
+)
+from triptych.records import (
+    DIVERGED,
+    FINISHED,
+    STEPS,
+    RunFolder,
+    RunRecord,
+    StudyFolder,
+    environment,
+    run_key,
+)
 from triptych.runner.inputs import load_for
-from triptych.spec import ArmSpec
+from triptych.runner.setting import Setting
+from triptych.spec import ArmSpec, StudySpec
+
+STACKED = {STEPS: "of stacked seeds"}
+"""What the environment of a run says whose steps are those of a stack of seeds."""
 
 
-def kept_run(
-    arm: ArmSpec, seed: int, folder: RunFolder, data_dir: Path | None, device: str
-) -> RunRecord | None:
-    """Return the run of `arm` in `folder` if it would come out the same; None where not.
+def kept_run(arm: ArmSpec, seed: int, folder: RunFolder, setting: Setting) -> RunRecord | None:
+    """Return the run of `arm` in `folder` if it would come out the same; None where not, or unsure.
 
     Raises
     ------
     RunError
         If its record is damaged.
     """
+    record = _of_same_data(arm, seed, folder, setting.data_dir)
+    if record is None or not setting.keeps(record):
+        return None
+    shape = _shape(record)
+    engine, _ = choose_engine(arm, shape, setting.device)
+    device = choose_device(setting.device, engine)
+    where = environment(0, device_name(device))
+    if not setting.by_itself and can_train_together(arm, shape, engine, device):
+        where |= STACKED
+    return record if record.key == run_key(arm, seed, record.fingerprint, where) else None
+
+
+def data_shapes(
+    study: StudySpec, folder: StudyFolder | None, data_dir: Path | None
+) -> dict[str, DataShape]:
+    """Return the shape of each arm's data, for seed 0.
+
+    What there is no run of in `folder` is loaded: so what is wrong with it shows before anything is
+    written.
+
+    Raises
+    ------
+    DataError, UnsafeFileError
+    SpecError
+        See `triptych.runner.inputs.load_for`.
+    """
+    found: dict[str, DataShape] = {}
+    for names in _read_alike(study):
+        arms = [study.arms[name] for name in names]
+        runs = [] if folder is None else [folder.run(name, 0) for name in names]
+        records = (
+            _of_same_data(arm, 0, run, data_dir) for arm, run in zip(arms, runs, strict=False)
+        )
+        record = next(filter(None, records), None)
+        # Whether a network can read them is looked at when they are laid out for it.
+        shape = _shape(record) if record else DataShape.of(load_for(arms[0], 0, data_dir))
+        found |= dict.fromkeys(names, shape)
+    return found
+
+
+def _read_alike(study: StudySpec) -> list[list[str]]:
+    """Return the arms of each data set and way of reading it."""
+    groups: dict[tuple[object, ...], list[str]] = {}
+    for name, arm in study.arms.items():
+        design = getattr(arm.network, "design", "")
+        group = (arm.data, arm.scrambled, arm.network.reads, design)
+        groups.setdefault(group, []).append(name)
+    return list(groups.values())
+
+
+def _of_same_data(
+    arm: ArmSpec, seed: int, folder: RunFolder, data_dir: Path | None
+) -> RunRecord | None:
+    """Return the record in `folder` if data made for `arm` now would be its data."""
     if not folder.is_finished():
         return None
-    data = load_for(arm, seed, data_dir)
-    engine, _ = choose_engine(arm, data, device)
-    key = run_key(arm, seed, data.fingerprint, machine(engine, choose_device(device, engine)))
     record = folder.read()
-    return record if record.key == key else None
+    whole = record.status in (FINISHED, DIVERGED)
+    same = record.source and record.source == source_id(arm.data, seed, data_dir)
+    return record if whole and same else None
+
+
+def _shape(record: RunRecord) -> DataShape:
+    return DataShape(
+        record.train_rows, record.sample_shape, record.outputs, record.classes, record.symbols
+    )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from triptych.engines import DataShape
 from triptych.errors import SpecError
 from triptych.models import cost_on, scale_to, scaled, widths
 from triptych.records import Matched, StudyFolder, lookup, settled
 from triptych.report.wording import figure
-from triptych.runner.inputs import load_for
 from triptych.runner.pace import Pace
-from triptych.runner.runs import Setting
+from triptych.runner.setting import Setting
 from triptych.spec import ArmSpec, CNNSpec, NetworkSpec, StudySpec
 
 NEAR = 0.02
@@ -21,7 +22,10 @@ _MOST_EPOCHS = 1_000_000  # that a `TrainSpec` takes
 
 
 def match_arms(
-    study: StudySpec, folder: StudyFolder | None, setting: Setting
+    study: StudySpec,
+    shapes: Mapping[str, DataShape],
+    folder: StudyFolder | None,
+    setting: Setting,
 ) -> tuple[StudySpec, dict[str, Matched]]:
     """Return the study with matched arms as large, or as long, as what they are matched to.
 
@@ -44,24 +48,24 @@ def match_arms(
         if arm.match.on == "seconds":
             matched[name] = kept(name, arm, other) or _by_seconds(name, arm, other, pace)
         else:
-            matched[name] = _by_size(name, arm, other, setting)
+            matched[name] = _by_size(name, arm, other, shapes)
         return matched[name]
 
     return settled(study, find), matched
 
 
-def _by_size(name: str, arm: ArmSpec, other: ArmSpec, setting: Setting) -> Matched:
+def _by_size(name: str, arm: ArmSpec, other: ArmSpec, shapes: Mapping[str, DataShape]) -> Matched:
     """Scale an arm's sizes to the other's count of parameters or FLOPs."""
     assert arm.match is not None
     (asked, _), (theirs, _) = arm.trained, other.trained
-    on, data = arm.match.on, load_for(arm, 0, setting.data_dir)
+    on, data = arm.match.on, shapes[name]
     unit = "FLOPs" if on == "flops" else on
 
     def count(network: NetworkSpec) -> int:
         number: int = getattr(cost_on(network, data), on)
         return number
 
-    target: int = getattr(cost_on(theirs, load_for(other, 0, setting.data_dir)), on)
+    target: int = getattr(cost_on(theirs, shapes[arm.match.arm]), on)
     network = scale_to(asked, target, count)
     found = count(network)
     off = abs(found - target) / target

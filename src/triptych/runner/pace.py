@@ -21,7 +21,7 @@ from triptych.engines import (
 from triptych.errors import SpecError
 from triptych.records import FINISHED, STEPS, RunRecord, StudyFolder
 from triptych.runner.inputs import load_for
-from triptych.runner.runs import Setting
+from triptych.runner.setting import Setting
 from triptych.spec import ArmSpec, TrainSpec, spec_id
 from triptych.training import Diverged, Evaluation, Event, Job, Progress, split_rows, train
 from triptych.training.batches import plan

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from triptych.errors import NumericsError, RunError
-from triptych.records import FAILED, FINISHED, StudyFolder, StudyRecord
+from triptych.records import FAILED, FINISHED, STUDIES, StudyFolder, StudyRecord, code_id
 from triptych.report import render_html
 from triptych.spec import StudySpec
 from triptych.verdicts import Verdict, judge
@@ -52,6 +54,39 @@ class StudyResult:
         """Return the page: one self-contained HTML file."""
         return render_html(self.record, self.verdicts, repeat_command(self.record))
 
+    def write_page(self, *, anew: bool = False) -> Path:
+        """Write the page, unless it is there and nothing that it shows has changed.
+
+        Parameters
+        ----------
+        anew : bool
+            Write it in any case.
+
+        Returns
+        -------
+        Path
+            Of the page.
+
+        Raises
+        ------
+        RunError
+            If it cannot be written.
+        """
+        folder = StudyFolder(self.record.folder)
+        made_of = _made_of(self.record)
+        kept = None if anew else folder.kept_report(made_of)
+        return kept or folder.write_report(self.to_html(), made_of)
+
+
+def _made_of(record: StudyRecord) -> str:
+    """Return the identity of all that a page is made of: records, code and what draws charts."""
+    code = code_id("triptych.report", "triptych.verdicts", "triptych.spec")
+    drawn_by = [f"{name} {version(name)}" for name in ("vl-convert-python", "jinja2")]
+    digest = hashlib.sha256("\n".join([code, *drawn_by]).encode())
+    for content in StudyFolder(record.folder).contents(record):
+        digest.update(hashlib.sha256(content).digest())
+    return digest.hexdigest()
+
 
 def repeat_command(record: StudyRecord) -> str:
     """Return the command that repeats a study from its folder's own study file."""
@@ -75,4 +110,4 @@ def read_result(folder: Path) -> StudyResult:
 def default_folder(name: str, study: StudySpec) -> Path:
     """Return where a study is kept unless told otherwise, under the current folder."""
     stem = Path(name).stem
-    return Path("triptych-runs") / (f"{stem}-{study.scale}" if study.scale else stem)
+    return STUDIES / (f"{stem}-{study.scale}" if study.scale else stem)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from triptych.chance import stream, stream_seed
 from triptych.contracts import Dataset, Split
+from triptych.data import source_id
 from triptych.engines import (
+    DataShape,
     PeakMemory,
     can_train_together,
     choose_device,
@@ -25,7 +26,6 @@ from triptych.engines import (
 from triptych.models import Cost, cost_on
 from triptych.records import (
     DIVERGED,
-    FAILED,
     FINISHED,
     STEPS,
     RunFolder,
@@ -33,8 +33,11 @@ from triptych.records import (
     StudyFolder,
     run_key,
 )
+from triptych.runner.events import RunEnded, RunPrepared, RunTold
 from triptych.runner.explained import explain_run
 from triptych.runner.inputs import load_for
+from triptych.runner.kept import STACKED, kept_run
+from triptych.runner.setting import Setting
 from triptych.spec import ArmSpec, ReferenceSpec, TrainSpec, spec_id
 from triptych.training import (
     Diverged,
@@ -42,6 +45,7 @@ from triptych.training import (
     Event,
     Finished,
     Job,
+    Notice,
     class_step,
     fit_reference,
     split_rows,
@@ -56,89 +60,6 @@ _STACKED = (
     "Networks of several seeds were stacked to take their steps in one call: each run is that of "
     "its seed by itself but for rounding."
 )
-
-
-@dataclass(frozen=True)
-class RunTold:
-    """Something the training loop told of a run."""
-
-    arm: str
-    seed: int
-    event: Event
-
-
-@dataclass(frozen=True)
-class RunStarted:
-    """Runs of one arm begin: on which seeds, at the same time where they are several."""
-
-    arm: str
-    seeds: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class RunPrepared:
-    """A run is about to be trained; `blank` is its record as far as it is known by then."""
-
-    blank: RunRecord
-
-
-@dataclass(frozen=True)
-class RunEnded:
-    """A run is whole; `kept` says that it had been before.
-
-    Of one that failed by an error of Python's, `trace` says where.
-    """
-
-    record: RunRecord
-    kept: bool
-    trace: str = ""
-
-
-RunEvent = RunStarted | RunPrepared | RunTold | RunEnded
-
-
-@dataclass(frozen=True)
-class Setting:
-    """Where runs are executed.
-
-    Attributes
-    ----------
-    data_dir : Path, optional
-        Folder of CIFAR-10; absent: `triptych.data` looks for it.
-    device : str
-        ``"cpu"``, ``"cuda"`` or ``"auto"`` (a GPU where there is one).
-    jobs : int
-        How many runs of the study may be made at the same time.
-    alone : bool
-        Whether these are made with nothing else running.
-    timed : bool
-        Whether a claim compares their seconds.
-    own_process : bool
-        Whether the process makes no other run.
-    """
-
-    data_dir: Path | None = None
-    device: str = "auto"
-    jobs: int = 1
-    alone: bool = True
-    timed: bool = False
-    own_process: bool = False
-
-    def keeps(self, record: RunRecord) -> bool:
-        """Whether a run that is there need not be made again, its settings being the same."""
-        return record.status != FAILED and not (self.timed and record.shared)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What a reader must know of how the runs were made."""
-        if not self.alone:
-            return (
-                f"Up to {self.jobs} runs were made at the same time; their seconds are longer "
-                "than those of a run alone.",
-            )
-        if self.timed and self.jobs > 1:
-            return ("Arms whose seconds a claim compares were timed with nothing else running.",)
-        return ()
 
 
 @dataclass
@@ -199,6 +120,7 @@ def execute_runs(
     """
     runs: list[_Run] = []
     peak = PeakMemory(own_process=setting.own_process)
+    study = StudyFolder(study.path, setting.disk)
     for seed in seeds:
         found = _prepare(name, arm, seed, study.run(name, seed), setting, peak)
         if isinstance(found, RunRecord):
@@ -218,6 +140,8 @@ def execute_runs(
             record = runs[k].take(event)
             yield RunTold(name, runs[k].blank.seed, event)
             if record is not None:
+                told = runs[k].folder.told
+                yield from (RunTold(name, record.seed, Notice(text)) for text in told)
                 yield RunEnded(record, kept=False)
 
 
@@ -273,17 +197,21 @@ def _prepare(
     name: str, arm: ArmSpec, seed: int, folder: RunFolder, setting: Setting, peak: PeakMemory
 ) -> _Run | RunRecord:
     """Return a run ready to train, or its record where `folder` has it already."""
+    if kept := kept_run(arm, seed, folder, setting):
+        return kept
+    # Before the data are: should they change meanwhile, this is not what they are made from.
+    source = source_id(arm.data, seed, setting.data_dir)
     data = load_for(arm, seed, setting.data_dir)
     engine, wording = choose_engine(arm, data, setting.device)
     device = choose_device(setting.device, engine)
     use_threads(arm, data, engine)
     where, notes = machine(engine, device), data.notes
-    alone = setting.timed or setting.own_process
-    if not alone and can_train_together(arm, data, engine, device):
-        where, notes = {**where, STEPS: "of stacked seeds"}, (*notes, _STACKED)
+    if not setting.by_itself and can_train_together(arm, data, engine, device):
+        where, notes = where | STACKED, (*notes, _STACKED)
     key = run_key(arm, seed, data.fingerprint, where)
     if folder.is_finished() and (old := folder.read()).key == key and setting.keeps(old):
         return old
+    shape = DataShape.of(data)
     costs = Cost(0, 0) if isinstance(arm.network, ReferenceSpec) else cost_on(arm.network, data)
     blank = RunRecord(
         arm=name,
@@ -295,8 +223,13 @@ def _prepare(
         data=data.name,
         fingerprint=data.fingerprint,
         notes=(*notes, *setting.notes),
-        train_rows=len(data.train),
+        source=source,
+        train_rows=shape.rows,
         test_rows=len(data.test),
+        sample_shape=shape.sample_shape,
+        outputs=shape.outputs,
+        classes=shape.classes,
+        symbols=shape.symbols,
         parameters=costs.parameters,
         flops=costs.flops,
         environment=where,

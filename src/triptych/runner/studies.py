@@ -17,13 +17,14 @@ from triptych.records import (
     StudyRecord,
 )
 from triptych.report.wording import budget_text, duration, plural
+from triptych.runner.events import RunEnded, RunEvent, RunStarted
 from triptych.runner.executors import Executor, count_jobs, open_executor
-from triptych.runner.inputs import load_for
+from triptych.runner.kept import data_shapes
 from triptych.runner.matching import match_arms
-from triptych.runner.runs import RunEnded, RunEvent, RunStarted, Setting
 from triptych.runner.seeds import Job, Meter, seeds_next, sweeps
+from triptych.runner.setting import Setting
 from triptych.runner.ways import Way, find_ways
-from triptych.spec import MIN_SEEDS, StudySpec, Task
+from triptych.spec import MIN_SEEDS, StudySpec
 from triptych.verdicts import UNDECIDED, Verdict, judge
 
 
@@ -94,20 +95,19 @@ def execute_study(
     """
     setting = replace(setting, jobs=count_jobs(jobs))
     # What is wrong with the data or the device shows before anything is written.
-    tasks: dict[str, Task] = {}
-    for names in _read_alike(study):
-        has_classes = load_for(study.arms[names[0]], 0, setting.data_dir).classes
-        tasks |= dict.fromkeys(names, "classification" if has_classes else "regression")
-    study.check_tasks(tasks)
+    shapes = data_shapes(study, folder, setting.data_dir)
+    study.check_tasks(
+        {name: "classification" if one.classes else "regression" for name, one in shapes.items()}
+    )
     if setting.device == "cuda":
         choose_device("cuda", "torch")
-    asked, (study, matched) = study, match_arms(study, folder, setting)
+    asked, (study, matched) = study, match_arms(study, shapes, folder, setting)
     folder.start(asked)
     with folder.lock():
         folder.keep_matched(matched)
         if matched:
             yield ArmsMatched(study, tuple(one.note for one in matched.values()))
-        ways = find_ways(study, asked, setting, setting.jobs)
+        ways = find_ways(study, asked, shapes, setting)
         with open_executor(study, folder, setting, ways) as executor:
             execution = _Execution(study, folder, executor, ways, setting.jobs)
             yield from execution.fixed() if study.seeds != "auto" else execution.until_decided()
@@ -242,13 +242,3 @@ class _Execution:
             f"{MIN_SEEDS} seeds, about {duration(self.meter.least(self.study))} in all; "
             "the same command goes on"
         )
-
-
-def _read_alike(study: StudySpec) -> list[list[str]]:
-    """Return the arms of each data set and way of reading it."""
-    groups: dict[tuple[object, ...], list[str]] = {}
-    for name, arm in study.arms.items():
-        design = getattr(arm.network, "design", "")
-        group = (arm.data, arm.scrambled, arm.network.reads, design)
-        groups.setdefault(group, []).append(name)
-    return list(groups.values())

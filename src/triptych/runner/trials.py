@@ -23,7 +23,8 @@ from triptych.contracts import Split, lengths_of
 from triptych.engines import can_train_together, choose_device, choose_engine, use_threads
 from triptych.errors import DataError, SpecError, TriptychError
 from triptych.runner.inputs import load_for
-from triptych.runner.runs import Setting, create_job, train_jobs
+from triptych.runner.runs import create_job, train_jobs
+from triptych.runner.setting import Setting
 from triptych.spec import ArmSpec, ReferenceSpec, TrainSpec, plain, structure
 from triptych.training import Diverged, Job, Progress, fit_reference
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from triptych.engines import (
     SEEDS_AT_ONCE,
+    DataShape,
     can_train_together,
     choose_device,
     choose_engine,
     cores,
     threads_taken,
 )
-from triptych.runner.inputs import load_for
-from triptych.runner.runs import Setting
+from triptych.runner.setting import Setting
 from triptych.spec import ArmSpec, ReferenceSpec, StudySpec
 
 # Values of all training rows together up to which seeds are trained at the same time: 1.3 GB in
@@ -46,23 +47,25 @@ class Way:
     own_process: bool = False
 
 
-def find_ways(study: StudySpec, asked: StudySpec, setting: Setting, jobs: int) -> dict[str, Way]:
-    """Return how the runs of each arm are made, where `jobs` may be made at the same time.
+def find_ways(
+    study: StudySpec, asked: StudySpec, shapes: Mapping[str, DataShape], setting: Setting
+) -> dict[str, Way]:
+    """Return how the runs of each arm are made, where ``setting.jobs`` go side by side.
 
-    `asked` is the study before arms were matched to others.
+    `asked` is the study before arms were matched to others, `shapes` are those of its data.
 
     What a run computes with follows from its arm alone, so runs that use all cores are made with
     nothing else running, and the others side by side.
     """
     timed = _compared(study, "seconds") | _matched_on_seconds(asked)
     sized = _compared(study, "peak_memory")
-    ways = {}
+    ways, jobs = {}, setting.jobs
     for name, arm in study.arms.items():
         alone = name in timed or name in sized
-        together = 1 if alone else _together(arm, study.most_seeds, setting)
+        together = 1 if alone else _together(arm, study.most_seeds, shapes[name], setting)
         places = jobs
         if jobs > 1 and together == 1 and name not in timed:
-            places = _places(arm, setting, jobs)
+            places = _places(arm, shapes[name], setting)
         ways[name] = Way(together, places, name in timed, name in sized)
     return ways
 
@@ -84,26 +87,25 @@ def _matched_on_seconds(asked: StudySpec) -> set[str]:
     }
 
 
-def _together(arm: ArmSpec, seeds: int, setting: Setting) -> int:
+def _together(arm: ArmSpec, seeds: int, shape: DataShape, setting: Setting) -> int:
     """Return how many seeds of `arm` are trained at the same time."""
     if isinstance(arm.network, ReferenceSpec) or seeds == 1:
         return 1
-    data = load_for(arm, 0, setting.data_dir)
-    engine = choose_engine(arm, data, setting.device)[0]
+    engine = choose_engine(arm, shape, setting.device)[0]
     if engine == "torch":
         device = choose_device(setting.device, engine)
         seeds = min(seeds, SEEDS_AT_ONCE)
-        seeds = seeds if can_train_together(arm, data, engine, device) else 1
+        seeds = seeds if can_train_together(arm, shape, engine, device) else 1
     elif engine != "compiled":
         return 1
-    return max(1, min(seeds, _VALUES_TOGETHER // (len(data.train) * math.prod(data.sample_shape))))
+    return max(1, min(seeds, _VALUES_TOGETHER // (shape.rows * math.prod(shape.sample_shape))))
 
 
-def _places(arm: ArmSpec, setting: Setting, jobs: int) -> int:
+def _places(arm: ArmSpec, shape: DataShape, setting: Setting) -> int:
     """Return of how many of `jobs` one run of `arm` has the threads; all where it has a GPU."""
-    data = load_for(arm, 0, setting.data_dir)
-    engine = choose_engine(arm, data, setting.device)[0]
+    engine = choose_engine(arm, shape, setting.device)[0]
+    jobs = setting.jobs
     if choose_device(setting.device, engine) == "cuda":
         return jobs
     share = max(1, cores() // jobs)
-    return min(jobs, math.ceil(threads_taken(arm, data, engine) / share))
+    return min(jobs, math.ceil(threads_taken(arm, shape, engine) / share))

@@ -16,7 +16,8 @@ from triptych import errors
 from triptych.contracts import Scores
 from triptych.errors import TriptychError
 from triptych.records import RunRecord, StudyFolder
-from triptych.runner.runs import RunEnded, RunEvent, RunPrepared, RunTold, Setting
+from triptych.runner.events import RunEnded, RunEvent, RunPrepared, RunTold
+from triptych.runner.setting import Setting
 from triptych.training import Evaluation, Notice, Progress
 
 Message = dict[str, Any]
@@ -31,13 +32,14 @@ class Hello:
     study : str
         The text of its study file.
     folder, data_dir : str, str or None
-    device : str
+    device, disk : str, int or None
     """
 
     study: str
     folder: str
     data_dir: str | None
     device: str
+    disk: int | None
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Order:
         """Return the setting of these runs."""
         return Setting(
             None if hello.data_dir is None else Path(hello.data_dir), hello.device,
-            self.jobs, self.alone, self.timed, self.own_process,
+            self.jobs, self.alone, self.timed, self.own_process, hello.disk,
         )  # fmt: skip
 
 
@@ -87,7 +89,16 @@ def heard(message: Message, name: str, folder: StudyFolder) -> RunEvent | None:
     """
     if "prepared" in message:
         table = message["prepared"]
-        return RunPrepared(RunRecord(**{**table, "notes": tuple(table["notes"]), "curve": ()}))
+        return RunPrepared(
+            RunRecord(
+                **{
+                    **table,
+                    "notes": tuple(table["notes"]),
+                    "sample_shape": tuple(table["sample_shape"]),
+                    "curve": (),
+                }
+            )
+        )
     if "ended" in message:
         record = folder.run(name, message["ended"]).read()
         return RunEnded(record, message["kept"], message["trace"])

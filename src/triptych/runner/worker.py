@@ -21,8 +21,8 @@ from typing import BinaryIO
 
 from triptych.errors import TriptychError
 from triptych.records import StudyFolder
+from triptych.runner.events import RunEvent, RunTold
 from triptych.runner.failures import execute_or_fail
-from triptych.runner.runs import RunEvent, RunTold
 from triptych.runner.wire import Hello, Order, line, told, told_error
 from triptych.spec import parse_study
 from triptych.training import Evaluation

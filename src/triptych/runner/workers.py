@@ -24,10 +24,11 @@ from dataclasses import replace
 from triptych.engines import inherited
 from triptych.errors import RunError
 from triptych.records import RunRecord, StudyFolder
+from triptych.runner.events import RunEnded, RunEvent, RunPrepared, RunStarted
 from triptych.runner.failures import blank_of, fail
 from triptych.runner.kept import kept_run
-from triptych.runner.runs import RunEnded, RunEvent, RunPrepared, RunStarted, Setting
 from triptych.runner.seeds import Job
+from triptych.runner.setting import Setting
 from triptych.runner.ways import Way
 from triptych.runner.wire import Hello, Message, Order, heard, heard_error, line
 from triptych.spec import StudySpec, write_study
@@ -136,7 +137,7 @@ class Workers:
         self.study, self.folder, self.setting, self.ways = study, folder, setting, ways
         data_dir = None if setting.data_dir is None else str(setting.data_dir.absolute())
         path = str(folder.path.absolute())
-        self.hello = Hello(write_study(study), path, data_dir, setting.device)
+        self.hello = Hello(write_study(study), path, data_dir, setting.device, setting.disk)
         self.inbox: queue.SimpleQueue[tuple[Worker, Message | None]] = queue.SimpleQueue()
         self.workers: list[Worker] = []
         self.has_started = False
@@ -192,10 +193,9 @@ class Workers:
         )
 
     def _kept(self, name: str, seed: int) -> RunRecord | None:
-        folder, setting = self.folder.run(name, seed), self.setting
-        arm, timed = self.study.arms[name], self.ways[name].timed
-        record = kept_run(arm, seed, folder, setting.data_dir, setting.device)
-        return record if record and replace(setting, timed=timed).keeps(record) else None
+        way, folder = self.ways[name], self.folder.run(name, seed)
+        setting = replace(self.setting, timed=way.timed, own_process=way.own_process)
+        return kept_run(self.study.arms[name], seed, folder, setting)
 
     def _free_worker(self, name: str) -> Worker:
         """Return a worker that is at no run; best one that made runs of this arm before."""

@@ -2,8 +2,10 @@
 
 from triptych.spec.arms import ArmSpec
 from triptych.spec.claims import UNITS, Comparison, Metric, parse_claim
+from triptych.spec.conditions import COUNTS, Condition, parse_condition
+from triptych.spec.durations import seconds_of
 from triptych.spec.fields import Checked, nearest, plain, structure, structure_one
-from triptych.spec.files import parse_study, read_study, spec_id, study_table, write_study
+from triptych.spec.files import flat, parse_study, read_study, spec_id, study_table, write_study
 from triptych.spec.matching import MatchSpec, match_order
 from triptych.spec.networks import (
     CNNSpec,
@@ -14,6 +16,7 @@ from triptych.spec.networks import (
     RNNSpec,
 )
 from triptych.spec.parts import PartSpec, Reported
+from triptych.spec.sizes import bytes_of, size_text
 from triptych.spec.sources import (
     Cifar10Spec,
     DataSpec,
@@ -40,6 +43,7 @@ from triptych.spec.training import (
 )
 
 __all__ = [
+    "COUNTS",
     "MIN_SEEDS",
     "UNITS",
     "ArmSpec",
@@ -50,6 +54,7 @@ __all__ = [
     "Cifar10Spec",
     "ClaimSpec",
     "Comparison",
+    "Condition",
     "DataSpec",
     "DigitsSpec",
     "Evidence",
@@ -73,12 +78,17 @@ __all__ = [
     "Task",
     "ToySpec",
     "TrainSpec",
+    "bytes_of",
+    "flat",
     "match_order",
     "nearest",
     "parse_claim",
+    "parse_condition",
     "parse_study",
     "plain",
     "read_study",
+    "seconds_of",
+    "size_text",
     "spec_id",
     "structure",
     "structure_one",

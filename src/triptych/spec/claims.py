@@ -126,11 +126,14 @@ def parse_claim(text: str) -> Comparison:
     SpecError
         If the text does not follow the grammar, names no known metric or mixes units.
     """
-    return _Parser(text).claim()
+    return Parser(text).claim()
 
 
-class _Parser:
+class Parser:
     """Recursive descent with one token of look-ahead."""
+
+    what, named = "claim", "arm's metric"
+    units = UNITS
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -149,7 +152,7 @@ class _Parser:
 
     def _error(self, what: str, end: int | None = None) -> SpecError:
         at = end if end is not None else self.tokens[self.place - 1][1] if self.place else 0
-        return SpecError(f"claim {self.text!r}, character {at + 1}: {what}.")
+        return SpecError(f"{self.what} {self.text!r}, character {at + 1}: {what}.")
 
     def _peek(self) -> str:
         return self.tokens[self.place][0] if self.place < len(self.tokens) else ""
@@ -165,6 +168,7 @@ class _Parser:
         self._next()
 
     def claim(self) -> Comparison:
+        """Return the whole text as a claim."""
         terms, constant = self._sum()
         relation = self._next()
         if relation not in (">", "<", ">=", "<=", "="):
@@ -186,9 +190,9 @@ class _Parser:
         return Comparison(tuple(terms), constant, "=" if relation == "=" else ">", margin)
 
     def _check_units(self, terms: list[tuple[float, Metric]]) -> None:
-        units = {UNITS[metric.name] for _, metric in terms}
+        units = {self.units[metric.name] for _, metric in terms}
         if not units:
-            raise self._error("names no arm's metric")
+            raise self._error(f"names no {self.named}")
         if len(units) > 1:
             raise self._error(f"compares {' with '.join(sorted(units))}")
 
@@ -234,9 +238,12 @@ class _Parser:
         if not arm.isidentifier():
             raise self._error(f"expected a number or an arm, found {arm or 'the end'!r}")
         self._expect(".")
+        return self._figure(arm)
+
+    def _figure(self, arm: str) -> Metric:
         name = self._next()
-        if name not in UNITS:
-            raise self._error(f"unknown metric {name!r}.{nearest(name, UNITS)}".rstrip("."))
+        if name not in self.units:
+            raise self._error(f"unknown metric {name!r}.{nearest(name, self.units)}".rstrip("."))
         if name not in ("epochs_to", "test_accuracy_at"):
             return Metric(arm, name)
         self._expect("(")

@@ -180,12 +180,13 @@ def _claim(value: object, path: str) -> ClaimSpec:
     return replace(claim, causes=found)
 
 
-def _flat(value: object, path: str = "") -> dict[str, object]:
+def flat(value: object, path: str = "") -> dict[str, object]:
+    """Return nested tables as one, its keys joined by points; lists are values."""
     if not isinstance(value, dict):
         return {path: value}
     out: dict[str, object] = {}
     for key, item in value.items():
-        out |= _flat(item, f"{path}.{key}" if path else key)
+        out |= flat(item, f"{path}.{key}" if path else key)
     return out
 
 
@@ -193,7 +194,7 @@ def _cuts(full: Mapping[str, ArmSpec], arms: Mapping[str, ArmSpec]) -> list[str]
     """Say what differs, arms with the same change in one line."""
     changed: dict[str, list[str]] = {}
     for name, arm in arms.items():
-        before, after = _flat(plain(full[name])), _flat(plain(arm))
+        before, after = flat(plain(full[name])), flat(plain(arm))
         parts = [
             f"{key} {_short(before.get(key))} → {_short(after.get(key))}"
             for key in dict.fromkeys([*before, *after])
