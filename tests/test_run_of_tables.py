@@ -144,6 +144,16 @@ def test_a_number_to_tell_goes_all_the_way(tmp_path):
     assert "training R²" in page
 
 
+def test_an_arm_that_diverged_at_once_brings_no_figures_of_classes(tmp_path):
+    text = PATIENTS.split("[[claim]]")[0].replace("seeds = 6", "seeds = 1")
+    wild = 'dtype = "float64", optimizer = { lr = 10 } }\n[arm.linear]'
+    (tmp_path / "d.toml").write_text(text.replace('dtype = "float64" }\n[arm.linear]', wild))
+    result, told, page = run(tmp_path / "d.toml", tmp_path / "out")
+    assert [r.status for r in result.record.runs] == ["diverged", "finished"]
+    assert "accuracy" not in told
+    assert "accuracy" not in page
+
+
 def test_the_live_view_shows_r2(tmp_path):
     (tmp_path / "d.toml").write_text(PATIENTS)
     study = read_study(tmp_path / "d.toml")

@@ -58,9 +58,10 @@ def columns(record: StudyRecord) -> tuple[str, ...]:
 
 def _judged(record: StudyRecord) -> tuple[str, ...]:
     """Return the metrics by which arms are told apart: of classes, of numbers, or of both."""
-    numbers = [tells_numbers(record.of(name)) for name in record.study.arms]
-    of_classes = _OF_CLASSES if not all(numbers) else ()
-    return (*of_classes, *_OF_NUMBERS) if any(numbers) else of_classes
+    # A run that diverged before it was judged says nothing.
+    kinds = {tells_numbers([run]) for run in record.runs if run.scores or run.curve}
+    of_classes = () if kinds == {True} else _OF_CLASSES
+    return (*of_classes, *_OF_NUMBERS) if True in kinds else of_classes
 
 
 def tells_numbers(runs: Sequence[RunRecord]) -> bool:
