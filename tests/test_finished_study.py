@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from triptych import cli
-from triptych.data import cifar10, identity, source_id
+from triptych.data import cifar10, identity, load, source_id
 from triptych.records import StudyFolder, list_study
-from triptych.runner import RunEnded, Setting, execute_study, kept, read_result
+from triptych.runner import RunEnded, Setting, execute_study, inputs, kept, read_result
 from triptych.spec import (
     Cifar10Spec,
     ClaimSpec,
@@ -99,17 +99,13 @@ def run(study, folder, setting=None):
 @pytest.fixture
 def drawn(monkeypatch):
     """Return the list of data sets that were loaded since."""
-    from triptych.data import load
-    from triptych.runner import runs
-
     found = []
 
     def counting(spec, seed, data_dir=None):
         found.append((spec, seed))
         return load(spec, seed, data_dir)
 
-    for module in (kept, runs):
-        monkeypatch.setattr(module, "load", counting)
+    monkeypatch.setattr(inputs, "load", counting)
     return found
 
 
@@ -139,13 +135,10 @@ def test_other_versions_code_or_processor_mean_looking_at_the_data_again(
 
 
 def test_data_that_came_out_otherwise_are_trained_on_again(study, tmp_path, monkeypatch):
-    from triptych.data import load
-    from triptych.runner import runs
-
     run(study, tmp_path)
     monkeypatch.setattr(identity, "code_id", lambda *names: "edited")
     monkeypatch.setattr(
-        runs, "load", lambda spec, seed, folder: replace(load(spec, seed), fingerprint="f" * 64)
+        inputs, "load", lambda spec, seed, folder: replace(load(spec, seed), fingerprint="f" * 64)
     )
     assert set(run(study, tmp_path).values()) == {False}
 
@@ -166,10 +159,10 @@ def test_a_run_that_neither_finished_nor_diverged_is_none_to_keep_unseen(study, 
     run(study, tmp_path)
     folder = StudyFolder(tmp_path).run("numpy", 0)
     arm = study.arms["numpy"]
-    assert kept.kept_run(arm, 0, folder, None, "cpu") == folder.read()
+    assert kept.kept_run(arm, 0, folder, Setting(device="cpu")) == folder.read()
     path = folder.path / "result.json"
     path.write_text(path.read_text().replace('"finished"', '"failed"'))
-    assert kept.kept_run(arm, 0, folder, None, "cpu") is None
+    assert kept.kept_run(arm, 0, folder, Setting(device="cpu")) is None
 
 
 N = 12

@@ -11,6 +11,7 @@ from triptych.engines import memory as memory_module
 from triptych.records import StudyFolder, StudyRecord
 from triptych.report import render_html
 from triptych.runner import RunEnded, Setting, execute_study, read_result
+from triptych.runner.kept import data_shapes
 from triptych.runner.ways import find_ways
 from triptych.spec import Metric, parse_study
 from triptych.verdicts import judge
@@ -59,7 +60,8 @@ def test_where_a_peak_cannot_be_reset_only_a_process_of_its_own_tells_it(monkeyp
 
 def test_an_arm_whose_memory_is_compared_has_a_process_for_each_run(tmp_path):
     study = parse_study(TEXT)
-    assert {name for name, way in find_ways(study, Setting(), 1).items() if way.own_process} == {
+    ways = find_ways(study, study, data_shapes(study, None, None), Setting())
+    assert {name for name, way in ways.items() if way.own_process} == {
         "numpy", "torch"
     }  # fmt: skip
     runs = {

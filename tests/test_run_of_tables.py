@@ -17,9 +17,8 @@ from triptych.errors import DataError, SpecError
 from triptych.live import Watcher
 from triptych.records import StudyFolder
 from triptych.report import study_tables
-from triptych.runner import RunStarted, RunTold, Setting, execute_study, read_result
+from triptych.runner import RunEnded, RunStarted, Setting, execute_study, read_result
 from triptych.spec import read_study
-from triptych.training import Evaluation
 
 FLOWERS = """
 title = "Which flowers?"
@@ -160,11 +159,11 @@ def test_the_live_view_shows_r2(tmp_path):
     watcher = Watcher(study, Console(file=StringIO()))
     shown = Console(file=StringIO(), width=120)
     events = execute_study(study, StudyFolder(tmp_path / "out"), Setting())
-    told = (event for event in events if isinstance(event, RunTold))
-    evaluation = next(event for event in told if isinstance(event.event, Evaluation))
-    watcher.watch([RunStarted("wide", (0,)), evaluation])
+    record = next(event.record for event in events if isinstance(event, RunEnded))
+    watcher.watch([RunStarted("wide", (0,)), RunEnded(record, kept=False)])
     shown.print(watcher.view())
-    assert re.search(r"test R² [−0-9.]+, train [−0-9.]+", shown.file.getvalue())
+    assert f"{record.scores['test_r2']:.3f}".replace("-", "−") in shown.file.getvalue()
+    assert re.search(r"test R² [−0-9.]+, train [−0-9.]+", watcher.console.file.getvalue())
 
 
 def test_all_engines_tell_the_same_numbers(tmp_path):

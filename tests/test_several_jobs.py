@@ -34,6 +34,7 @@ from triptych.runner import executors as executors_module
 from triptych.runner import failures as failures_module
 from triptych.runner import ways as ways_module
 from triptych.runner import workers as workers_module
+from triptych.runner.kept import data_shapes
 from triptych.runner.ways import find_ways
 from triptych.spec import ClaimSpec, parse_study
 from triptych.training import Evaluation, Progress
@@ -80,6 +81,11 @@ test = "timed.seconds < 100"
 says = "They are equal."
 test = "numpy.test_accuracy = together.test_accuracy within 0.0001"
 """
+
+
+def ways_of(setting):
+    study = parse_study(EVERY_KIND)
+    return find_ways(study, study, data_shapes(study, None, None), setting)
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +160,7 @@ def test_what_is_timed_and_what_takes_all_cores_goes_alone(made):
             under_way.discard((event.record.arm, event.record.seed))
     assert beside["timed"] == beside["together"] == set()
     # Where this process has but one thread, its steps do not take all cores.
-    if find_ways(parse_study(EVERY_KIND), Setting(), 2)["large"].places == 2:
+    if ways_of(Setting(jobs=2))["large"].places == 2:
         assert beside["large"] == set()
     assert "torch" in beside["numpy"]
     record = read_result(path).record
@@ -212,7 +218,7 @@ def test_a_run_takes_the_place_of_as_many_jobs_as_it_has_threads_of(
 ):
     monkeypatch.setattr(ways_module, "threads_taken", lambda *_: threads)
     monkeypatch.setattr(ways_module, "cores", lambda: cores)
-    ways = find_ways(parse_study(EVERY_KIND), Setting(device="cpu"), jobs)
+    ways = ways_of(Setting(device="cpu", jobs=jobs))
     assert ways["torch"].places == places
     assert ways["timed"].places == ways["together"].places == jobs
 
@@ -420,6 +426,6 @@ def test_a_signal_to_all_processes_stops_with_its_code_and_keeps_what_is_finishe
 def test_messages_are_lines_of_json_whatever_a_folder_is_called(tmp_path):
     from triptych.runner.wire import Hello, line
 
-    text = line(Hello("title = 'ü\n'", "/tmp/\udcff\n", None, "cpu"))
+    text = line(Hello("title = 'ü\n'", "/tmp/\udcff\n", None, "cpu", None))
     assert text.count(b"\n") == 1
     assert json.loads(text)["folder"] == "/tmp/\udcff\n"

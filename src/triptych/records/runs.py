@@ -33,9 +33,8 @@ STEPS = "steps"
 # What stands in files of its own.
 _APART = ("curve", "environment", "findings")
 RESULT_FILE, RESULT_BYTES = "result.json", 4_000
-RUN_FILES = (
-    RESULT_FILE, "metrics.jsonl", WEIGHTS_FILE, FINDINGS_FILE, "spec.json", "environment.json",
-)  # fmt: skip
+_LOG, _SPEC, _ENVIRONMENT = "metrics.jsonl", "spec.json", "environment.json"
+RUN_FILES = (RESULT_FILE, _LOG, WEIGHTS_FILE, FINDINGS_FILE, _SPEC, _ENVIRONMENT)
 """Every file that a run's folder may hold; the result first, as without it no run is whole."""
 
 
@@ -247,7 +246,10 @@ class RunFolder:
 
     def is_finished(self) -> bool:
         """Whether the run's result has been written."""
-        return (self.path / "result.json").exists()
+        try:
+            return (self.path / RESULT_FILE).exists()
+        except OSError:  # a name that no folder can have
+            return False
 
     def is_to_be_made(self) -> bool:
         """Whether there is no result, or that of a run that failed.
