@@ -100,6 +100,8 @@ class Dataset:
         How raw features become inputs; None where they are inputs already.
     notes : tuple of str
         What a reader of any table must know (a stand-in, a leak, a cut).
+    features : tuple of str
+        Of a table, the column that each input came from; none where columns have no names.
     symbols : int, optional
         How many symbols sequences are made of; absent: as many as classes.
     probes : mapping of int to Split
@@ -114,6 +116,7 @@ class Dataset:
     fingerprint: str
     standardization: Standardization | None = None
     notes: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
     symbols: int | None = None
     probes: Mapping[int, Split] = field(default_factory=dict)
 
@@ -136,17 +139,20 @@ class Finding:
     Attributes
     ----------
     kind : str
-        What is drawn: ``"gradient flow"``, ``"hidden states"``.
+        What is drawn: one of `triptych.explain.KINDS`.
     title, caption : str
         Heading, and how to read it in a sentence or two.
-    arrays : mapping of str to FloatArray
-        What is drawn, by name; a few kB.
+    arrays : mapping of str to Array
+        What is drawn, by name; a few kB, pictures as uint8.
+    labels : mapping of str to tuple of str
+        What places in the arrays are called.
     """
 
     kind: str
     title: str
     caption: str
-    arrays: Mapping[str, FloatArray]
+    arrays: Mapping[str, Array]
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

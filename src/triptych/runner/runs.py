@@ -26,7 +26,7 @@ from triptych.records import (
     StudyFolder,
     run_key,
 )
-from triptych.runner.explained import explain_run
+from triptych.runner.explained import Explainer
 from triptych.spec import ArmSpec, spec_id
 from triptych.training import (
     CompiledTogether,
@@ -78,10 +78,10 @@ class Setting:
 class _Run:
     """A run that is under way, and what was told of it so far."""
 
-    arm: ArmSpec
     job: Job
     blank: RunRecord
     folder: RunFolder
+    explainer: Explainer
     curve: list[dict[str, float]] = field(default_factory=list)
 
     def take(self, event: Event) -> RunRecord | None:
@@ -90,9 +90,10 @@ class _Run:
             row = evaluation_row(event)
             self.folder.append(row)
             self.curve.append(row)
+            self.explainer.look(event.epoch)
         elif isinstance(event, Finished):
             scores = _scores(evaluation_row(event.evaluation))
-            found = explain_run(self.arm, self.blank.seed, self.job.data, event.weights)
+            found = self.explainer.findings(event.weights, event.evaluation.epoch)
             record = self._record(
                 epochs=event.epochs, seconds=event.seconds, scores=scores, findings=found
             )
@@ -182,7 +183,8 @@ def _prepare(
     folder.start(arm, seed, where)
     rows = split_rows(arm.train, len(data.train), stream(seed, "validation"))
     learner = create_learner(arm, engine, data, seed, device)
-    return _Run(arm, Job(learner, data, rows, stream_seed(seed, "order")), blank, folder)
+    job = Job(learner, data, rows, stream_seed(seed, "order"))
+    return _Run(job, blank, folder, Explainer(arm, seed, data, learner))
 
 
 def evaluation_row(evaluation: Evaluation) -> dict[str, float]:
