@@ -91,7 +91,7 @@ class Boundary:
                 "tell there, the paler the less sure it is; a pale seam is the decision boundary. "
                 f"Dots are {'' if len(kept) == len(self.train) else f'{len(kept)} of '}the "
                 f"{len(self.train):,} training rows, in the colour of their own class: one on the "
-                "other colour is a row told wrong."
+                "other colour is a row told wrong. Beneath stands the share told right."
             ),
             arrays={
                 "told": np.stack([self.seen[e][0] for e in epochs]),

@@ -93,9 +93,10 @@ def mistakes(judged: Judged, features: tuple[str, ...] = ()) -> Finding | None:
     Returns
     -------
     Finding
-        With ``rows (M,)``, their places in the test split; ``told (M,)`` and ``true (M,)``, the
-        probabilities of what was told and of what is true; ``pictures (M, h, w, c)``, or ``values
-        (M, I)`` of at most eight features. Labels: ``true``, ``told``, ``features``.
+        With ``rows (M,)``, their places in the test split; ``wrong (2,)``, how many were told
+        wrong, and of how many; ``told (M,)`` and ``true (M,)``, the probabilities of what was told
+        and of what is true; ``pictures (M, h, w, c)``, or ``values (M, I)`` of at most eight
+        features. Labels: ``true``, ``told``, ``features``.
     """
     losses, told = judged.losses, judged.told
     wrong = np.flatnonzero(told != judged.y)
@@ -104,6 +105,7 @@ def mistakes(judged: Judged, features: tuple[str, ...] = ()) -> Finding | None:
         return None
     arrays: dict[str, Array] = {
         "rows": rows.astype(float),
+        "wrong": np.array([len(wrong), len(told)], float),
         "told": judged.shares[rows, told[rows]],
         "true": judged.shares[rows, judged.y[rows]],
     }
@@ -119,10 +121,9 @@ def mistakes(judged: Judged, features: tuple[str, ...] = ()) -> Finding | None:
         kind=MISTAKES,
         title="The worst mistakes",
         caption=(
-            f"Of {len(wrong):,} test rows that were told wrong, those with the highest loss: what "
-            "they are, what they were told to be, and how probable the network held either. A row "
-            "that a reader would get wrong too says something of the data, not of the network."
-            + _columns(judged)
+            "Of the test rows told wrong those with the highest loss: what they are, what "
+            "they were told to be, and how probable the network held either. A row that a reader "
+            "would get wrong too says something of the data, not of the network." + _columns(judged)
         ),
         arrays=arrays,
         labels=labels,

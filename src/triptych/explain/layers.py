@@ -28,13 +28,13 @@ def filters(weights: Weights, sample_shape: tuple[int, ...]) -> Finding | None:
     Returns
     -------
     Finding or None
-        With ``filters (K, h, w, c)``, uint8, and how many there are, ``count``. None where a
-        network has no weights on pixels.
+        With ``filters (K, h, w, c)``, uint8. Label: ``reading``, how to read those of such a
+        network. None where a network has no weights on pixels.
     """
     how = _first(weights, sample_shape)
     if how is None:
         return None
-    kernels, caption = how
+    kernels, reading = how
     most = max(4, min(_FILTERS, _BYTES // int(np.prod(kernels.shape[1:]))))
     size_K = np.square(kernels, dtype=np.float64).sum(axis=(1, 2, 3))
     kept = np.argsort(-size_K, kind="stable")[:most]
@@ -42,34 +42,37 @@ def filters(weights: Weights, sample_shape: tuple[int, ...]) -> Finding | None:
     return Finding(
         kind=FILTERS,
         title="What the first layer looks for",
-        caption=caption + cut,
+        caption=(
+            "The weights of the first layer as pictures, one for each filter or hidden unit. Middle "
+            "grey is 0, and each is scaled by its largest weight."
+        ),
         arrays={"filters": patterns(kernels[kept].astype(np.float64))},
+        labels={"reading": (reading + cut,)},
     )
 
 
 def _first(weights: Weights, shape: tuple[int, ...]) -> tuple[FloatArray, str] | None:
     """Return the first weights (K, C, h, w), and how to read them."""
-    grey = "Middle grey is 0, and each is scaled by its largest weight."
     if "w1" in weights:
         kernels = weights["w1"].T.reshape(-1, *shape)
         return shrunk(kernels.astype(np.float64)), (
-            f"The weights of hidden units on every pixel, as pictures. {grey} A unit with a "
-            "clear shape looks for something; one of noise has kept much of its first weights."
+            "Hidden units on all pixels. A unit with a clear shape looks for something; one of "
+            "noise has kept much of its first weights."
         )
     if "whiten.weight" in weights:
         return weights["whiten.weight"], (
-            "Filters of 2 by 2 pixels that take correlations out of patches, and their negatives. "
-            f"They are computed from the pictures, not learnt. {grey}"
+            "Filters of 2 by 2 pixels that take correlations out of patches, and their negatives: "
+            "computed from the pictures, not learnt."
         )
     if "conv1.weight" in weights:
         return weights["conv1.weight"], (
-            f"Filters of 3 by 3 pixels, as they were learnt. {grey} One side light and the other "
-            "dark is an edge; one that is all of a colour passes that colour on."
+            "Filters of 3 by 3 pixels, as they were learnt. One side light and the other dark is "
+            "an edge; one that is all of a colour passes that colour on."
         )
     return None
 
 
-def feature_maps(maps: Sequence[FloatArray], picture: Array, name: str) -> Finding:
+def feature_maps(maps: Sequence[FloatArray], picture: Array, name: str) -> Finding | None:
     """Return what some blocks of a CNN make of one picture.
 
     Parameters
@@ -82,18 +85,21 @@ def feature_maps(maps: Sequence[FloatArray], picture: Array, name: str) -> Findi
 
     Returns
     -------
-    Finding
-        With ``picture``; of the first, the middle and the last block ``block_K (M, h, w)``, uint8:
-        the channels that answer most, brightest where they answer most. Labels: ``true``,
-        ``blocks``.
+    Finding or None
+        With ``picture``; of the first, the middle and the last block that has places left,
+        ``block_K (M, h, w, 1)``, uint8: the channels that answer most, brightest where they do.
+        Labels: ``true``, ``blocks``. None where each map is one pixel.
     """
-    blocks = sorted({0, len(maps) // 2, len(maps) - 1})
+    placed = [k for k, found in enumerate(maps) if min(found.shape[1:]) > 1]
+    if not placed:
+        return None
+    blocks = sorted({placed[0], placed[len(placed) // 2], placed[-1]})
     labels = []
     arrays: dict[str, Array] = {"picture": picture}
     for place, k in enumerate(blocks):
         found = maps[k].astype(np.float64)
         kept = np.argsort(-found.max(axis=(1, 2)), kind="stable")[:_CHANNELS]
-        arrays[f"block_{place}"] = _bright(shrunk(found[kept]))
+        arrays[f"block_{place}"] = _bright(shrunk(found[kept]))[..., None]
         height, width = found.shape[1:]
         labels.append(f"block {k + 1} of {len(maps)}: {len(found)} maps of {height} × {width}")
     return Finding(

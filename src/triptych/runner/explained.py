@@ -103,7 +103,8 @@ class Explainer:
             first = filters(weights, data.sample_shape)
             yield from [] if first is None else [first]
             if isinstance(network, CNNSpec):
-                yield _maps(network, data, weights, judged)
+                maps = _maps(network, data, weights, judged)
+                yield from [] if maps is None else [maps]
             yield occlusion(tells, self.train.loss, judged, _cover(data))
 
     def _judged(self) -> Judged | None:
@@ -126,7 +127,7 @@ def _is_plane(arm: ArmSpec, data: Dataset) -> bool:
     return plane and isinstance(arm.network, MLPSpec) and arm.train.loss in SHARING
 
 
-def _maps(network: CNNSpec, data: Dataset, weights: Weights, judged: Judged) -> Finding:
+def _maps(network: CNNSpec, data: Dataset, weights: Weights, judged: Judged) -> Finding | None:
     rows = judged.first_of_each(1)
     picture = judged.pictures(rows)
     assert picture is not None

@@ -1,0 +1,182 @@
+"""Which findings of a study's runs the page shows, and how each kind is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from triptych.contracts import Finding
+from triptych.errors import RunError
+from triptych.records import StudyRecord
+from triptych.report.charts import COLOURS, colour
+from triptych.report.class_findings import (
+    draw_calibration,
+    draw_confusion,
+    draw_importance,
+    draw_mistakes,
+)
+from triptych.report.drawing import Explained, Figure
+from triptych.report.picture_findings import (
+    draw_boundary,
+    draw_filters,
+    draw_maps,
+    draw_occlusion,
+)
+from triptych.report.sequences import draw_flow, draw_paths
+from triptych.report.wording import arm_label
+from triptych.spec import ArmSpec, RNNSpec
+
+# Arms that are shown one below the other; those that share a chart are as many as its colours.
+_ONE_BY_ONE = 4
+# A page of many parts would else grow without end; charts of curves have the rest of its 5 MB.
+_MOST_BYTES = 2_000_000
+
+
+@dataclass(frozen=True)
+class Way:
+    """How findings of one kind are drawn.
+
+    Attributes
+    ----------
+    draw : callable
+        From a finding of each of some arms to a figure.
+    in_one : bool
+        Whether arms share a chart, so that those which differ only in training are worth a look.
+        Others are shown one below the other, those of one caption in one figure.
+    by_data : bool
+        Whether only those arms share a chart that have their data in common.
+    """
+
+    draw: Callable[[Sequence[Explained]], Figure]
+    in_one: bool = False
+    by_data: bool = False
+
+
+# In the order of the page; the kinds are those of `triptych.explain`.
+WAYS = {
+    "gradient flow": Way(draw_flow, in_one=True),
+    "hidden states": Way(draw_paths, in_one=True),
+    "decision boundary": Way(draw_boundary),
+    "confusion": Way(draw_confusion),
+    "mistakes": Way(draw_mistakes),
+    "occlusion": Way(draw_occlusion),
+    "first layer": Way(draw_filters),
+    "feature maps": Way(draw_maps),
+    "permutation importance": Way(draw_importance, in_one=True, by_data=True),
+    "calibration": Way(draw_calibration, in_one=True),
+}
+
+
+def findings(record: StudyRecord, names: Sequence[str]) -> list[Figure]:
+    """Return the figures of what explains some arms, by the first seed of each.
+
+    Of arms that differ only in their engine one is shown; where each takes much of the page, also
+    of those that differ only in how they were trained: the one trained for the most epochs.
+
+    Parameters
+    ----------
+    record : StudyRecord
+    names : sequence of str
+        The arms of a part.
+
+    Raises
+    ------
+    RunError
+        If a finding lacks what is to be drawn.
+    """
+    arms = record.study.arms
+    recurrent = [name for name in names if isinstance(arms[name].network, RNNSpec)]
+    others = [name for name in names if name not in recurrent]
+    return [
+        figure
+        for kind, way in WAYS.items()
+        for family in (recurrent, others)
+        for figure in _figures(record, kind, way, family)
+    ]
+
+
+def _figures(record: StudyRecord, kind: str, way: Way, names: Sequence[str]) -> list[Figure]:
+    """Return the figures of one kind, each of as many arms as it can hold."""
+    there = [(name, one) for name in names if (one := _first(record, name, kind))]
+    kept = _telling([name for name, _ in there], record, in_one=way.in_one)
+    left = len(there) - len(kept)
+    # Arms keep the colours that they have in the part's other charts of their family.
+    series = {
+        name: Explained(arm_label(record, name), colour(names.index(name)), finding)
+        for name, finding in there
+        if name in kept
+    }
+    if not way.in_one:
+        left += max(0, len(series) - _ONE_BY_ONE)
+        shown = _alike(series, lambda name: series[name].finding.caption, _ONE_BY_ONE)
+    else:
+        shown = []
+        for start in range(0, len(names), COLOURS):
+            some = {n: series[n] for n in names[start : start + COLOURS] if n in series}
+            shown += _alike(some, lambda name: record.study.arms[name].data if way.by_data else 0)
+    return [_with_source(_drawn(record, kind, way, group), left) for group in shown]
+
+
+def _alike(
+    series: dict[str, Explained], key: Callable[[str], object], most: int | None = None
+) -> list[dict[str, Explained]]:
+    """Return the first `most` arms in groups of one key."""
+    groups: dict[object, dict[str, Explained]] = {}
+    for name in list(series)[:most]:
+        groups.setdefault(key(name), {})[name] = series[name]
+    return list(groups.values())
+
+
+def _first(record: StudyRecord, name: str, kind: str) -> Finding | None:
+    runs = record.finished(name)
+    return next((one for run in runs for one in run.findings if one.kind == kind), None)
+
+
+def _telling(names: Sequence[str], record: StudyRecord, *, in_one: bool) -> list[str]:
+    """Return those arms of some that tell something that the others do not."""
+    best: dict[object, str] = {}
+    for name in names:
+        arm = record.study.arms[name]
+        key = (arm.data, arm.network, arm.train if in_one else None)
+        if key not in best or _epochs(arm) > _epochs(record.study.arms[best[key]]):
+            best[key] = name
+    return [name for name in names if name in best.values()]
+
+
+def _epochs(arm: ArmSpec) -> int:
+    return arm.train.epochs
+
+
+def _drawn(record: StudyRecord, kind: str, way: Way, series: dict[str, Explained]) -> Figure:
+    try:
+        return way.draw(list(series.values()))
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise RunError(
+            f"{record.folder / 'runs'}: the finding '{kind}' of {' or '.join(series)} is damaged: "
+            f"{error}. Delete that arm's seed-0, and run the study again."
+        ) from error
+
+
+def _with_source(figure: Figure, left: int) -> Figure:
+    """Return a figure whose caption says which runs it is of."""
+    more = (
+        f" {left} more {'arms' if left > 1 else 'arm'} of this part that differ"
+        f"{'' if left > 1 else 's'} less are left out."
+        if left
+        else ""
+    )
+    return replace(figure, caption=f"{figure.caption} Of the first seed.{more}")
+
+
+def within_size(parts: Sequence[Sequence[Figure]]) -> list[tuple[list[Figure], int]]:
+    """Return the figures of each part that the page has room for, and how many it has not."""
+    room = _MOST_BYTES
+    found = []
+    for figures in parts:
+        shown = []
+        for figure in figures:
+            if figure.size <= room:
+                room -= figure.size
+                shown.append(figure)
+        found.append((shown, len(figures) - len(shown)))
+    return found
