@@ -54,9 +54,10 @@ class Boundary:
         low, high = train.x.min(axis=0), train.x.max(axis=0)
         room = _MARGIN * np.where(high > low, high - low, 1.0)
         self.low, self.high = low - room, high + room
-        lines = [np.linspace(a, b, _GRID) for a, b in zip(self.low, self.high, strict=True)]
-        across, up = np.meshgrid(lines[0], lines[1][::-1])  # the first line is the uppermost
-        self.grid = np.stack([across.ravel(), up.ravel()], axis=1).astype(train.x.dtype)
+        # The middle of each pixel; the first line is the uppermost.
+        middles = (np.arange(_GRID) + 0.5) / _GRID
+        places = np.stack(np.meshgrid(middles, middles[::-1]), axis=-1).reshape(-1, 2)
+        self.grid = (self.low + (self.high - self.low) * places).astype(train.x.dtype)
         self.seen: dict[int, tuple[Array, Array, float]] = {}
 
     def look(self, epoch: int, tells: Tells) -> None:
@@ -66,7 +67,7 @@ class Boundary:
         if shares is None or rows is None or not np.isfinite(shares).all():
             return
         right = float((rows.argmax(axis=1) == self.train.y).mean())
-        self.seen[epoch] = _pictured(shares), _sure(shares), right
+        self.seen[epoch] = shares.argmax(axis=1).astype(np.uint8), _lead(shares), right
 
     def finding(self, last: int) -> Finding:
         """Return what was seen up to epoch `last`.
@@ -75,7 +76,7 @@ class Boundary:
         -------
         Finding
             With ``told (P, G, G)`` and ``sure (P, G, G)``, uint8: the likeliest class of each
-            point of a grid, from the upper left, and by how much it leads the next, of 255; after
+            pixel, from the upper left, and by how much it leads the next, of 255; after
             ``epochs (P,)``; ``right (P,)``, accuracy on training rows; some of these, ``points (K,
             2)`` from 0 to 1 along each feature, and their classes ``labels (K,)``; ``low (2,)``
             and ``high (2,)``, what the edges of the grid are.
@@ -94,8 +95,8 @@ class Boundary:
                 "other colour is a row told wrong. Beneath stands the share told right."
             ),
             arrays={
-                "told": np.stack([self.seen[e][0] for e in epochs]),
-                "sure": np.stack([self.seen[e][1] for e in epochs]),
+                "told": np.stack([self.seen[e][0] for e in epochs]).reshape(-1, _GRID, _GRID),
+                "sure": np.stack([self.seen[e][1] for e in epochs]).reshape(-1, _GRID, _GRID),
                 "right": np.array([self.seen[e][2] for e in epochs]),
                 "epochs": np.array(epochs, float),
                 "points": points.astype(float),
@@ -112,10 +113,8 @@ class Boundary:
         return np.linspace(0, len(self.train) - 1, count).round().astype(np.int64)
 
 
-def _pictured(shares: FloatArray) -> Array:
-    return shares.argmax(axis=1).astype(np.uint8).reshape(_GRID, _GRID)
-
-
-def _sure(shares: FloatArray) -> Array:
+def _lead(shares: FloatArray) -> Array:
+    """Return by how much the likeliest class leads the next, (N,), of 255."""
     second, first = np.partition(shares, -2, axis=1)[:, -2:].T
-    return (255 * (first - second)).round().astype(np.uint8).reshape(_GRID, _GRID)
+    lead: Array = (255 * (first - second)).round().astype(np.uint8)
+    return lead

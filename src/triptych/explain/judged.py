@@ -65,7 +65,8 @@ class Judged:
     @property
     def told(self) -> IntArray:
         """The class that each row was told to be, (N,)."""
-        return self.shares.argmax(axis=1)
+        told: IntArray = self.shares.argmax(axis=1)
+        return told
 
     @property
     def losses(self) -> FloatArray:

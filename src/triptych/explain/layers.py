@@ -43,8 +43,8 @@ def filters(weights: Weights, sample_shape: tuple[int, ...]) -> Finding | None:
         kind=FILTERS,
         title="What the first layer looks for",
         caption=(
-            "The weights of the first layer as pictures, one for each filter or hidden unit. Middle "
-            "grey is 0, and each is scaled by its largest weight."
+            "The weights of the first layer as pictures, one for each filter or hidden unit. "
+            "Middle grey is 0, and each is scaled by its largest weight."
         ),
         arrays={"filters": patterns(kernels[kept].astype(np.float64))},
         labels={"reading": (reading + cut,)},
@@ -119,4 +119,5 @@ def _bright(maps: FloatArray) -> Array:
     """Return maps (M, h, w) as uint8, from each one's smallest value to its largest."""
     low = maps.min(axis=(1, 2), keepdims=True)
     room = maps.max(axis=(1, 2), keepdims=True) - low
-    return (255 * (maps - low) / np.where(room > 0, room, 1.0)).round().astype(np.uint8)
+    shown: Array = (255 * (maps - low) / np.where(room > 0, room, 1.0)).round().astype(np.uint8)
+    return shown

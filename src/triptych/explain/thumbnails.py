@@ -52,10 +52,10 @@ def shrunk(x: FloatArray) -> FloatArray:
     step = math.ceil(max(x.shape[-2:]) / _EDGE)
     if step == 1:
         return x
-    height, width = (step * max(1, size // step) for size in x.shape[-2:])
-    squares = x[..., :height, :width].reshape(
-        *x.shape[:-2], height // step, min(step, height), width // step, min(step, width)
-    )
+    high, wide = (min(step, size) for size in x.shape[-2:])
+    rows, columns = x.shape[-2] // high, x.shape[-1] // wide
+    kept = x[..., : rows * high, : columns * wide]  # a remainder is left out
+    squares = kept.reshape(*x.shape[:-2], rows, high, columns, wide)
     small: FloatArray = squares.mean(axis=(-3, -1))
     return small
 

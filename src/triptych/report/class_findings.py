@@ -12,7 +12,7 @@ from triptych.contracts import Finding
 from triptych.report.charts import draw
 from triptych.report.drawing import Cell, Explained, Figure, Group, Key, Panel, Table
 from triptych.report.pictures import image, sheet
-from triptych.report.wording import accuracy, figure, plural, signed
+from triptych.report.wording import accuracy, figure, plural, signed, visible
 
 
 def draw_confusion(series: Sequence[Explained]) -> Figure:
@@ -196,11 +196,8 @@ def _by_label(series: Sequence[Explained]) -> dict[str, Any]:
 def draw_importance(series: Sequence[Explained]) -> Figure:
     """Return what each column is worth to each arm, as bars and as a table."""
     who = ", ".join(one.label for one in series)
-    features = list(dict.fromkeys(f for one in series for f in one.finding.labels["features"]))
-    found = [
-        (one.label, dict(zip(one.finding.labels["features"], _drops(one.finding), strict=True)))
-        for one in series
-    ]
+    found = [(one.label, _by_column(one.finding)) for one in series]
+    features = list(dict.fromkeys(column for _, drops in found for column in drops))
     rows = [
         ((feature,), [_drop_cell(drops.get(feature)) for _, drops in found]) for feature in features
     ]
@@ -212,9 +209,11 @@ def draw_importance(series: Sequence[Explained]) -> Figure:
     return Figure(first.title, caption, [Group([Panel(chart)], "pair", table=table)], keys)
 
 
-def _drops(finding: Finding) -> list[tuple[float, float, float]]:
+def _by_column(finding: Finding) -> dict[str, tuple[float, float, float]]:
+    """Return mean, least and most of what shuffling each column costs."""
     arrays = (finding.arrays[name].tolist() for name in ("drop", "least", "most"))
-    return list(zip(*arrays, strict=True))
+    columns = map(visible, finding.labels["features"])
+    return dict(zip(columns, zip(*arrays, strict=True), strict=True))
 
 
 def _drop_cell(drop: tuple[float, float, float] | None) -> Cell:
@@ -228,12 +227,10 @@ def _importance_svg(series: Sequence[Explained], features: Sequence[str], about:
     points = [
         {"a": one.label, "f": feature, "v": 100 * mean, "lo": 100 * least, "hi": 100 * most}
         for one in series
-        for feature, (mean, least, most) in zip(
-            one.finding.labels["features"], _drops(one.finding), strict=True
-        )
+        for feature, (mean, least, most) in _by_column(one.finding).items()
     ]
     offset = {"field": "a", "type": "nominal", "sort": [one.label for one in series]}
-    encoding = {
+    encoding: dict[str, Any] = {
         "y": {"field": "f", "type": "nominal", "sort": list(features), "title": None,
               "axis": {"labelLimit": 130}},
         "yOffset": offset,

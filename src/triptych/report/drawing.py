@@ -1,4 +1,4 @@
-"""What a figure on the page is made of, whatever it shows; `figures.html` lays any of them out."""
+"""What a figure on the page is made of, whatever it shows; `drawing.html` lays any of them out."""
 
 from __future__ import annotations
 

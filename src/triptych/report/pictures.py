@@ -19,6 +19,7 @@ _CHANNELS = {1: 0, 3: 2, 4: 6}
 _LEAST_EDGE, _GAP = 24, 3
 # Tells black from black on a dark page, and white from white on a white one.
 _FRAME = (128, 128, 128, 255)
+_STEPS = np.uint8(0xFC)
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -65,7 +66,7 @@ def image(pixels: Array, description: str) -> Markup:
     """
     height, width = pixels.shape[:2]
     if pixels.shape[2] != 1:
-        pixels = pixels & 0xFC
+        pixels = pixels & _STEPS
     frame = "" if pixels.shape[2] == 4 else Markup(' class="framed"')
     return Markup('<img{} src="{}" width="{}" height="{}" alt="{}">').format(
         frame, address(pixels), width, height, visible(description)
