@@ -85,7 +85,7 @@ def test_the_first_layer_is_shown_as_pictures_the_largest_weights_first():
     assert "The 24 largest of 50" in found.labels["reading"][0]
     # Of large pictures there are fewer.
     large = filters(mlp_weights(MLPSpec(hidden=(50,)), 3 * 32 * 32, 10, rng), (3, 32, 32))
-    assert large.arrays["filters"].nbytes <= 25_000
+    assert large.arrays["filters"].shape == (4, 32, 32, 3)
 
 
 def test_filters_of_each_convolutional_network_are_found():

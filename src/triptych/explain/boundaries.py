@@ -47,10 +47,15 @@ class Boundary:
     classes : tuple of str
     loss : str
         See `triptych.explain.judged.class_shares`.
+    features : tuple of str
+        What the two are called; empty: by their place.
     """
 
-    def __init__(self, train: Split, classes: tuple[str, ...], loss: str) -> None:
+    def __init__(
+        self, train: Split, classes: tuple[str, ...], loss: str, features: tuple[str, ...] = ()
+    ) -> None:
         self.train, self.classes, self.loss = train, classes, loss
+        self.features = features or ("first feature", "second")
         low, high = train.x.min(axis=0), train.x.max(axis=0)
         room = _MARGIN * np.where(high > low, high - low, 1.0)
         self.low, self.high = low - room, high + room
@@ -89,7 +94,7 @@ class Boundary:
             title="The decision boundary as it grew",
             caption=(
                 "The plane of the two features. Its colour is the class that the network would "
-                "tell there, the paler the less sure it is; a pale seam is the decision boundary. "
+                "tell there, the fainter the less sure it is; a faint seam is the decision boundary. "
                 f"Dots are {'' if len(kept) == len(self.train) else f'{len(kept)} of '}the "
                 f"{len(self.train):,} training rows, in the colour of their own class: one on the "
                 "other colour is a row told wrong. Beneath stands the share told right."
@@ -104,7 +109,7 @@ class Boundary:
                 "low": self.low.astype(float),
                 "high": self.high.astype(float),
             },
-            labels={"classes": self.classes},
+            labels={"classes": self.classes, "features": self.features},
         )
 
     def _kept(self) -> IntArray:

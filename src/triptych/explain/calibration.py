@@ -51,6 +51,5 @@ def calibration(judged: Judged) -> Finding:
             "share": share_B,
             "error": np.array(error),
             "chance": np.array(chance),
-            "rows": np.array(float(len(bin_N))),
         },
     )

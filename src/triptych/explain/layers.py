@@ -12,7 +12,7 @@ from triptych.explain.thumbnails import patterns, shrunk
 FILTERS, MAPS = "first layer", "feature maps"
 _FILTERS, _CHANNELS = 24, 8
 # Bytes of all filters together, so that those of an MLP on large pictures stay few.
-_BYTES = 25_000
+_BYTES = 12_000
 
 
 def filters(weights: Weights, sample_shape: tuple[int, ...]) -> Finding | None:

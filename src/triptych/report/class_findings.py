@@ -127,7 +127,7 @@ def _wrong_rows(one: Explained) -> Table:
 
 def _share(value: float) -> str:
     """Return a probability; the smallest are all the same to a reader."""
-    return f"{value:.2f}" if value >= 0.005 else "< 0.01"
+    return f"{value:.2f}" if value >= 0.005 else "<\N{NO-BREAK SPACE}0.01"
 
 
 def draw_calibration(series: Sequence[Explained]) -> Figure:
@@ -136,10 +136,9 @@ def draw_calibration(series: Sequence[Explained]) -> Figure:
     heads = ("arm", "accuracy", "mean confidence", "ECE", "by chance")
     table = Table(f"Table of calibration: {who}", heads, [_calibrated(one) for one in series])
     errors = "; ".join(f"{one.label} {one.finding.arrays['error']:.3f}" for one in series)
-    rows = int(series[0].finding.arrays["rows"])
     first = series[0].finding
     caption = (
-        f"{first.caption} ECE: {errors}. By chance: what it would be on as many rows ({rows:,}) of "
+        f"{first.caption} ECE: {errors}. By chance: what it would be on as many rows of "
         "a network that is right as often as it says. Larger dots are of more rows."
     )
     chart = Markup(_calibration_svg(series, f"accuracy by confidence: {who}"))
@@ -205,7 +204,7 @@ def draw_importance(series: Sequence[Explained]) -> Figure:
     table = Table(f"Table of importance: {who}", ("column", *(label for label, _ in found)), rows)
     first = series[0].finding
     keys = [Key(one.label, one.colour) for one in series]
-    caption = f"{first.caption} In points, of {first.labels['score'][0]} as 100."
+    caption = f"{first.caption} In points: hundredths of {first.labels['score'][0]}."
     return Figure(first.title, caption, [Group([Panel(chart)], "pair", table=table)], keys)
 
 

@@ -87,32 +87,40 @@ def findings(record: StudyRecord, names: Sequence[str]) -> list[Figure]:
     arms = record.study.arms
     recurrent = [name for name in names if isinstance(arms[name].network, RNNSpec)]
     others = [name for name in names if name not in recurrent]
-    return [
-        figure
-        for kind, way in WAYS.items()
-        for family in (recurrent, others)
-        for figure in _figures(record, kind, way, family)
-    ]
+    found = []
+    for kind, way in WAYS.items():
+        # Recurrent arms have the colours and the charts that they have for accuracy by length.
+        found += _figures(record, kind, way, recurrent, recurrent)
+        found += _figures(record, kind, way, others)
+    return found
 
 
-def _figures(record: StudyRecord, kind: str, way: Way, names: Sequence[str]) -> list[Figure]:
-    """Return the figures of one kind, each of as many arms as it can hold."""
-    there = [(name, one) for name in names if (one := _first(record, name, kind))]
-    kept = _telling([name for name, _ in there], record, in_one=way.in_one)
-    left = len(there) - len(kept)
-    # Arms keep the colours that they have in the part's other charts of their family.
+def _figures(
+    record: StudyRecord,
+    kind: str,
+    way: Way,
+    names: Sequence[str],
+    seats: Sequence[str] | None = None,
+) -> list[Figure]:
+    """Return the figures of one kind, each of as many arms as it can hold.
+
+    `seats` are the arms that have places in charts, one for each colour; absent: those that are
+    drawn.
+    """
+    there = {name: one for name in names if (one := _first(record, name, kind))}
+    kept = _telling(list(there), record, in_one=way.in_one)
+    left, seats = len(there) - len(kept), seats or kept
     series = {
-        name: Explained(arm_label(record, name), colour(names.index(name)), finding)
-        for name, finding in there
-        if name in kept
+        name: Explained(arm_label(record, name), colour(seats.index(name)), there[name])
+        for name in kept
     }
     if not way.in_one:
         left += max(0, len(series) - _ONE_BY_ONE)
         shown = _alike(series, lambda name: series[name].finding.caption, _ONE_BY_ONE)
     else:
         shown = []
-        for start in range(0, len(names), COLOURS):
-            some = {n: series[n] for n in names[start : start + COLOURS] if n in series}
+        for start in range(0, len(seats), COLOURS):
+            some = {n: series[n] for n in seats[start : start + COLOURS] if n in series}
             shown += _alike(some, lambda name: record.study.arms[name].data if way.by_data else 0)
     return [_with_source(_drawn(record, kind, way, group), left) for group in shown]
 

@@ -40,7 +40,8 @@ def _colour(label: int) -> str:
 def _axes(one: Explained) -> str:
     (x0, y0), (x1, y1) = (one.finding.arrays[name].tolist() for name in ("low", "high"))
     across, up = (f"{figure(a)} to {figure(b)}".replace("-", "−") for a, b in ((x0, x1), (y0, y1)))
-    return f"{one.label}: first feature {across} from left to right, second {up} upwards"
+    first, second = one.finding.labels["features"]
+    return f"{one.label}: {first} {across} from left to right, {second} {up} upwards"
 
 
 def _planes(one: Explained) -> Iterator[Panel]:

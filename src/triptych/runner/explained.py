@@ -59,7 +59,7 @@ class Explainer:
         self.train = arm.train
         self.boundary: Boundary | None = None
         if seed == _FIRST_SEED and _is_plane(arm, data):
-            self.boundary = Boundary(data.train, data.classes, self.train.loss)
+            self.boundary = Boundary(data.train, data.classes, self.train.loss, data.features)
             self.epochs = chosen_epochs(self.train.eval_every, self.train.epochs)
             self.boundary.look(0, learner.outputs)
 
