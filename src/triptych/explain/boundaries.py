@@ -94,7 +94,7 @@ class Boundary:
             title="The decision boundary as it grew",
             caption=(
                 "The plane of the two features. Its colour is the class that the network would "
-                "tell there, the fainter the less sure it is; a faint seam is the decision boundary. "
+                "tell there, the fainter the less sure it is; a faint seam is the boundary. "
                 f"Dots are {'' if len(kept) == len(self.train) else f'{len(kept)} of '}the "
                 f"{len(self.train):,} training rows, in the colour of their own class: one on the "
                 "other colour is a row told wrong. Beneath stands the share told right."
