@@ -122,9 +122,10 @@ def table_findings(features=("age", "income", "size"), seed=0) -> tuple[Finding,
         return np.stack([0 * x[:, 0], x[:, 0] + x[:, 1]], axis=1)
 
     judged = Judged(x, y, class_shares(tells(x), "softmax"), ("no", "yes"))
+    columns = tuple((name, "") for name in features)
     return (
-        importance(tells, Split(x, y), features, rng), confusion(judged),
-        mistakes(judged, features), calibration(judged),
+        importance(tells, Split(x, y), columns, rng), confusion(judged),
+        mistakes(judged, columns), calibration(judged),
     )  # fmt: skip
 
 

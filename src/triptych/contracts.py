@@ -100,8 +100,8 @@ class Dataset:
         How raw features become inputs; None where they are inputs already.
     notes : tuple of str
         What a reader of any table must know (a stand-in, a leak, a cut).
-    features : tuple of str
-        Of a table, the column that each input came from; none where columns have no names.
+    features : tuple of (str, str)
+        Of a table, each input's column, and the text it stands for if any; none without names.
     symbols : int, optional
         How many symbols sequences are made of; absent: as many as classes.
     probes : mapping of int to Split
@@ -116,7 +116,7 @@ class Dataset:
     fingerprint: str
     standardization: Standardization | None = None
     notes: tuple[str, ...] = ()
-    features: tuple[str, ...] = ()
+    features: tuple[tuple[str, str], ...] = ()
     symbols: int | None = None
     probes: Mapping[int, Split] = field(default_factory=dict)
 

@@ -1,6 +1,7 @@
 """What is found in a classifier's answers is what its definitions say."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -86,7 +87,9 @@ def test_the_worst_mistakes_come_first():
     assert found.arrays["pictures"][:, 0, 0, 0].tolist() == rows
 
 
-@pytest.mark.parametrize(("names", "first"), [((), "feature 1"), (tuple("abcdefghi"), "a")])
+@pytest.mark.parametrize(
+    ("names", "first"), [((), "feature 1"), ((("town", "Bern"),) * 9, "town = Bern")]
+)
 def test_mistakes_of_a_table_show_some_of_its_columns(names, first):
     rows = judged([0, 1], [[0.1, 0.9], [0.0, 1.0]])
     found = mistakes(rows, names)
@@ -94,6 +97,12 @@ def test_mistakes_of_a_table_show_some_of_its_columns(names, first):
     assert found.labels["features"][0] == first
     assert len(found.labels["features"]) == 8
     assert "the first 8 of 9" in found.caption
+
+
+def test_rows_of_any_shape_are_shown_as_features():
+    rows = judged([0, 1], [[0.1, 0.9], [0.0, 1.0]])
+    line = mistakes(replace(rows, x=rows.x[:, None, None, :]))
+    np.testing.assert_array_equal(line.arrays["values"], rows.x[:1, :8])
 
 
 def test_calibration_is_that_of_scikit_learn():
@@ -131,13 +140,17 @@ def table(n=400, seed=0):
     return Split(x, (x[:, 1] + x[:, 2] > 0).astype(np.int64))
 
 
+def columns(names):
+    return tuple((name, f"value {k}") for k, name in enumerate(names))
+
+
 def two_columns(x):
     total = x[:, 1] + x[:, 2]
     return np.stack([-total, total], axis=1)
 
 
 def test_columns_that_are_not_read_have_no_importance():
-    found = importance(two_columns, table(), tuple("abcd"), np.random.default_rng(0))
+    found = importance(two_columns, table(), columns("abcd"), np.random.default_rng(0))
     drops = dict(zip(found.labels["features"], found.arrays["drop"], strict=True))
     assert drops["a"] == drops["d"] == 0
     assert min(drops["b"], drops["c"]) > 0.1
@@ -147,7 +160,7 @@ def test_columns_that_are_not_read_have_no_importance():
 
 
 def test_inputs_of_one_column_are_shuffled_together():
-    found = importance(two_columns, table(), ("a", "b", "b", "d"), np.random.default_rng(0))
+    found = importance(two_columns, table(), columns("abbd"), np.random.default_rng(0))
     assert found.labels["features"] == ("b", "a", "d")
     # Nothing of the sum is left: as good as a coin.
     assert found.arrays["drop"][0] == pytest.approx(0.5, abs=0.1)

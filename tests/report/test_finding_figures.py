@@ -78,8 +78,16 @@ def test_confusions_are_a_table_whose_tints_are_shares(explained_record):
         for j, cell in enumerate(cells):
             assert cell.tint == pytest.approx((line[j] / sum(line)) ** 0.5)
             assert cell.wrong == (j != k)
-    # Beneath it the pairs, as there are no pictures.
-    assert figure.groups[1].table.heads == ("confused most", "taken for", "rows")
+
+
+def test_of_more_classes_without_pictures_the_pairs_are_a_table():
+    one = classes_findings(tuple("abcde"))[0]
+    one = replace(one, arrays={k: v for k, v in one.arrays.items() if k != "examples"})
+    (figure,) = findings(record({"a": arm()}, {"a": (one,)}), ["a"])
+    matrix, pairs = (group.table for group in figure.groups)
+    assert matrix.heads == ("true", *"abcde")
+    assert pairs.heads == ("confused most", "taken for", "rows")
+    assert len(pairs.rows) == 4
 
 
 def test_the_calibration_error_stands_in_the_caption_and_the_table(explained_record):

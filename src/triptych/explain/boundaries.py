@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from triptych.contracts import Array, Finding, FloatArray, IntArray, Split
-from triptych.explain.judged import Tells, class_shares
+from triptych.explain.judged import Tells, class_shares, named, numbered
 
 BOUNDARY = "decision boundary"
 _PANELS = 6
@@ -47,15 +47,19 @@ class Boundary:
     classes : tuple of str
     loss : str
         See `triptych.explain.judged.class_shares`.
-    features : tuple of str
-        What the two are called; empty: by their place.
+    features : tuple of (str, str)
+        See `triptych.contracts.Dataset`; numbered where absent.
     """
 
     def __init__(
-        self, train: Split, classes: tuple[str, ...], loss: str, features: tuple[str, ...] = ()
+        self,
+        train: Split,
+        classes: tuple[str, ...],
+        loss: str,
+        features: tuple[tuple[str, str], ...] = (),
     ) -> None:
         self.train, self.classes, self.loss = train, classes, loss
-        self.features = features or ("first feature", "second")
+        self.features = named(features or numbered(2))
         low, high = train.x.min(axis=0), train.x.max(axis=0)
         room = _MARGIN * np.where(high > low, high - low, 1.0)
         self.low, self.high = low - room, high + room

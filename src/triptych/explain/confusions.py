@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from triptych.contracts import Array, Finding, IntArray
-from triptych.explain.judged import Judged
+from triptych.explain.judged import Judged, named, numbered
 
 CONFUSION, MISTAKES = "confusion", "mistakes"
 _CLASSES = 12
@@ -80,15 +80,15 @@ def _examples(judged: Judged, true: IntArray, told: IntArray) -> dict[str, Array
     return {"examples": examples, "shown": np.array([float(len(one)) for one in found])}
 
 
-def mistakes(judged: Judged, features: tuple[str, ...] = ()) -> Finding | None:
+def mistakes(judged: Judged, features: tuple[tuple[str, str], ...] = ()) -> Finding | None:
     """Return the rows with the highest loss of those told wrong; None where all are right.
 
     Parameters
     ----------
     judged : Judged
-        Pictures, or rows (N, I).
-    features : tuple of str
-        What the columns are called; numbered where absent.
+        Pictures; or rows (N, ...), which are flattened.
+    features : tuple of (str, str)
+        See `triptych.contracts.Dataset`; numbered where absent.
 
     Returns
     -------
@@ -114,9 +114,10 @@ def mistakes(judged: Judged, features: tuple[str, ...] = ()) -> Finding | None:
     if pictures is not None:
         arrays["pictures"] = pictures
     else:
-        arrays["values"] = judged.x[rows, :_COLUMNS].astype(float)
-        names = features or tuple(f"feature {k + 1}" for k in range(judged.x.shape[1]))
-        labels["features"] = names[:_COLUMNS]
+        values = judged.x[rows].reshape(len(rows), -1)
+        arrays["values"] = values[:, :_COLUMNS].astype(float)
+        names = features or numbered(values.shape[1])
+        labels["features"] = named(names[:_COLUMNS])
     return Finding(
         kind=MISTAKES,
         title="The worst mistakes",
@@ -133,5 +134,6 @@ def mistakes(judged: Judged, features: tuple[str, ...] = ()) -> Finding | None:
 def _columns(judged: Judged) -> str:
     if judged.black_white is not None:
         return ""
-    cut = f", the first {_COLUMNS} of {judged.x.shape[1]}" if judged.x.shape[1] > _COLUMNS else ""
+    count = judged.x[0].size
+    cut = f", the first {_COLUMNS} of {count}" if count > _COLUMNS else ""
     return f" Features are as the network reads them{cut}."

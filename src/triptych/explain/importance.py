@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from triptych.contracts import Array, Finding, FloatArray, IntArray, Split
-from triptych.explain.judged import Tells
+from triptych.explain.judged import Tells, numbered
 
 IMPORTANCE = "permutation importance"
 _REPEATS = 5
@@ -14,7 +14,7 @@ _SHOWN = 10
 
 
 def importance(
-    tells: Tells, rows: Split, features: tuple[str, ...], rng: np.random.Generator
+    tells: Tells, rows: Split, features: tuple[tuple[str, str], ...], rng: np.random.Generator
 ) -> Finding:
     """Return by how much accuracy, or R2, falls where a column's values change rows.
 
@@ -25,9 +25,9 @@ def importance(
     tells : Tells
     rows : Split
         Test rows (N, I); the first thousand are used.
-    features : tuple of str
-        The column that each input came from; inputs of one column are shuffled together. Empty:
-        each is a column by itself.
+    features : tuple of (str, str)
+        See `triptych.contracts.Dataset`; inputs of one column are shuffled together. Empty: each
+        is a column by itself.
     rng : numpy.random.Generator
 
     Returns
@@ -38,7 +38,7 @@ def importance(
         ``features``, ``score``.
     """
     rows = rows.take(np.arange(min(len(rows), _ROWS)))
-    names = features or tuple(f"feature {k + 1}" for k in range(rows.x.shape[1]))
+    names = [column for column, _ in features or numbered(rows.x.shape[1])]
     columns = list(dict.fromkeys(names))
     whole = _score(tells(rows.x), rows.y)
     drops_KR = np.empty((len(columns), _REPEATS))

@@ -41,6 +41,16 @@ def class_shares(outputs: FloatArray, loss: str) -> FloatArray | None:
     return whole
 
 
+def named(features: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
+    """Return inputs as one text each: a column, or a column and the text that it is to have."""
+    return tuple(" = ".join(filter(None, pair)) for pair in features)
+
+
+def numbered(count: int) -> tuple[tuple[str, str], ...]:
+    """Return names for features that have none, as `triptych.contracts.Dataset` has them."""
+    return tuple((f"feature {k + 1}", "") for k in range(count))
+
+
 @dataclass(frozen=True)
 class Judged:
     """Test rows and what a network makes of them.

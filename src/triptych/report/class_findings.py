@@ -14,6 +14,9 @@ from triptych.report.drawing import Cell, Explained, Figure, Group, Key, Panel, 
 from triptych.report.pictures import image, sheet
 from triptych.report.wording import accuracy, figure, plural, signed, visible
 
+# Of so few classes a look at the matrix tells which pairs are confused.
+_FEW = 3
+
 
 def draw_confusion(series: Sequence[Explained]) -> Figure:
     """Return a table of counts for each arm, beside the pairs that are confused most."""
@@ -22,7 +25,7 @@ def draw_confusion(series: Sequence[Explained]) -> Figure:
         panels = _pairs(one.finding)
         table = _counts(one)
         groups.append(Group(panels, "beside" if panels else "panels", one.label, table))
-        if not panels and one.finding.labels["true"]:
+        if not panels and len(one.finding.labels["classes"]) > _FEW and one.finding.labels["true"]:
             groups.append(Group(table=_pair_table(one)))
     first = series[0].finding
     has_panels = any(group.panels for group in groups)
@@ -231,7 +234,7 @@ def _importance_svg(series: Sequence[Explained], features: Sequence[str], about:
     offset = {"field": "a", "type": "nominal", "sort": [one.label for one in series]}
     encoding: dict[str, Any] = {
         "y": {"field": "f", "type": "nominal", "sort": list(features), "title": None,
-              "axis": {"labelLimit": 130}},
+              "axis": {"labelLimit": 110}},
         "yOffset": offset,
         "color": _by_label(series),
         "x": {"field": "v", "type": "quantitative", "title": "fall, in points"},
