@@ -31,7 +31,12 @@ TITLES = (
 def record(arms, found):
     study = StudySpec(title="t", arms=arms, seeds=1)
     return StudyRecord(
-        study, tuple(made_up_run(study, arm, 0, findings=found[arm]) for arm in arms), Path("r")
+        study,
+        tuple(
+            made_up_run(study, name, 0, findings=found[name], epochs=one.train.epochs)
+            for name, one in arms.items()
+        ),
+        Path("r"),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from triptych.contracts import Finding
 from triptych.errors import RunError
@@ -24,10 +24,12 @@ from triptych.report.picture_findings import (
 )
 from triptych.report.sequences import draw_flow, draw_paths
 from triptych.report.wording import arm_label
-from triptych.spec import ArmSpec, RNNSpec
+from triptych.spec import RNNSpec
 
 # Arms that are shown one below the other; those that share a chart are as many as its colours.
 _ONE_BY_ONE = 4
+# In what arms may differ that are one network, trained one way.
+_ALIKE = ("part", "label", "engine")
 # A page of many parts would else grow without end; charts of curves have the rest of its 5 MB.
 _MOST_BYTES = 2_000_000
 
@@ -142,17 +144,18 @@ def _first(record: StudyRecord, name: str, kind: str) -> Finding | None:
 
 def _telling(names: Sequence[str], record: StudyRecord, *, in_one: bool) -> list[str]:
     """Return those arms of some that tell something that the others do not."""
+    alike = _ALIKE if in_one else (*_ALIKE, "train")
     best: dict[object, str] = {}
     for name in names:
         arm = record.study.arms[name]
-        key = (arm.data, arm.network, arm.train if in_one else None)
-        if key not in best or _epochs(arm) > _epochs(record.study.arms[best[key]]):
+        key = tuple(getattr(arm, field.name) for field in fields(arm) if field.name not in alike)
+        if key not in best or _epochs(record, name) > _epochs(record, best[key]):
             best[key] = name
     return [name for name in names if name in best.values()]
 
 
-def _epochs(arm: ArmSpec) -> int:
-    return arm.train.epochs
+def _epochs(record: StudyRecord, name: str) -> int:
+    return max(run.epochs for run in record.finished(name))
 
 
 def _drawn(record: StudyRecord, kind: str, way: Way, series: dict[str, Explained]) -> Figure:

@@ -58,10 +58,16 @@ class Explainer:
         self.arm, self.seed, self.data, self.learner = arm, seed, data, learner
         self.train = arm.train
         self.boundary: Boundary | None = None
-        if seed == _FIRST_SEED and _is_plane(arm, data):
+        if seed == _FIRST_SEED and self._is_plane():
             self.boundary = Boundary(data.train, data.classes, self.train.loss, data.features)
             self.epochs = chosen_epochs(self.train.eval_every, self.train.epochs)
             self.boundary.look(0, learner.outputs)
+
+    def _is_plane(self) -> bool:
+        """Whether an MLP tells classes from two features."""
+        data = self.data
+        plane = data.kind == "table" and data.sample_shape == (2,) and bool(data.classes)
+        return plane and isinstance(self.arm.network, MLPSpec) and self.train.loss in SHARING
 
     def look(self, epoch: int) -> None:
         """See the network after `epoch`, where that is one to see."""
@@ -119,12 +125,6 @@ class Explainer:
         return Judged(
             test.x, test.y, shares, data.classes, levels(data.train) if has_places else None
         )
-
-
-def _is_plane(arm: ArmSpec, data: Dataset) -> bool:
-    """Whether an MLP tells classes from two features."""
-    plane = data.kind == "table" and data.sample_shape == (2,) and bool(data.classes)
-    return plane and isinstance(arm.network, MLPSpec) and arm.train.loss in SHARING
 
 
 def _maps(network: CNNSpec, data: Dataset, weights: Weights, judged: Judged) -> Finding | None:
