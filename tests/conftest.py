@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from triptych.contracts import Finding, Split
+from triptych.contracts import Split
 from triptych.explain import (
     Boundary,
     Judged,
@@ -21,7 +21,7 @@ from triptych.explain import (
     occlusion,
 )
 from triptych.models.initial import cnn_weights
-from triptych.records import RunRecord, StudyRecord
+from triptych.records import Finding, RunRecord, StudyRecord
 from triptych.spec import (
     ArmSpec,
     CNNSpec,

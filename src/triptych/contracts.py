@@ -133,29 +133,6 @@ class Dataset:
 
 
 @dataclass(frozen=True)
-class Finding:
-    """Something that explains a trained network: a few numbers to draw, and how to read them.
-
-    Attributes
-    ----------
-    kind : str
-        What is drawn: one of `triptych.explain.KINDS`.
-    title, caption : str
-        Heading, and how to read it in a sentence or two.
-    arrays : mapping of str to Array
-        What is drawn, by name; a few kB, pictures as uint8.
-    labels : mapping of str to tuple of str
-        What places in the arrays are called.
-    """
-
-    kind: str
-    title: str
-    caption: str
-    arrays: Mapping[str, Array]
-    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Scores:
     """Loss (always a mean over samples) and accuracy (0 to 1) on one split, in eval mode.
 

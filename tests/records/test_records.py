@@ -12,9 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from triptych.contracts import Finding
 from triptych.errors import RunError
-from triptych.records import RunFolder, RunRecord, StudyFolder, make_folder, write_atomic
+from triptych.records import Finding, RunFolder, RunRecord, StudyFolder, make_folder, write_atomic
 from triptych.records import files as files_module
 from triptych.records.files import append_line, dump_json, read_json, read_lines
 from triptych.spec import ArmSpec, MLPSpec, StudySpec, ToySpec, TrainSpec, spec_id

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from triptych.contracts import Finding
 from triptych.explain.judged import Judged
+from triptych.records import Finding
 
 CALIBRATION = "calibration"
 # As in Guo, Pleiss, Sun and Weinberger, 2017, "On Calibration of Modern Neural Networks".

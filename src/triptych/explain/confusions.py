@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from triptych.contracts import Array, Finding, IntArray
+from triptych.contracts import Array, IntArray
 from triptych.explain.judged import Judged, named, numbered
+from triptych.records import Finding
 
 CONFUSION, MISTAKES = "confusion", "mistakes"
 _CLASSES = 12

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from triptych.contracts import Array, Finding, FloatArray, IntArray, Split
+from triptych.contracts import Array, FloatArray, IntArray, Split
 from triptych.explain.judged import Tells, numbered
+from triptych.records import Finding
 
 IMPORTANCE = "permutation importance"
 _REPEATS = 5

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from triptych.contracts import Array, Finding, FloatArray, Weights
+from triptych.contracts import Array, FloatArray, Weights
 from triptych.explain.thumbnails import patterns, shrunk
+from triptych.records import Finding
 
 FILTERS, MAPS = "first layer", "feature maps"
 _FILTERS, _CHANNELS = 24, 8

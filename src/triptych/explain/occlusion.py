@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from triptych.contracts import Array, Finding, FloatArray
+from triptych.contracts import Array, FloatArray
 from triptych.explain.judged import Judged, Tells, class_shares
 from triptych.explain.thumbnails import shrunk
+from triptych.records import Finding
 
 OCCLUSION = "occlusion"
 _PICTURES = 4

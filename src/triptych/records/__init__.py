@@ -2,6 +2,7 @@
 
 from triptych.records.environment import environment
 from triptych.records.files import make_folder, write_atomic
+from triptych.records.findings import Finding
 from triptych.records.runs import DIVERGED, FINISHED, RunFolder, RunRecord, run_key
 from triptych.records.study import BUDGET, DECIDED, MAX_SEEDS, StudyFolder, StudyRecord
 
@@ -11,6 +12,7 @@ __all__ = [
     "DIVERGED",
     "FINISHED",
     "MAX_SEEDS",
+    "Finding",
     "RunFolder",
     "RunRecord",
     "StudyFolder",

@@ -1,20 +1,44 @@
-"""Findings as a file: what explains a run, kept beside it."""
+"""What explains a run, and the file that keeps it."""
 
 from __future__ import annotations
 
 import base64
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from triptych.contracts import Array, Finding
+from triptych.contracts import Array
 from triptych.errors import RunError
 from triptych.records.files import dump_json, read_json, write_atomic
 
 FINDINGS_FILE = "findings.json"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that explains a trained network: a few numbers to draw, and how to read them.
+
+    Attributes
+    ----------
+    kind : str
+        What is drawn: one of `triptych.explain.KINDS`.
+    title, caption : str
+        Heading, and how to read it in a sentence or two.
+    arrays : mapping of str to Array
+        What is drawn, by name; a few kB, pictures as uint8.
+    labels : mapping of str to tuple of str
+        What places in the arrays are called.
+    """
+
+    kind: str
+    title: str
+    caption: str
+    arrays: Mapping[str, Array]
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def write_findings(folder: Path, findings: Sequence[Finding]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import safetensors.numpy
 
-from triptych.contracts import Finding, Weights
+from triptych.contracts import Weights
 from triptych.errors import RunError
 from triptych.records.files import (
     append_line,
@@ -22,7 +22,7 @@ from triptych.records.files import (
     read_lines,
     write_atomic,
 )
-from triptych.records.findings import FINDINGS_FILE, read_findings, write_findings
+from triptych.records.findings import FINDINGS_FILE, Finding, read_findings, write_findings
 from triptych.spec import ArmSpec, Metric, plain, spec_id
 
 FINISHED, DIVERGED = "finished", "diverged"

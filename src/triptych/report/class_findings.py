@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from triptych.contracts import Finding
+from triptych.records import Finding
 from triptych.report.charts import draw
 from triptych.report.drawing import Cell, Explained, Figure, Group, Key, Panel, Table
 from triptych.report.pictures import image, sheet

@@ -8,7 +8,7 @@ from typing import Literal
 
 from markupsafe import Markup
 
-from triptych.contracts import Finding
+from triptych.records import Finding
 
 Texts = Sequence[str]
 

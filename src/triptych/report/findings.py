@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 
-from triptych.contracts import Finding
 from triptych.errors import RunError
-from triptych.records import StudyRecord
+from triptych.records import Finding, StudyRecord
 from triptych.report.charts import COLOURS, colour
 from triptych.report.class_findings import (
     draw_calibration,

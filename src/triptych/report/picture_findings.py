@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from markupsafe import Markup
 
-from triptych.contracts import Array, Finding
+from triptych.contracts import Array
+from triptych.records import Finding
 from triptych.report.drawing import Explained, Figure, Group, Key, Panel
 from triptych.report.pictures import address, image, layers, sheet
 from triptych.report.wording import accuracy, figure, visible

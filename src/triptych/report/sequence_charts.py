@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from triptych.contracts import Finding
+from triptych.records import Finding
 from triptych.report.charts import draw, log_ticks
 from triptych.report.drawing import Explained
 

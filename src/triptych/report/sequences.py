@@ -8,8 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from markupsafe import Markup
 
-from triptych.contracts import Finding
-from triptych.records import RunRecord, StudyRecord
+from triptych.records import Finding, RunRecord, StudyRecord
 from triptych.report.charts import COLOURS, colour
 from triptych.report.drawing import Cell, Explained, Figure, Group, Key, Panel, Table
 from triptych.report.sequence_charts import Reach, flow_svg, lengths_svg, paths_svg

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from triptych.chance import stream, stream_seed
-from triptych.contracts import Array, Dataset, Finding, Learner, Split, Weights
+from triptych.contracts import Array, Dataset, Learner, Split, Weights
 from triptych.data import load
 from triptych.explain import (
     SHARING,
@@ -28,6 +28,7 @@ from triptych.explain import (
     occlusion,
 )
 from triptych.models import RNNNumpy, block_outputs, initial_weights
+from triptych.records import Finding
 from triptych.spec import ArmSpec, CNNSpec, MLPSpec, PalindromeSpec, RNNSpec
 
 # One length for all arms, so that they can be compared; longer than what most are trained on.
