@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+from triptych.contracts import Dataset, Split, Standardization
 from triptych.records import StudyFolder
 from triptych.runner import RunEnded, Setting, execute_study, read_result
 from triptych.runner import runs as runs_module
-from triptych.spec import parse_study
+from triptych.runner.explained import Explainer
+from triptych.spec import ArmSpec, DigitsSpec, MLPSpec, TrainSpec, parse_study
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -164,3 +166,25 @@ def test_the_page_shows_them(pictures):
     ):  # fmt: skip
         assert html.count(f"<h3>{title}</h3>") == 1
     assert len(html) < 400_000
+
+
+def test_pictures_standardised_place_by_place_are_covered_by_one_grey():
+    rng = np.random.default_rng(0)
+    rows = Split(rng.integers(0, 256, (40, 3, 8, 8), dtype=np.uint8), rng.integers(0, 2, 40))
+    mean = rng.uniform(100, 150, (3, 8, 8))
+    by_place = Standardization(mean, np.full((3, 8, 8), 60.0))
+    data = Dataset("d", rows, rows, ("a", "b"), "pictures", "f", by_place)
+    arm = ArmSpec(data=DigitsSpec(), network=MLPSpec(hidden=(4,)), train=TrainSpec(epochs=1))
+    seen = []
+
+    class Learner:
+        def outputs(self, x):
+            seen.append(x)
+            return np.zeros((len(x), 2))
+
+    found = Explainer(arm, 0, data, Learner()).findings({"w1": np.ones((192, 4))}, 1)
+    assert [one.kind for one in found][-1] == "occlusion"
+    # The first is the picture itself; the upper left corner of the second is covered.
+    first = seen[1]
+    expected = mean.mean(axis=(1, 2)).round()
+    np.testing.assert_array_equal(first[1][:, :2, :2], np.tile(expected[:, None, None], (1, 2, 2)))

@@ -141,7 +141,8 @@ def _maps(network: CNNSpec, data: Dataset, weights: Weights, judged: Judged) -> 
 def _cover(data: Dataset) -> Array:
     """Return the mean of the training pictures by channel, (C, 1, 1), as raw pictures have it."""
     scale = data.standardization
-    mean: Array = data.train.x.mean(axis=(0, 2, 3))[:, None, None] if scale is None else scale.mean
+    mean_CHW = data.train.x.mean(axis=0) if scale is None else scale.mean
+    mean: Array = mean_CHW.mean(axis=(1, 2), keepdims=True)
     return mean.round() if data.train.x.dtype == np.uint8 else mean
 
 
