@@ -119,7 +119,9 @@ def test_of_one_network_on_several_engines_the_one_that_was_trained_longest_is_s
     (figure,) = findings(record(arms, dict.fromkeys(arms, plane_findings())), list(arms))
     labels = [group.label.split(":")[0] for group in figure.groups]
     assert labels == ["compiled", "other"]
-    assert figure.caption.endswith("2 more arms of this part that differ less are left out.")
+    assert figure.caption.endswith(
+        "2 arms of this part that differ from another only in engine or training are left out."
+    )
 
 
 def test_arms_that_differ_in_training_share_the_chart_of_calibration():
@@ -127,7 +129,9 @@ def test_arms_that_differ_in_training_share_the_chart_of_calibration():
     found = dict.fromkeys(arms, classes_findings()[-1:])
     (figure,) = findings(record(arms, found), list(arms))
     assert [heads[0] for heads, _ in figure.groups[0].table.rows] == ["a", "long"]
-    assert figure.caption.endswith("1 more arm of this part that differs less are left out.")
+    assert figure.caption.endswith(
+        "1 arm of this part that differs from another only in engine is left out."
+    )
 
 
 def test_a_part_of_many_networks_shows_four_of_them_one_by_one():
@@ -135,6 +139,7 @@ def test_a_part_of_many_networks_shows_four_of_them_one_by_one():
     figures = findings(record(arms, dict.fromkeys(arms, classes_findings())), list(arms))
     (confusions,) = title_of(figures, "What is taken for what")
     assert [group.label for group in confusions.groups] == ["a1", "a2", "a3", "a4"]
+    assert confusions.caption.endswith("Of 11 arms of this part the first 4 are shown.")
     # Charts that arms share take eight each.
     assert len(title_of(figures, "Is it right as often as it says?")) == 2
 

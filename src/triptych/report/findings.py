@@ -22,7 +22,7 @@ from triptych.report.picture_findings import (
     draw_occlusion,
 )
 from triptych.report.sequences import draw_flow, draw_paths
-from triptych.report.wording import arm_label
+from triptych.report.wording import arm_label, plural
 from triptych.spec import RNNSpec
 
 # Arms that are shown one below the other; those that share a chart are as many as its colours.
@@ -110,20 +110,21 @@ def _figures(
     """
     there = {name: one for name in names if (one := _first(record, name, kind))}
     kept = _telling(list(there), record, in_one=way.in_one)
-    left, seats = len(there) - len(kept), seats or kept
+    seats = seats or kept
+    source = _source(len(there) - len(kept), len(kept), in_one=way.in_one)
     series = {
         name: Explained(arm_label(record, name), colour(seats.index(name)), there[name])
         for name in kept
     }
     if not way.in_one:
-        left += max(0, len(series) - _ONE_BY_ONE)
         shown = _alike(series, lambda name: series[name].finding.caption, _ONE_BY_ONE)
     else:
         shown = []
         for start in range(0, len(seats), COLOURS):
             some = {n: series[n] for n in seats[start : start + COLOURS] if n in series}
             shown += _alike(some, lambda name: record.study.arms[name].data if way.by_data else 0)
-    return [_with_source(_drawn(record, kind, way, group), left) for group in shown]
+    drawn = [_drawn(record, kind, way, group) for group in shown]
+    return [replace(one, caption=one.caption + source) for one in drawn]
 
 
 def _alike(
@@ -167,15 +168,17 @@ def _drawn(record: StudyRecord, kind: str, way: Way, series: dict[str, Explained
         ) from error
 
 
-def _with_source(figure: Figure, left: int) -> Figure:
-    """Return a figure whose caption says which runs it is of."""
-    more = (
-        f" {left} more {'arms' if left > 1 else 'arm'} of this part that differ"
-        f"{'' if left > 1 else 's'} less are left out."
-        if left
-        else ""
-    )
-    return replace(figure, caption=f"{figure.caption} Of the first seed.{more}")
+def _source(alike: int, kept: int, *, in_one: bool) -> str:
+    """Return the end of a caption: which runs a figure is of, and which arms it leaves out."""
+    text = " Of the first seed."
+    if alike:
+        only = "engine" if in_one else "engine or training"
+        differ, are = ("differ", "are") if alike > 1 else ("differs", "is")
+        text += f" {plural(alike, 'arm')} of this part that {differ} from another only in {only} "
+        text += f"{are} left out."
+    if not in_one and kept > _ONE_BY_ONE:
+        text += f" Of {kept} arms of this part the first {_ONE_BY_ONE} are shown."
+    return text
 
 
 def within_size(parts: Sequence[Sequence[Figure]]) -> list[tuple[list[Figure], int]]:
