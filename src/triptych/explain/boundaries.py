@@ -28,7 +28,7 @@ def chosen_epochs(every: int, last: int) -> tuple[int, ...]:
     Examples
     --------
     >>> chosen_epochs(10, 1500), chosen_epochs(1, 4), chosen_epochs(5, 5)
-    ((10, 30, 110, 410), (1, 2, 3), ())
+    ((10, 40, 120, 430), (1, 2, 3), ())
     """
     judged = np.arange(every, last, every)
     if not len(judged):
