@@ -8,9 +8,32 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from triptych.contracts import Finding
-from triptych.records import RunRecord, StudyRecord
-from triptych.spec import StudySpec, parse_study, spec_id
+from triptych.contracts import Split
+from triptych.explain import (
+    Boundary,
+    Judged,
+    calibration,
+    class_shares,
+    confusion,
+    feature_maps,
+    filters,
+    importance,
+    mistakes,
+    occlusion,
+)
+from triptych.models.initial import cnn_weights
+from triptych.records import Finding, RunRecord, StudyRecord
+from triptych.spec import (
+    ArmSpec,
+    CNNSpec,
+    DigitsSpec,
+    MLPSpec,
+    StudySpec,
+    ToySpec,
+    TrainSpec,
+    parse_study,
+    spec_id,
+)
 from triptych.studies import find_study
 
 
@@ -58,6 +81,76 @@ def hidden_states_finding(classes=10, late=3) -> Finding:
         "times": np.arange(8.0), "late": np.array(float(late)), "explained": np.array([0.5, 0.25]),
     }  # fmt: skip
     return Finding("hidden states", "Paths", "where it goes", arrays)
+
+
+def classes_findings(names=("cat", "dog", "cow"), channels=3, seed=0) -> tuple[Finding, ...]:
+    """Return what is found in a network of pictures that guesses."""
+    rng = np.random.default_rng(seed)
+    x = rng.integers(0, 256, (60, channels, 8, 8), dtype=np.uint8)
+    weights = cnn_weights(CNNSpec(channels=(4, 4), pool_after=(1,)), channels, len(names), rng)
+    head = rng.normal(size=(x[0].size, len(names))) / 1000
+
+    def tells(x):
+        return x.reshape(len(x), -1) @ head
+
+    shares = class_shares(tells(x), "softmax")
+    judged = Judged(x, rng.integers(0, len(names), 60), shares, names, (0.0, 255.0))
+    maps = [rng.random((4, 4, 4)), rng.random((4, 2, 2))]
+    return (
+        confusion(judged), mistakes(judged), filters(weights, x.shape[1:]),
+        feature_maps(maps, judged.pictures(np.array([0]))[0], names[0]),
+        occlusion(tells, "softmax", judged, np.zeros((channels, 1, 1))), calibration(judged),
+    )  # fmt: skip
+
+
+def plane_findings(names=("0", "1"), seed=0) -> tuple[Finding, ...]:
+    """Return what is found in a network of two features that draws a line."""
+    x = np.random.default_rng(seed).normal(size=(100, 2))
+    boundary = Boundary(Split(x, (x[:, 0] > 0).astype(np.int64)), names, "softmax")
+    for epoch in (0, 10, 100):
+        boundary.look(
+            epoch, lambda x, epoch=epoch: np.stack([0 * x[:, 0], epoch * x[:, 0]], axis=1)
+        )
+    return (boundary.finding(100),)
+
+
+def table_findings(features=("age", "income", "size"), seed=0) -> tuple[Finding, ...]:
+    """Return what is found in a network of a table that looks at the first two columns."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(80, 3))
+    y = (x[:, 0] + x[:, 1] > 0.5).astype(np.int64)
+
+    def tells(x):
+        return np.stack([0 * x[:, 0], x[:, 0] + x[:, 1]], axis=1)
+
+    judged = Judged(x, y, class_shares(tells(x), "softmax"), ("no", "yes"))
+    columns = tuple((name, "") for name in features)
+    return (
+        importance(tells, Split(x, y), columns, rng), confusion(judged),
+        mistakes(judged, columns), calibration(judged),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def explained_record() -> StudyRecord:
+    """Return a study of networks of every kind of data, as if it had been run and explained."""
+    train, data = TrainSpec(epochs=10), DigitsSpec()
+    arms = {
+        "plane": ArmSpec(data=ToySpec(source="moons"), network=MLPSpec(), train=train),
+        "table": ArmSpec(data=ToySpec(source="circles"), network=MLPSpec(), train=train),
+        "grey": ArmSpec(data=data, network=CNNSpec(channels=(4, 4), pool_after=()), train=train),
+        "colours": ArmSpec(data=data, network=CNNSpec(channels=(4, 8), pool_after=()), train=train),
+    }
+    study = StudySpec(title="Explained", arms=arms, seeds=1)
+    names = (
+        "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
+    )  # fmt: skip
+    found = {
+        "plane": plane_findings(), "table": table_findings(),
+        "grey": classes_findings(channels=1), "colours": classes_findings(names),
+    }  # fmt: skip
+    runs = tuple(made_up_run(study, arm, 0, findings=found[arm]) for arm in arms)
+    return StudyRecord(study, runs, Path("runs/x"))
 
 
 @pytest.fixture(scope="session")

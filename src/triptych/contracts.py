@@ -100,6 +100,8 @@ class Dataset:
         How raw features become inputs; None where they are inputs already.
     notes : tuple of str
         What a reader must know (a stand-in, a leak, a cut).
+    features : tuple of (str, str)
+        Of a table, each input's column, and the text it stands for if any; none without names.
     symbols : int, optional
         How many symbols sequences are made of; absent: as many as classes.
     probes : mapping of int to Split
@@ -118,6 +120,7 @@ class Dataset:
     fingerprint: str
     standardization: Standardization | None = None
     notes: tuple[str, ...] = ()
+    features: tuple[tuple[str, str], ...] = ()
     symbols: int | None = None
     probes: Mapping[int, Split] = field(default_factory=dict)
     target: Standardization | None = None
@@ -143,26 +146,6 @@ class Dataset:
         """How many features a step has, or how many symbols there are."""
         shape = self.sample_shape
         return shape[1] if len(shape) == 2 else self.symbols or len(self.classes)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something that explains a trained network: a few numbers to draw, and how to read them.
-
-    Attributes
-    ----------
-    kind : str
-        What is drawn: ``"gradient flow"``, ``"hidden states"``.
-    title, caption : str
-        Heading, and how to read it in a sentence or two.
-    arrays : mapping of str to FloatArray
-        What is drawn; a few kB.
-    """
-
-    kind: str
-    title: str
-    caption: str
-    arrays: Mapping[str, FloatArray]
 
 
 @dataclass(frozen=True)

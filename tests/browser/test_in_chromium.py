@@ -71,6 +71,13 @@ def sequences_address(tmp_path_factory, palindrome_record):
     return path.as_uri()
 
 
+@pytest.fixture(scope="module")
+def explained_address(tmp_path_factory, explained_record):
+    path = tmp_path_factory.mktemp("explained") / "report.html"
+    path.write_text(render_html(explained_record, (), "triptych run"), "utf-8")
+    return path.as_uri()
+
+
 @pytest.fixture
 def opened(browser, address):
     contexts = []
@@ -211,3 +218,53 @@ def test_charts_of_sequences_fit_and_can_be_read(opened, sequences_address, widt
     assert len(heights) > 100
     assert min(heights) > 9
     assert [pair for pair in page.evaluate(CONTRASTS) if pair[1] < 4.5] == []
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_findings_fit_and_can_be_read(opened, explained_address, width, scheme):
+    page = opened(width, scheme, script=False, address=explained_address)
+    assert page.said == []
+    assert page.asked == [explained_address]
+    page = opened(width, scheme, address=explained_address)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert [pair for pair in page.evaluate(CONTRASTS) if pair[1] < 4.5] == []
+    tints = page.evaluate(
+        """() => [...document.querySelectorAll("td.right, td.wrong")]
+            .map(td => getComputedStyle(td).backgroundColor)"""
+    )
+    assert len(set(tints)) > 20
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+def test_every_picture_of_a_finding_is_decoded_and_large_enough(opened, explained_address, width):
+    page = opened(width, address=explained_address)
+    pictures = page.evaluate(
+        """() => [...document.images].map(i => [i.complete && i.naturalWidth,
+            i.getBoundingClientRect().width, i.alt])"""
+    )
+    assert len(pictures) > 20
+    for natural, shown, alt in pictures:
+        assert natural
+        assert 60 < shown < width
+        assert alt
+    boxes = page.evaluate(
+        """() => [...document.querySelectorAll(".plane, .pixels")]
+            .map(s => s.getBoundingClientRect().toJSON())"""
+    )
+    assert len(boxes) > 8
+    for box in boxes:
+        assert box["width"] > 60
+        assert box["height"] == pytest.approx(box["width"], rel=0.05)
+
+
+def test_the_matrix_of_ten_classes_stays_in_its_column(opened, explained_address):
+    page = opened(360, address=explained_address)
+    boxes = page.evaluate(
+        """() => [...document.querySelectorAll(".scroll:has(.tinted)")]
+            .map(e => [e.clientWidth, e.scrollWidth])"""
+    )
+    assert boxes
+    for there, needed in boxes:
+        # What does not fit can be scrolled to, and is little.
+        assert needed < 1.35 * there

@@ -6,14 +6,14 @@ import math
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from triptych.contracts import Finding
 from triptych.errors import RunError
-from triptych.records import RunFolder, RunRecord, StudyFolder, make_folder, write_atomic
+from triptych.records import Finding, RunFolder, RunRecord, StudyFolder, make_folder, write_atomic
 from triptych.records import files as files_module
 from triptych.records.files import append_line, dump_json, read_json, read_lines
 from triptych.spec import ArmSpec, MLPSpec, StudySpec, ToySpec, TrainSpec, spec_id
@@ -221,6 +221,41 @@ def test_findings_are_read_back_to_four_digits(tmp_path):
     assert not (folder.path / "findings.json").exists()
 
 
+def test_bytes_counts_and_labels_of_findings_are_read_back_exactly(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.start(ARM, 0, {})
+    picture = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+    one = replace(
+        a_finding(counts=[123_456.0, 7.0]),
+        arrays={"picture": picture, "none": picture[:0], "counts": np.array([123_456.0, 0.5])},
+        labels={"classes": ("<b>", "ü\x1b"), "empty": ()},
+    )
+    folder.finish(a_record(findings=(one,)), None)
+    (back,) = folder.read().findings
+    assert back.labels == one.labels
+    for name, array in one.arrays.items():
+        assert back.arrays[name].dtype == array.dtype
+        np.testing.assert_array_equal(back.arrays[name], array)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        {"shape": [2], "bytes": "AA=="}, {"shape": [1], "bytes": "not base64"}, {"shape": [1]},
+        {"shape": [-1, -1], "bytes": "AA=="}, {"shape": 1, "bytes": "AA=="},
+        {"shape": [10**9, 10**9, 10**9], "bytes": "AA=="},
+    ],
+)  # fmt: skip
+def test_damaged_bytes_of_findings_are_an_error(tmp_path, array):
+    folder = RunFolder(tmp_path / "run")
+    folder.start(ARM, 0, {})
+    folder.finish(a_record(), None)
+    found = {"kind": "", "title": "", "caption": "", "arrays": {"a": array}}
+    (folder.path / "findings.json").write_text(json.dumps({"findings": [found]}))
+    with pytest.raises(RunError, match=r"findings\.json is damaged"):
+        folder.read()
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -230,6 +265,8 @@ def test_findings_are_read_back_to_four_digits(tmp_path):
         b'{"findings": [{"kind": "k"}]}',
         b'{"findings": [{"kind": "", "title": "", "caption": "", "arrays": {"a": ["x"]}}]}',
         b'{"findings": [{"kind": "", "title": "", "caption": "", "arrays": [1]}]}',
+        b'{"findings": [{"kind": "", "title": "", "caption": "", "arrays": {}, "labels": [1]}]}',
+        b'{"findings": [{"kind":"", "title":"", "caption":"", "arrays":{}, "labels": {"a": 1}}]}',
     ],
 )
 def test_damaged_findings_are_an_error_that_names_the_file(tmp_path, content):

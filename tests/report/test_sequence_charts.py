@@ -10,13 +10,14 @@ import pytest
 from conftest import gradient_flow_finding as flow
 from conftest import hidden_states_finding as states
 from conftest import made_up_run
-from triptych.explain import FLOW, STATES
+from triptych.explain import KINDS
 from triptych.records import StudyRecord
 from triptych.report import render_html
-from triptych.report import sequences as sequences_module
+from triptych.report.drawing import Cell
+from triptych.report.findings import WAYS, findings
 from triptych.report.readings import means, reading
 from triptych.report.sequence_charts import Reach, lengths_svg
-from triptych.report.sequences import sequences
+from triptych.report.sequences import reaches
 from triptych.spec import (
     ArmSpec,
     ClaimSpec,
@@ -56,14 +57,15 @@ def test_a_study_of_sequences_makes_a_page_of_bounded_size(palindrome_record):
     assert len(html) < 700_000
 
 
-def test_the_constants_of_the_report_are_those_of_explain():
-    assert (sequences_module.FLOW, sequences_module.STATES) == (FLOW, STATES)
+def test_every_kind_of_finding_is_drawn():
+    assert set(WAYS) == set(KINDS)
 
 
 def test_accuracy_by_length_is_drawn_and_stands_beside_in_figures():
-    (found,) = sequences(record(), ["a", "b"])["lengths"]
-    assert found["heads"] == ["3", "100", "1,000,000"]
-    assert found["rows"][0] == ("An RNN", [("0.925", "0.900–0.950")] * 3)
+    (found,) = reaches(record(), ["a", "b"])
+    table = found.groups[0].table
+    assert table.heads == ("arm", "3", "100", "1,000,000")
+    assert table.rows[0] == (("An RNN",), [Cell("0.925", "0.900–0.950")] * 3)
     html = render_html(record(), (), "x")
     assert "Accuracy against T" in html
     assert "0.900–0.950" in html
@@ -75,17 +77,17 @@ def test_each_finding_is_drawn_once_with_its_caption_and_a_table():
     assert html.count("how to read it") == 1
     assert html.count("where it goes") == 1
     assert "75%" in html  # of the variance
-    found = sequences(record((flow(), states())), ["a", "b"])
-    (gradients,), (paths,) = found["flow"], found["paths"]
-    assert gradients["heads"][0] == "1"
-    assert gradients["heads"][-1] == "100"
-    assert [row[:2] for row in gradients["rows"]] == [("An RNN", "before"), ("An RNN", "after")]
-    assert [panel["label"] for panel in paths["panels"]] == ["An RNN"]
+    gradients, paths = findings(record((flow(), states())), ["a", "b"])
+    table = gradients.groups[0].table
+    assert table.heads[:3] == ("steps back", "training", "1")
+    assert table.heads[-1] == "100"
+    assert [heads for heads, _ in table.rows] == [("An RNN", "before"), ("An RNN", "after")]
+    assert [panel.label for panel in paths.groups[0].panels] == ["An RNN"]
 
 
 def test_arms_without_probes_or_findings_leave_no_empty_figure():
-    found = sequences(record(scores=False), ["a", "b"])
-    assert found["lengths"] == found["flow"] == found["paths"] == []
+    assert reaches(record(scores=False), ["a", "b"]) == []
+    assert findings(record(scores=False), ["a", "b"]) == []
     html = render_html(record(scores=False), (), "x")
     assert "Accuracy against T" not in html
     assert html.count('role="img"') == 2
@@ -118,9 +120,10 @@ def test_hostile_findings_are_shown_not_obeyed():
 def test_a_gradient_that_cannot_be_drawn_is_left_out(value):
     finding = flow()
     finding.arrays["after"][5:] = value
-    (found,) = sequences(record((finding,)), ["a"])["flow"]
-    assert "NaN" not in found["chart"]
-    assert 'role="img"' in found["chart"]
+    (found,) = findings(record((finding,)), ["a"])
+    chart = found.groups[0].panels[0].drawing
+    assert "NaN" not in chart
+    assert 'role="img"' in chart
 
 
 def test_lines_that_agree_are_all_to_be_seen():
@@ -135,8 +138,8 @@ def test_one_length_or_missing_seeds_still_make_a_chart(values):
 
 
 def test_a_drawing_of_paths_stays_small():
-    (found,) = sequences(record((states(),)), ["a"])["paths"]
-    assert len(found["panels"][0]["chart"]) < 15_000
+    (found,) = findings(record((states(),)), ["a"])
+    assert found.size < 15_000
 
 
 def test_a_claim_about_one_length_reads_in_words():

@@ -157,6 +157,7 @@ def _dataset(rows: _Rows, seed: int, share: float, *, together: bool) -> Dataset
         kind="table",
         fingerprint=fingerprint(train, test),
         notes=(f"{rows.name}: {'; '.join(notes)}.",),
+        features=tuple((c.name, word) for c in rows.features for word in c.words or ("",)),
         target=scale,
     )
 

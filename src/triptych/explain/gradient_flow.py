@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from triptych.contracts import Finding, FloatArray, Split
+from triptych.contracts import FloatArray, Split
 from triptych.explain.networks import Recurrent
+from triptych.records import Finding
 
 FLOW = "gradient flow"
 _POINTS = 60

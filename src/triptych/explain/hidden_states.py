@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from triptych.contracts import Finding, FloatArray, IntArray, Split
+from triptych.contracts import FloatArray, IntArray, Split
 from triptych.explain.networks import Recurrent
+from triptych.records import Finding
 
 STATES = "hidden states"
 _EACH = 2

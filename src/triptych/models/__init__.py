@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, assert_never
 
 import numpy as np
 
-from triptych.contracts import Dataset, Weights
+from triptych.contracts import Dataset, FloatArray, Weights
 from triptych.models.cnn_numpy import CNNNumpy
 from triptych.models.costs import Cost, cost, cost_on
 from triptych.models.initial import cnn_weights, mlp_weights, rnn_weights, whitened_weights
@@ -28,6 +28,7 @@ __all__ = [
     "Cost",
     "MLPNumpy",
     "RNNNumpy",
+    "block_outputs",
     "cost",
     "cost_on",
     "create_torch",
@@ -85,3 +86,25 @@ def create_torch(
         case _:
             assert_never(spec)
     return network.to(device)
+
+
+def block_outputs(spec: CNNSpec, weights: Weights, x: FloatArray) -> list[FloatArray]:
+    """Return what each block of a CNN makes of pictures, in eval mode: (B, K, h, w) each.
+
+    Parameters
+    ----------
+    spec : CNNSpec
+    weights : Weights
+    x : FloatArray, shape (B, C, H, W), float32
+        Inputs: standardised.
+    """
+    weights = {name: w.astype(np.float32) for name, w in weights.items()}
+    if spec.design == "vgg":
+        return list(CNNNumpy(spec, weights).blocks(x))
+    import torch
+
+    from triptych.models.whitened_torch import WhitenedTorch
+
+    with torch.inference_mode():
+        network = WhitenedTorch(spec, weights).eval()
+        return [block.numpy() for block in network.blocks(torch.from_numpy(x))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -84,8 +84,8 @@ class CNNNumpy:
         """The weights that have a gradient: all but the running statistics."""
         return {name: w for name, w in self.weights.items() if ".running_" not in name}
 
-    def outputs(self, x: FloatArray) -> FloatArray:
-        """Return logits (B, O) in eval mode for pictures x (B, C, H, W)."""
+    def blocks(self, x: FloatArray) -> Iterator[FloatArray]:
+        """Give what each block makes of pictures (B, C, H, W) in eval mode."""
         out = x
         for k in self.layers:
             out, _ = self.functions.conv(out, *self._pair(f"conv{k}"))
@@ -93,6 +93,13 @@ class CNNNumpy:
             out, _ = self.functions.activation(out)
             if k in self.spec.pool_after:
                 out, _ = self.functions.pool(out, *_POOL)
+            yield out
+
+    def outputs(self, x: FloatArray) -> FloatArray:
+        """Return logits (B, O) in eval mode for pictures x (B, C, H, W)."""
+        out = x
+        for block in self.blocks(x):
+            out = block
         w_OI, b_O = self._pair("head")
         logits, _ = self.functions.dense(mean_pixels(out)[0], w_OI.T, b_O)
         return logits

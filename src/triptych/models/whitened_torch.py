@@ -6,6 +6,8 @@ pictures of any size.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -73,8 +75,8 @@ class WhitenedTorch(nn.Module):
             self.add_module(f"norm{k}", _Shift({"bias": tensors[f"norm{k}.bias"]}, statistics))
         self.head = _Holder({"weight": tensors["head.weight"]}, {})
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return logits (B, classes) for pictures (B, C, H, W), at least 2 pixels each way."""
+    def blocks(self, x: Tensor) -> Iterator[Tensor]:
+        """Give what each convolution and what follows it make of pictures (B, C, H, W)."""
         filters = self.whiten.get_buffer("weight")
         # Filters of zeros, where that lets the first convolution take the quick way.
         spare = spare_channels(x, self.get_submodule("conv1").get_parameter("weight"))
@@ -86,6 +88,13 @@ class WhitenedTorch(nn.Module):
             if k in self.pool_after and min(out.shape[2:]) >= 2:
                 out = F.max_pool2d(out, 2)
             out = F.gelu(self.get_submodule(f"norm{k}")(out))
+            yield out
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits (B, classes) for pictures (B, C, H, W), at least 2 pixels each way."""
+        out = x
+        for block in self.blocks(x):
+            out = block
         features = out.amax(dim=(2, 3))
         logits: Tensor = F.linear(features, self.head.get_parameter("weight"))
         return logits / features.shape[1]

@@ -4,6 +4,8 @@ from triptych.records.deletion import Deletion, delete_runs
 from triptych.records.disk import DiskLimit, disk_use
 from triptych.records.environment import code_id, environment
 from triptych.records.files import make_folder, write_atomic
+from triptych.records.findings import Finding
+from triptych.records.keys import STEPS, run_key
 from triptych.records.listing import (
     DAMAGED,
     FORMER,
@@ -20,10 +22,8 @@ from triptych.records.runs import (
     DIVERGED,
     FAILED,
     FINISHED,
-    STEPS,
     RunFolder,
     RunRecord,
-    run_key,
 )
 from triptych.records.selection import (
     SORTS,
@@ -60,6 +60,7 @@ __all__ = [
     "UNFINISHED",
     "Deletion",
     "DiskLimit",
+    "Finding",
     "InUse",
     "Matched",
     "RunEntry",

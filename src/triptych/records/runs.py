@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
@@ -11,7 +10,7 @@ from typing import Any
 
 import safetensors.numpy
 
-from triptych.contracts import Finding, Weights
+from triptych.contracts import Weights
 from triptych.errors import RunError
 from triptych.records.checks import check_curve, check_result, check_texts
 from triptych.records.disk import WEIGHTS_FILE, DiskLimit
@@ -24,12 +23,10 @@ from triptych.records.files import (
     read_lines,
     write_atomic,
 )
-from triptych.records.findings import FINDINGS_FILE, read_findings, write_findings
-from triptych.spec import ArmSpec, Metric, ReferenceSpec, plain, size_text, spec_id
+from triptych.records.findings import FINDINGS_FILE, Finding, read_findings, write_findings
+from triptych.spec import ArmSpec, Metric, plain, size_text
 
 FINISHED, DIVERGED, FAILED = "finished", "diverged", "failed"
-STEPS = "steps"
-"""Of an environment: how steps were taken, where not by one learner; they may round otherwise."""
 # What stands in files of its own.
 _APART = ("curve", "environment", "findings")
 RESULT_FILE, RESULT_BYTES = "result.json", 4_000
@@ -149,17 +146,6 @@ class RunRecord:
             name, factor = "test_loss", float(self.test_rows)
         value = self.scores.get(name)
         return (math.nan if value is None else value * factor), False
-
-
-def run_key(arm: ArmSpec, seed: int, fingerprint: str, environment: Mapping[str, str]) -> str:
-    """Return the identity of a run: two runs with one key give the same result."""
-    parts = [spec_id(arm), str(seed), fingerprint]
-    fitted = ("scikit-learn",) if isinstance(arm.network, ReferenceSpec) else ()
-    names = ("triptych", "numpy", "torch", "device", *fitted)
-    parts += [f"{name}={environment[name]}" for name in names]
-    if STEPS in environment:
-        parts.append(environment[STEPS])
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 class RunFolder:

@@ -19,8 +19,9 @@ from triptych.report.figures import (
     tells_numbers,
     trained,
 )
+from triptych.report.findings import findings, within_size
 from triptych.report.readings import means, reading, strip
-from triptych.report.sequences import sequences
+from triptych.report.sequences import reaches, sequence_notes
 from triptych.report.wording import (
     SYMBOLS,
     VerdictLike,
@@ -68,6 +69,9 @@ def render_html(record: StudyRecord, verdicts: Sequence[VerdictLike], command: s
         What repeats the study.
     """
     environment = _environment()
+    parts = _parts(record)
+    names = [[n for n, arm in record.study.arms.items() if arm.part == p.name] for p in parts]
+    explained = within_size([findings(record, arms) for arms in names])
     style = files("triptych.report").joinpath("page.css").read_text(encoding="utf-8")
     html: str = environment.get_template("page.html").render(
         study=record.study,
@@ -75,7 +79,10 @@ def render_html(record: StudyRecord, verdicts: Sequence[VerdictLike], command: s
         style=Markup(style),
         verdicts=verdicts,
         summary=summary(record, verdicts),
-        parts=[_part(record, part) for part in _parts(record)],
+        parts=[
+            {**_part(record, part), "explained": shown, "left_out": left}
+            for part, (shown, left) in zip(parts, explained, strict=True)
+        ],
         machine=_machine(record),
         memory=_memory(record),
         data=_data(record),
@@ -117,7 +124,8 @@ def _part(record: StudyRecord, part: PartSpec) -> dict[str, Any]:
         ],
         **_figures_table(record, list(arms)),
         "notes": reported_notes(record, tuple(arms)),
-        "sequences": sequences(record, tuple(arms)),
+        "reaches": reaches(record, tuple(arms)),
+        "sequence_notes": sequence_notes(record, tuple(arms)),
     }
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from triptych.contracts import Finding
+from triptych.records import Finding
 from triptych.report.charts import draw, log_ticks
+from triptych.report.drawing import Explained
 
 _DIGIT_COLOURS = 10
 # What a float32 weight of size 1 still feels is 1e-7; far below, one vanished line is like another.
@@ -27,15 +28,6 @@ class Reach:
     def mean(self, length: int) -> float:
         """Return the mean over seeds."""
         return sum(self.at[length]) / len(self.at[length])
-
-
-@dataclass(frozen=True)
-class Explained:
-    """One arm's finding."""
-
-    label: str
-    colour: str
-    finding: Finding
 
 
 def _by_label(series: Sequence[Reach] | Sequence[Explained]) -> dict[str, Any]:

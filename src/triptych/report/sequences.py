@@ -4,49 +4,46 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from markupsafe import Markup
 
-from triptych.contracts import Finding
-from triptych.records import RunRecord, StudyRecord
+from triptych.records import Finding, RunRecord, StudyRecord
 from triptych.report.charts import COLOURS, colour
-from triptych.report.sequence_charts import Explained, Reach, flow_svg, lengths_svg, paths_svg
+from triptych.report.drawing import Cell, Explained, Figure, Group, Key, Panel, Table
+from triptych.report.sequence_charts import Reach, flow_svg, lengths_svg, paths_svg
 from triptych.report.wording import accuracy, arm_label, figure
 from triptych.spec import RNNSpec
 
-# As `triptych.explain` calls them.
-FLOW, STATES = "gradient flow", "hidden states"
 _AT = re.compile(r"test_accuracy_at\((\d+)\)")
 _STEPS_SHOWN = 5
 
 
-def sequences(record: StudyRecord, names: Sequence[str]) -> dict[str, Any]:
-    """Return the figures of a part's recurrent arms; each is an empty list where there is none.
+def reaches(record: StudyRecord, names: Sequence[str]) -> list[Figure]:
+    """Return accuracy by length of those of some arms that are recurrent, eight a chart."""
+    arms = _recurrent(record, names)
+    groups = [arms[start : start + COLOURS] for start in range(0, len(arms), COLOURS)]
+    return [found for group in groups if (found := _lengths(record, group))]
 
-    Returns
-    -------
-    dict
-        ``lengths``, ``flow``, ``paths``: figures; ``notes``: what a reader must know of the data.
-    """
-    arms = [
+
+def _recurrent(record: StudyRecord, names: Sequence[str]) -> list[str]:
+    """Return those of some arms that are recurrent and read sequences."""
+    arms = record.study.arms
+    return [
         name
         for name in names
-        if isinstance(record.study.arms[name].network, RNNSpec)
-        and record.study.arms[name].data.holds == "sequences"
+        if isinstance(arms[name].network, RNNSpec) and arms[name].data.holds == "sequences"
     ]
-    groups = [arms[start : start + COLOURS] for start in range(0, len(arms), COLOURS)]
+
+
+def sequence_notes(record: StudyRecord, names: Sequence[str]) -> list[str]:
+    """Return what a reader must know of the sequences of some arms."""
+    arms = _recurrent(record, names)
     runs = [run for name in arms for run in record.of(name)]
-    return {
-        "lengths": [found for group in groups if (found := _lengths(record, group))],
-        "flow": [found for group in groups if (found := _flow(record, group))],
-        "paths": [found for group in groups if (found := _paths(record, group))],
-        "notes": list(dict.fromkeys(note for run in runs for note in run.notes)),
-    }
+    return list(dict.fromkeys(note for run in runs for note in run.notes))
 
 
-def _lengths(record: StudyRecord, names: Sequence[str]) -> dict[str, Any] | None:
+def _lengths(record: StudyRecord, names: Sequence[str]) -> Figure | None:
     """Return accuracy by length, as a chart and as a table."""
     series = [
         Reach(arm_label(record, name), colour(k), at)
@@ -57,12 +54,21 @@ def _lengths(record: StudyRecord, names: Sequence[str]) -> dict[str, Any] | None
         return None
     lengths = sorted({t for one in series for t in one.at})
     who = ", ".join(one.label for one in series)
-    return {
-        "series": series,
-        "chart": Markup(lengths_svg(series, f"accuracy by length of the palindrome: {who}")),
-        "heads": [f"{t:,}" for t in lengths],
-        "rows": [(one.label, [_cell(one.at.get(t, ())) for t in lengths]) for one in series],
-    }
+    table = Table(
+        f"Table of accuracy against T: {who}",
+        ("arm", *(f"{t:,}" for t in lengths)),
+        [((one.label,), [_cell(one.at.get(t, ())) for t in lengths]) for one in series],
+    )
+    chart = Markup(lengths_svg(series, f"accuracy by length of the palindrome: {who}"))
+    return Figure(
+        "Accuracy against T",
+        "Accuracy on strings of each length, drawn for this alone, after training; the axis of T "
+        "is logarithmic. Lines and figures are means over seeds; bands, and the figures beneath, "
+        "reach from the worst seed to the best. By chance it would be 0.1. A broad line behind "
+        "another: the two arms agree.",
+        [Group([Panel(chart)], "broad", table=table)],
+        [Key(one.label, one.colour) for one in series],
+    )
 
 
 def _accuracies(runs: Sequence[RunRecord]) -> dict[int, list[float]]:
@@ -75,72 +81,56 @@ def _accuracies(runs: Sequence[RunRecord]) -> dict[int, list[float]]:
     return dict(sorted(found.items()))
 
 
-def _cell(values: Sequence[float]) -> tuple[str, str]:
-    """Return mean and range over seeds as texts."""
+def _cell(values: Sequence[float]) -> Cell:
+    """Return mean and range over seeds."""
     if not values:
-        return "–", ""
+        return Cell("–")
     low, high = accuracy(min(values)), accuracy(max(values))
-    return accuracy(sum(values) / len(values)), "" if low == high else f"{low}–{high}"
+    return Cell(accuracy(sum(values) / len(values)), "" if low == high else f"{low}–{high}")
 
 
-def _explained(record: StudyRecord, names: Sequence[str], kind: str) -> list[Explained]:
-    """Return one finding of a kind for each arm that has any: its first seed's."""
-    found = []
-    for k, name in enumerate(names):
-        findings = [f for run in record.finished(name) for f in run.findings if f.kind == kind]
-        if findings:
-            found.append(Explained(arm_label(record, name), colour(k), findings[0]))
-    return found
-
-
-def _flow(record: StudyRecord, names: Sequence[str]) -> dict[str, Any] | None:
+def draw_flow(series: Sequence[Explained]) -> Figure:
     """Return gradients through time, as a chart and as a table."""
-    series = _explained(record, names, FLOW)
-    if not series:
-        return None
     back = series[0].finding.arrays["back"]
     # At the end itself it is 1 by definition.
     shown = sorted({int(k) for k in np.geomspace(2, len(back), _STEPS_SHOWN).round() - 1})
     rows = [
-        (one.label, when, [_share(float(one.finding.arrays[when][k])) for k in shown])
+        ((one.label, when), [_share(float(one.finding.arrays[when][k])) for k in shown])
         for one in series
         for when in ("before", "after")
     ]
     who = ", ".join(one.label for one in series)
-    return {
-        "title": series[0].finding.title,
-        "caption": series[0].finding.caption,
-        "series": series,
-        "chart": Markup(flow_svg(series, f"gradient by steps back in time: {who}")),
-        "heads": [f"{back[k]:g}" for k in shown],
-        "rows": rows,
-    }
+    heads = ("steps back", "training", *(f"{back[k]:g}" for k in shown))
+    chart = Markup(flow_svg(series, f"gradient by steps back in time: {who}"))
+    keys = [Key(one.label, one.colour) for one in series]
+    return Figure(
+        series[0].finding.title,
+        f"{series[0].finding.caption} The axis of the gradient is logarithmic and ends at 1e-12.",
+        [Group([Panel(chart)], "pair", table=Table(f"Table of gradients: {who}", heads, rows))],
+        [*keys, Key("after training"), Key("before", dashed=True)],
+    )
 
 
-def _share(value: float) -> str:
+def _share(value: float) -> Cell:
     """Return a gradient's share of that at the end; the smallest are rounding."""
-    return f"{value:.2g}" if value >= 1e-20 else "< 1e-20"
+    return Cell(f"{value:.2g}" if value >= 1e-20 else "< 1e-20")
 
 
-def _paths(record: StudyRecord, names: Sequence[str]) -> dict[str, Any] | None:
+def draw_paths(series: Sequence[Explained]) -> Figure:
     """Return paths of hidden states, a panel for each arm, and how far apart they end."""
-    series = _explained(record, names, STATES)
-    if not series:
-        return None
     panels = [
-        {
-            "label": one.label,
-            "caption": one.finding.caption,
-            "chart": Markup(paths_svg(one.finding, f"paths of the hidden state: {one.label}")),
-        }
+        Panel(Markup(paths_svg(one.finding, f"paths of the hidden state: {one.label}")), one.label)
         for one in series
     ]
-    return {
-        "title": series[0].finding.title,
-        "caption": series[0].finding.caption,
-        "panels": panels,
-        "rows": [(one.label, *_spread(one.finding)) for one in series],
-    }
+    heads = (
+        "arm", "variance on the two axes", "mean distance to the centre of its digit",
+        "mean distance between centres",
+    )  # fmt: skip
+    rows = [((one.label,), [Cell(text) for text in _spread(one.finding)]) for one in series]
+    who = ", ".join(one.label for one in series)
+    table = Table(f"Table of hidden states: {who}", heads, rows, "How far apart the ends lie")
+    finding = series[0].finding
+    return Figure(finding.title, finding.caption, [Group(panels, "panels", table=table)])
 
 
 def _spread(finding: Finding) -> tuple[str, str, str]:

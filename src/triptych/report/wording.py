@@ -281,11 +281,8 @@ def taken(record: StudyRecord, verdict: VerdictLike) -> str:
     if verdict.verdict != "undecided":
         return f"Decided on {seeds}."
     if study.seeds != "auto":
-        asked = (
-            "all that were asked for"
-            if verdict.seeds == study.seeds
-            else f"{study.seeds} asked for"
-        )
+        whole = verdict.seeds == study.seeds
+        asked = "all that were asked for" if whole else f"{study.seeds} asked for"
         return f"Open after {seeds}, {asked}."
     why = {
         MAX_SEEDS: ", the most that this study takes",
@@ -300,5 +297,4 @@ def _machine(record: StudyRecord) -> str:
     wheres = [run.environment for run in record.runs]
     processors = dict.fromkeys(w["processor"] for w in wheres if w.get("processor"))
     devices = dict.fromkeys(w["device"] for w in wheres if w.get("device", "cpu") != "cpu")
-    found = visible(" and ".join((*processors, *devices)))
-    return f" on {found}" if found else ""
+    return visible(f" on {' and '.join(found)}") if (found := (*processors, *devices)) else ""

@@ -28,13 +28,14 @@ from triptych.records import (
     DIVERGED,
     FINISHED,
     STEPS,
+    Finding,
     RunFolder,
     RunRecord,
     StudyFolder,
     run_key,
 )
 from triptych.runner.events import RunEnded, RunPrepared, RunTold
-from triptych.runner.explained import explain_run
+from triptych.runner.explained import Explainer
 from triptych.runner.inputs import load_for
 from triptych.runner.kept import STACKED, kept_run
 from triptych.runner.setting import Setting
@@ -66,11 +67,11 @@ _STACKED = (
 class _Run:
     """A run that is under way, and what was told of it so far; a reference has no job."""
 
-    arm: ArmSpec
     data: Dataset
     blank: RunRecord
     folder: RunFolder
     job: Job | None
+    explainer: Explainer | None
     peak: PeakMemory
     device: str
     curve: list[dict[str, float]] = field(default_factory=list)
@@ -81,9 +82,13 @@ class _Run:
             row = evaluation_row(event)
             self.folder.append(row)
             self.curve.append(row)
+            if self.explainer is not None:
+                self.explainer.look(event.epoch)
         elif isinstance(event, Finished):
             scores = _scores(evaluation_row(event.evaluation))
-            found = explain_run(self.arm, self.blank.seed, self.data, event.weights)
+            found: tuple[Finding, ...] = ()
+            if self.explainer is not None:
+                found = self.explainer.findings(event.weights, event.evaluation.epoch)
             record = self._record(
                 epochs=event.epochs, seconds=event.seconds, scores=scores, findings=found
             )
@@ -237,9 +242,11 @@ def _prepare(
         shared=not setting.alone,
     )
     folder.start(arm, seed, where)
-    fitted = isinstance(arm.network, ReferenceSpec)
-    job = None if fitted else create_job(arm, engine, data, seed, device)
-    return _Run(arm, data, blank, folder, job, peak, device)
+    job = explainer = None
+    if not isinstance(arm.network, ReferenceSpec):
+        job = create_job(arm, engine, data, seed, device)
+        explainer = Explainer(arm, seed, data, job.learner)
+    return _Run(data, blank, folder, job, explainer, peak, device)
 
 
 def evaluation_row(evaluation: Evaluation) -> dict[str, float]:

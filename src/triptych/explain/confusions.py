@@ -1,0 +1,140 @@
+"""Which classes a network takes for which, and the rows that it gets most wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from triptych.contracts import Array, IntArray
+from triptych.explain.judged import Judged, named, numbered
+from triptych.records import Finding
+
+CONFUSION, MISTAKES = "confusion", "mistakes"
+_CLASSES = 12
+_PAIRS = 4
+_EXAMPLES = 3
+_WORST = 8
+_COLUMNS = 8
+
+
+def confusion(judged: Judged) -> Finding:
+    """Return how many test rows of each class were told to be of each.
+
+    Parameters
+    ----------
+    judged : Judged
+
+    Returns
+    -------
+    Finding
+        With ``counts (K, K)``, a line for each true class, of all classes or of the twelve that are
+        confused most; the most confused ``pairs (P,)``: how many rows, of how many of that class,
+        ``of (P,)``; of pictures ``examples (P, E, h, w, c)``, of which the first
+        ``shown (P,)`` are there. Labels: ``classes``; ``true`` and ``told`` of the pairs.
+    """
+    count = len(judged.classes)
+    counts = np.zeros((count, count), np.int64)
+    np.add.at(counts, (judged.y, judged.told), 1)
+    off = counts - np.diag(counts.diagonal())
+    kept = np.sort(np.argsort(-(off.sum(axis=0) + off.sum(axis=1)), kind="stable")[:_CLASSES])
+    order = np.argsort(-off, axis=None, kind="stable")[:_PAIRS]
+    true, told = (places[off.ravel()[order] > 0] for places in np.unravel_index(order, off.shape))
+    arrays: dict[str, Array] = {
+        "counts": counts[np.ix_(kept, kept)].astype(float),
+        "pairs": off[true, told].astype(float),
+        "of": counts[true].sum(axis=1).astype(float),
+    }
+    if len(true):
+        arrays |= _examples(judged, true, told)
+    return Finding(
+        kind=CONFUSION,
+        title="What is taken for what",
+        caption=(
+            f"The {len(judged.y):,} test rows: a line for each true class, a column for each class "
+            "that it was told to be. On the diagonal is what is right; the stronger the tint of a "
+            f"place, the larger its share of the line.{_cut(len(kept), count)}"
+        ),
+        arrays=arrays,
+        labels={
+            "classes": judged.names(kept),
+            "true": judged.names(true),
+            "told": judged.names(told),
+        },
+    )
+
+
+def _cut(kept: int, count: int) -> str:
+    return f" Of {count} classes the {kept} that are confused most." if kept < count else ""
+
+
+def _examples(judged: Judged, true: IntArray, told: IntArray) -> dict[str, Array]:
+    """Return the pictures of each pair that were told with most confidence; none of other rows."""
+    found = []
+    for a, b in zip(true, told, strict=True):
+        rows = np.flatnonzero((judged.y == a) & (judged.told == b))
+        pictures = judged.pictures(rows[np.argsort(-judged.shares[rows, b])][:_EXAMPLES])
+        if pictures is None:
+            return {}
+        found.append(pictures)
+    examples = np.zeros((len(found), _EXAMPLES, *found[0].shape[1:]), np.uint8)
+    for one, pictures in zip(examples, found, strict=True):
+        one[: len(pictures)] = pictures
+    return {"examples": examples, "shown": np.array([float(len(one)) for one in found])}
+
+
+def mistakes(judged: Judged, features: tuple[tuple[str, str], ...] = ()) -> Finding | None:
+    """Return the rows with the highest loss of those told wrong; None where all are right.
+
+    Parameters
+    ----------
+    judged : Judged
+        Pictures; or rows (N, ...), which are flattened.
+    features : tuple of (str, str)
+        See `triptych.contracts.Dataset`; numbered where absent.
+
+    Returns
+    -------
+    Finding
+        With ``rows (M,)``, their places in the test split; ``wrong (2,)``, how many were told
+        wrong, and of how many; ``told (M,)`` and ``true (M,)``, the probabilities of what was told
+        and of what is true; ``pictures (M, h, w, c)``, or ``values (M, I)`` of at most eight
+        features. Labels: ``true``, ``told``, ``features``.
+    """
+    losses, told = judged.losses, judged.told
+    wrong = np.flatnonzero(told != judged.y)
+    rows = wrong[np.argsort(-losses[wrong], kind="stable")][:_WORST]
+    if not len(rows):
+        return None
+    arrays: dict[str, Array] = {
+        "rows": rows.astype(float),
+        "wrong": np.array([len(wrong), len(told)], float),
+        "told": judged.shares[rows, told[rows]],
+        "true": judged.shares[rows, judged.y[rows]],
+    }
+    labels = {"true": judged.names(judged.y[rows]), "told": judged.names(told[rows])}
+    pictures = judged.pictures(rows)
+    if pictures is not None:
+        arrays["pictures"] = pictures
+    else:
+        values = judged.x[rows].reshape(len(rows), -1)
+        arrays["values"] = values[:, :_COLUMNS].astype(float)
+        names = features or numbered(values.shape[1])
+        labels["features"] = named(names[:_COLUMNS])
+    return Finding(
+        kind=MISTAKES,
+        title="The worst mistakes",
+        caption=(
+            "Of the test rows told wrong those with the highest loss: what they are, what "
+            "they were told to be, and how probable the network held either. A row that a reader "
+            "would get wrong too says something of the data, not of the network." + _columns(judged)
+        ),
+        arrays=arrays,
+        labels=labels,
+    )
+
+
+def _columns(judged: Judged) -> str:
+    if judged.black_white is not None:
+        return ""
+    count = judged.x[0].size
+    cut = f", the first {_COLUMNS} of {count}" if count > _COLUMNS else ""
+    return f" Features are as the network reads them{cut}."
