@@ -89,7 +89,7 @@ def test_batches_of_one_row_are_left_out_as_in_training():
 
 def test_the_twins_agree_on_a_table_too():
     spec = replace(SPEC, data=ToySpec(source="moons"), steps=5)
-    assert compare_engines(spec).agrees
+    assert compare_engines(spec).agrees()
 
 
 def test_what_does_not_go_together_is_refused(capsys):

@@ -107,7 +107,7 @@ def test_a_training_that_magnifies_rounding_is_told_apart_from_an_engine_that_de
 
 def test_the_twins_of_an_mlp_agree_on_palindromes_too():
     spec = replace(SPEC, network=MLPSpec(hidden=(5,)), steps=5)
-    assert compare_engines(spec).agrees
+    assert compare_engines(spec).agrees()
 
 
 def test_what_does_not_go_together_is_refused(capsys):
