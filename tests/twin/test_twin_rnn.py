@@ -105,6 +105,11 @@ def test_a_training_that_magnifies_rounding_is_told_apart_from_an_engine_that_de
     assert "torch DEPARTS from numpy: more than 1e-10 from step 1 on" in twin_lines(report)[0]
 
 
+def test_the_twins_of_an_mlp_agree_on_palindromes_too():
+    spec = replace(SPEC, network=MLPSpec(hidden=(5,)), steps=5)
+    assert compare_engines(spec).agrees()
+
+
 def test_what_does_not_go_together_is_refused(capsys):
     for arguments, says in [
         (["--engines", "numpy", "fortran"], "choose from"),
@@ -120,8 +125,9 @@ def test_what_does_not_go_together_is_refused(capsys):
         assert says in err
     with pytest.raises(SpecError, match="'numpy' trains one Elman layer"):
         replace(SPEC, network=RNNSpec(cell="lstm"))
-    with pytest.raises(SpecError, match="kind 'mlp' cannot read"):
-        replace(SPEC, network=MLPSpec())
+    data = replace(SPEC.data, shortest=3)
+    with pytest.raises(SpecError, match="kind 'mlp' needs sequences of one length"):
+        replace(SPEC, data=data, network=MLPSpec())
 
 
 GOOD = """

@@ -44,7 +44,7 @@ class TwinSpec:
     Attributes
     ----------
     data : ToySpec, DigitsSpec or PalindromeSpec
-        A CNN needs the digits, an RNN palindromes.
+        Laid out for the network, see `triptych.data.arrange`.
     network : MLPSpec, CNNSpec or RNNSpec
         An RNN is the vanilla one.
     train : TrainSpec
