@@ -19,6 +19,7 @@ def run(  # noqa: PLR0913 (what may be asked of a study)
     scale: str | None = None,
     seeds: int | Literal["auto"] | None = None,
     budget: float | str | None = None,
+    first_seed: int | None = None,
     out: str | Path | None = None,
     jobs: int | Literal["auto"] = 1,
     setting: Setting | None = None,
@@ -35,6 +36,8 @@ def run(  # noqa: PLR0913 (what may be asked of a study)
         Runs of every arm; ``"auto"``: until every claim is decided. The study's own where absent.
     budget : float or str, optional
         With ``"auto"``, the time that this call may take: seconds, or such as ``"5 min"``.
+    first_seed : int, optional
+        The seeds are this one and those that follow it. The study's own where absent.
     out : path, optional
         The folder; ``triptych-runs/NAME-SCALE`` where absent. Finished runs in it are kept.
     jobs : int or "auto"
@@ -52,7 +55,7 @@ def run(  # noqa: PLR0913 (what may be asked of a study)
         If every run diverged.
     """
     spec = find_study(study, scale) if isinstance(study, str) else study
-    spec = spec.with_seeds(seeds, budget)
+    spec = spec.with_seeds(seeds, budget, first_seed)
     name = study if isinstance(study, str) else "study"
     folder = StudyFolder(Path(out) if out is not None else default_folder(name, spec))
     setting = setting or Setting()

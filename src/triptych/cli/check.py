@@ -42,7 +42,8 @@ def _check(options: argparse.Namespace) -> None:
     from triptych.runner.estimates import estimate_study
     from triptych.studies import find_study
 
-    study = find_study(options.study, options.scale).with_seeds(options.seeds, options.budget)
+    study = find_study(options.study, options.scale)
+    study = study.with_seeds(options.seeds, options.budget, options.first_seed)
     console = create_console()
     with console.status("loading the data") as status:
         found = estimate_study(
@@ -133,16 +134,16 @@ def _lines(found: StudyEstimate) -> Iterator[tuple[str, str]]:
 
 
 def _runs(found: StudyEstimate) -> str:
-    from triptych.report.wording import plural
+    from triptych.report.wording import plural, seeds_text
 
     study = found.study
     least, most = (sum(found.runs(n).values()) for n in (study.least_seeds, study.most_seeds))
     if study.seeds != "auto":
-        seeds = plural(study.least_seeds, "seed")
+        seeds = seeds_text(study, study.least_seeds)
         return f"{plural(least, 'run')}: {plural(len(study.arms), 'arm')} on {seeds}."
     return (
         f"{least:,} to {plural(most, 'run')}: {plural(len(study.arms), 'arm')} on "
-        f"{study.least_seeds} to {plural(study.most_seeds, 'seed')}, until every claim is decided."
+        f"{seeds_text(study, study.least_seeds, study.most_seeds)}, until every claim is decided."
     )
 
 

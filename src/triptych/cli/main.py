@@ -101,6 +101,7 @@ def _study_options() -> _Parser:
     add("--scale", help="the study's scale: quick (default) or full for 'paper'")
     add("--seeds", type=_count, help="runs of every arm, instead of the study's; "
         "auto: until every claim is decided")  # fmt: skip
+    add("--first-seed", type=int, metavar="N", help="seeds N, N + 1, ... instead of the study's")
     add("--budget", metavar="TIME", help="with seeds auto, such as '5 min'")
     add("--data-dir", type=Path, help="folder of CIFAR-10 in the binary layout")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
@@ -134,6 +135,7 @@ def _run(options: argparse.Namespace) -> None:
     if study.seeds == "auto":
         seeds = f"until every claim is decided, {study.max_seeds} at most"
         seeds += f", for {budget_text(study)}" if study.budget else ""
+    seeds += f", from {study.first_seed} on" if study.first_seed else ""
     size = f"arms: {len(study.arms)}, seeds: {seeds}{scale}"
     console.print(f"{study.title}\n{size}; kept in {folder.path}", highlight=False)
     watcher = Watcher(study, console, debug=options.debug)
@@ -154,7 +156,7 @@ def _study(options: argparse.Namespace) -> StudySpec:
     from triptych.studies import find_study
 
     study = find_study(options.study, options.scale)
-    return study.with_seeds(options.seeds, options.budget)
+    return study.with_seeds(options.seeds, options.budget, options.first_seed)
 
 
 def _report(options: argparse.Namespace) -> None:

@@ -18,7 +18,7 @@ from triptych.report.wording import SYMBOLS, plural, visible
 from triptych.spec import MIN_SEEDS, Comparison, StudySpec
 from triptych.verdicts import FAILS, HOLDS, UNDECIDED, Outcome, Verdict
 
-_CELL = 6  # columns of a seed, the space before it with it
+_CELL = 6  # columns of a seed, the space before it with it; more where seeds are long numbers
 _LABEL = 26
 _STRIP = 15
 _RUNS_SHOWN = 4
@@ -70,16 +70,17 @@ def seeds_table(state: State, width: int, lines: int) -> RenderableType:
     cut = len(arms) + 1 > lines
     shown = _most_wanted(state, max(1, lines - 2)) if cut else arms
     wide = min(_LABEL, max(len(label(study, arm)) for arm in arms))
-    seeds, before = _window(state, (width - wide) // _CELL)
+    cell = max(_CELL, len(str(study.all_seeds[-1])) + 2)
+    seeds, before = _window(state, (width - wide) // cell)
     table = Table.grid()
     table.add_column(width=wide, no_wrap=True, overflow="ellipsis")
     for _ in range(len(seeds) + bool(before)):
-        table.add_column(width=_CELL, justify="right", no_wrap=True)
-    earlier = [Text(f"0-{before - 1}", "dim")] if before else []
+        table.add_column(width=cell, justify="right", no_wrap=True)
+    earlier = [Text(_earlier(before, cell), "dim")] if before else []
     heads = [Text(f"{seed}", "dim") for seed in seeds]
     table.add_row(Text("seed", "dim"), *earlier, *heads)
     for arm in shown:
-        done = sum((arm, seed) in state.ended for seed in range(before))
+        done = sum((arm, seed) in state.ended for seed in before)
         first = [Text(f"{done}✓" if done else "", "dim")] if before else []
         cells = [Text(*state.cell(arm, seed)) for seed in seeds]
         table.add_row(Text(label(study, arm)), *first, *cells)
@@ -105,16 +106,23 @@ def _most_wanted(state: State, count: int) -> list[str]:
     return [arm for arm in state.study.arms if arm in first]
 
 
-def _window(state: State, room: int) -> tuple[range, int]:
-    """Return the seeds to show, about where the study is, and how many earlier ones are not."""
-    total = max(state.planned.values())
+def _earlier(seeds: range, cell: int) -> str:
+    """Return the head of a column of several seeds."""
+    text = f"{seeds[0]}-{seeds[-1]}"
+    return text if len(text) < cell else f"≤{seeds[-1]}"
+
+
+def _window(state: State, room: int) -> tuple[range, range]:
+    """Return the seeds to show, about where the study is, and the earlier ones, which are not."""
+    study, total = state.study, max(state.planned.values())
     if total <= room:
-        return range(total), 0
+        return study.seeds_from(0, total), study.seeds_from(0, 0)
     room = max(1, room - 1)  # one column is for the earlier ones
     begun = [seed for _, seed in state.ended]
     begun += [seed for _, seeds in state.under_way for seed in seeds]
-    stop = min(total, max(room, max(begun, default=0) + 2))
-    return range(stop - room, stop), stop - room
+    last = max(begun, default=study.first_seed) - study.first_seed
+    stop = min(total, max(room, last + 2))
+    return study.seeds_from(stop - room, stop), study.seeds_from(0, stop - room)
 
 
 def _running(study: StudySpec, runs: Sequence[UnderWay], width: int) -> Table:

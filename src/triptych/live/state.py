@@ -101,7 +101,7 @@ class State:
         for (name, seeds), runs in self.under_way.items():
             if name == arm and seed in seeds:
                 return f"{runs.share:.0%}", "bold cyan"
-        return ("·", "dim") if seed < self.planned[arm] else ("", "")
+        return ("·", "dim") if seed - self.study.first_seed < self.planned[arm] else ("", "")
 
 
 _LOST = {DIVERGED: "div.", FAILED: "fail"}

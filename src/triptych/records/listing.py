@@ -37,7 +37,7 @@ class RunEntry:
     folder : RunFolder
     status : str
         Of its record; ``"unfinished"`` without a result, ``"damaged"`` where it cannot be read,
-        ``"former"`` where the study's settings of this arm are others by now.
+        ``"former"`` where the study's settings of this arm, or its seeds, are others by now.
     size : int
         Bytes of its files.
     weights : int
@@ -199,8 +199,10 @@ def list_run(folder: RunFolder, study: str, spec: StudySpec | None = None) -> Ru
 
 
 def _is_former(record: RunRecord, folder: RunFolder, study: StudySpec | None) -> bool:
-    """Whether the study has other settings of this arm by now, or no such arm."""
+    """Whether the study has other settings of this arm by now, no such arm, or no such seed."""
     if study is None:
         return False
+    if record.seed not in study.all_seeds:
+        return True
     arm = study.arms.get(folder.path.parent.name)
     return arm is None or record.spec != spec_id(arm)

@@ -240,7 +240,7 @@ class StudyFolder:
 
     def _runs(self, study: StudySpec) -> Iterable[RunRecord]:
         for arm, spec in study.arms.items():
-            for seed in range(study.most_seeds):
+            for seed in study.all_seeds:
                 folder = self.run(arm, seed)
                 run = folder.read() if folder.is_finished() else None
                 # A run of other settings is left over from before the study was changed.

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from triptych.records import RunRecord, StudyRecord
+from triptych.report.outcome import lost_runs, missing_runs
 from triptych.report.wording import (
     accuracy,
     arm_label,
     figure,
-    lost_runs,
     measured,
     metric_name,
-    missing_runs,
     shows,
 )
 from triptych.spec import (

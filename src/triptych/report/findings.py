@@ -138,8 +138,8 @@ def _alike(
 
 
 def _first(record: StudyRecord, name: str, kind: str) -> Finding | None:
-    runs = record.finished(name)
-    return next((one for run in runs for one in run.findings if one.kind == kind), None)
+    first = [run for run in record.finished(name) if run.seed == record.study.first_seed]
+    return next((one for run in first for one in run.findings if one.kind == kind), None)
 
 
 def _telling(names: Sequence[str], record: StudyRecord, *, in_one: bool) -> list[str]:
@@ -164,7 +164,7 @@ def _drawn(record: StudyRecord, kind: str, way: Way, series: dict[str, Explained
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise RunError(
             f"{record.folder / 'runs'}: the finding '{kind}' of {' or '.join(series)} is damaged: "
-            f"{error}. Delete that arm's seed-0, and run the study again."
+            f"{error}. Delete that arm's seed-{record.study.first_seed}, and run the study again."
         ) from error
 
 

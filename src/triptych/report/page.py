@@ -20,6 +20,7 @@ from triptych.report.figures import (
     trained,
 )
 from triptych.report.findings import findings, within_size
+from triptych.report.outcome import summary, taken
 from triptych.report.readings import means, reading, strip
 from triptych.report.sequences import reaches, sequence_notes
 from triptych.report.wording import (
@@ -30,8 +31,6 @@ from triptych.report.wording import (
     figure,
     shows,
     stand_in,
-    summary,
-    taken,
     visible,
 )
 from triptych.spec import DataSpec, PalindromeSpec, PartSpec

@@ -12,16 +12,14 @@ from rich.text import Text
 
 from triptych.records import StudyRecord
 from triptych.report.figures import columns, heading, reported_text
+from triptych.report.outcome import lost_runs, summary, taken
 from triptych.report.readings import reading
 from triptych.report.wording import (
     SYMBOLS,
     VerdictLike,
     arm_label,
-    lost_runs,
     measured,
     stand_in,
-    summary,
-    taken,
     visible,
 )
 

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from triptych.records import BUDGET, DIVERGED, FAILED, MAX_SEEDS, RunRecord, StudyRecord
+from triptych.records import RunRecord, StudyRecord
 from triptych.spec import ClaimSpec, Evidence, Metric, StudySpec
 
 SYMBOLS = {"holds": "✓", "fails": "✗", "undecided": "?"}
@@ -163,6 +163,24 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+def seeds_text(study: StudySpec, least: int, most: int | None = None) -> str:
+    """Return how many seeds, and which, where they are not those from 0 on.
+
+    Parameters
+    ----------
+    study : StudySpec
+    least : int
+    most : int, optional
+        Where it is not sure how many.
+    """
+    most = least if most is None else most
+    text = plural(most, "seed") if least == most else f"{least} to {plural(most, 'seed')}"
+    if not study.first_seed or not most:
+        return text
+    which = study.seeds_from(0, most)
+    return f"{text} ({which[0]})" if most == 1 else f"{text} ({which[0]} to {which[-1]})"
+
+
 def duration(seconds: float) -> str:
     """Return a time in units that can be pictured.
 
@@ -234,67 +252,3 @@ def stand_in(record: StudyRecord, claim: ClaimSpec) -> str:
 def budget_text(study: StudySpec) -> str:
     """Return the study's budget as it was written."""
     return study.budget if isinstance(study.budget, str) else f"{study.budget:g} s"
-
-
-def summary(record: StudyRecord, verdicts: Sequence[VerdictLike]) -> str:
-    """Return the outcome of the whole study, and what it took, in two sentences."""
-    runs = f"{plural(len(record.runs), 'run')} on {_seeds(record)}"
-    missing = sum(missing_runs(record, arm) for arm in record.study.arms)
-    trouble = [*lost_runs(record.runs), *([f"{missing} missing"] if missing else [])]
-    runs += f" ({', '.join(trouble)})" if trouble else ""
-    if record.runs:
-        runs += f", {duration(record.seconds)} of training{_machine(record)}"
-    if not verdicts:
-        return f"{runs}; no claims."
-    counts = {v: sum(x.verdict == v for x in verdicts) for v in SYMBOLS}
-    holds, fails, open_ = (counts[v] for v in ("holds", "fails", "undecided"))
-    return (
-        f"Of {plural(len(verdicts), 'claim')}, {holds} {'holds' if holds == 1 else 'hold'}, "
-        f"{fails} {'fails' if fails == 1 else 'fail'} and {open_} {'is' if open_ == 1 else 'are'} "
-        f"undecided. {runs}."
-    )
-
-
-def lost_runs(runs: Sequence[RunRecord]) -> list[str]:
-    """Return how many runs count in no mean and no verdict, by why: ``["1 diverged"]``."""
-    statuses = [run.status for run in runs]
-    return [f"{n} {status}" for status in (DIVERGED, FAILED) if (n := statuses.count(status))]
-
-
-def missing_runs(record: StudyRecord, arm: str) -> int:
-    """Return how many of an arm's runs there should be and are not."""
-    return max(0, record.study.least_seeds - len(record.of(arm)))
-
-
-def _seeds(record: StudyRecord) -> str:
-    """Return on how many seeds arms were run."""
-    if record.study.seeds != "auto":
-        return plural(record.study.least_seeds, "seed")
-    counts = [len(record.of(arm)) for arm in record.study.arms]
-    least, most = min(counts), max(counts)
-    return plural(most, "seed") if least == most else f"{least} to {plural(most, 'seed')}"
-
-
-def taken(record: StudyRecord, verdict: VerdictLike) -> str:
-    """Return on how many seeds a claim was decided, or why it is still open."""
-    study, seeds = record.study, plural(verdict.seeds, "seed")
-    if verdict.verdict != "undecided":
-        return f"Decided on {seeds}."
-    if study.seeds != "auto":
-        whole = verdict.seeds == study.seeds
-        asked = "all that were asked for" if whole else f"{study.seeds} asked for"
-        return f"Open after {seeds}, {asked}."
-    why = {
-        MAX_SEEDS: ", the most that this study takes",
-        BUDGET: f": the budget of {budget_text(study)} ended" if study.budget else "",
-        "": ": the study was stopped before its end",
-    }
-    return f"Open after {seeds}{why.get(record.stopped, '')}."
-
-
-def _machine(record: StudyRecord) -> str:
-    """Return on which processors and devices the runs were made, as the end of a sentence."""
-    wheres = [run.environment for run in record.runs]
-    processors = dict.fromkeys(w["processor"] for w in wheres if w.get("processor"))
-    devices = dict.fromkeys(w["device"] for w in wheres if w.get("device", "cpu") != "cpu")
-    return visible(f" on {' and '.join(found)}") if (found := (*processors, *devices)) else ""

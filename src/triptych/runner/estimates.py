@@ -125,15 +125,15 @@ def estimate_study(
     arms: dict[str, ArmEstimate] = {}
     notes = dict.fromkeys(one.note for one in matched.values())
     for name, arm in study.arms.items():
-        arms[name], found = _described(arm, setting)
+        arms[name], found = _described(arm, study.first_seed, setting)
         notes |= dict.fromkeys(found)
     if not trials:
         return StudyEstimate(study, arms, tuple(notes))
     ways = find_ways(study, asked, shapes, setting)
     known: dict[tuple[str, int], Trial] = {}
     for name, arm in study.arms.items():
-        seeds = min(ways[name].together, study.least_seeds)
-        key = (spec_id(arm), seeds)
+        seeds = study.seeds_from(0, min(ways[name].together, study.least_seeds))
+        key = (spec_id(arm), len(seeds))
         if key not in known:
             told(name)
             known[key] = run_trial(arm, seeds, setting)
@@ -141,8 +141,8 @@ def estimate_study(
     return StudyEstimate(study, arms, tuple(notes))
 
 
-def _described(arm: ArmSpec, setting: Setting) -> tuple[ArmEstimate, tuple[str, ...]]:
-    data = load_for(arm, 0, setting.data_dir)
+def _described(arm: ArmSpec, seed: int, setting: Setting) -> tuple[ArmEstimate, tuple[str, ...]]:
+    data = load_for(arm, seed, setting.data_dir)
     engine, _ = choose_engine(arm, data, setting.device)
     described = ArmEstimate(
         data=data.name,

@@ -34,7 +34,6 @@ from triptych.spec import ArmSpec, CNNSpec, MLPSpec, PalindromeSpec, RNNSpec
 # One length for all arms, so that they can be compared; longer than what most are trained on.
 _FLOW_LENGTH, _FLOW_STRINGS = 101, 64
 _PATH_LENGTH, _PATH_STRINGS = 201, 200
-_FIRST_SEED = 0
 # Smaller ones have no places to tell apart.
 _LEAST_EDGE = 4
 
@@ -43,7 +42,7 @@ class Explainer:
     """Watches a run, and says at its end what explains it.
 
     It looks at a network only where that is judged anyway, and changes nothing: the weights of a
-    run are the same with it. Of an arm's runs only the first seed's are explained.
+    run are the same with it.
 
     Parameters
     ----------
@@ -59,7 +58,7 @@ class Explainer:
         self.arm, self.seed, self.data, self.learner = arm, seed, data, learner
         _, self.train = arm.trained
         self.boundary: Boundary | None = None
-        if seed == _FIRST_SEED and self._is_plane():
+        if self._is_plane():
             self.boundary = Boundary(data.train, data.classes, self.train.loss, data.features)
             self.epochs = chosen_epochs(self.train.eval_every, self.train.epochs)
             self.boundary.look(0, learner.outputs)
@@ -85,8 +84,6 @@ class Explainer:
         epoch : int
             After which it had them.
         """
-        if self.seed != _FIRST_SEED:
-            return ()
         if isinstance(self.arm.network, RNNSpec):
             return _recurrent(self.arm, self.seed, self.data, weights)
         return tuple(self._found(weights, epoch))

@@ -58,7 +58,7 @@ def kept_run(arm: ArmSpec, seed: int, folder: RunFolder, setting: Setting) -> Ru
 def data_shapes(
     study: StudySpec, folder: StudyFolder | None, data_dir: Path | None
 ) -> dict[str, DataShape]:
-    """Return the shape of each arm's data, for seed 0.
+    """Return the shape of each arm's data, for the study's first seed.
 
     What there is no run of in `folder` is loaded: so what is wrong with it shows before anything is
     written.
@@ -70,15 +70,16 @@ def data_shapes(
         See `triptych.runner.inputs.load_for`.
     """
     found: dict[str, DataShape] = {}
+    first = study.first_seed
     for names in _read_alike(study):
         arms = [study.arms[name] for name in names]
-        runs = [] if folder is None else [folder.run(name, 0) for name in names]
+        runs = [] if folder is None else [folder.run(name, first) for name in names]
         records = (
-            _of_same_data(arm, 0, run, data_dir) for arm, run in zip(arms, runs, strict=False)
+            _of_same_data(arm, first, run, data_dir) for arm, run in zip(arms, runs, strict=False)
         )
         record = next(filter(None, records), None)
         # Whether a network can read them is looked at when they are laid out for it.
-        shape = _shape(record) if record else DataShape.of(load_for(arms[0], 0, data_dir))
+        shape = _shape(record) if record else DataShape.of(load_for(arms[0], first, data_dir))
         found |= dict.fromkeys(names, shape)
     return found
 

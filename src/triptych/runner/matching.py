@@ -40,7 +40,7 @@ def match_arms(
         If the folder's file of matches is damaged.
     """
     kept = lookup(folder.matched() if folder is not None and folder.is_there() else {})
-    pace = Pace(folder, study.most_seeds, setting)
+    pace = Pace(folder, study.all_seeds, setting)
     matched: dict[str, Matched] = {}
 
     def find(name: str, arm: ArmSpec, other: ArmSpec) -> Matched:

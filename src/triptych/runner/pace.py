@@ -39,18 +39,18 @@ class Pace:
     ----------
     folder : StudyFolder, optional
         Whose finished runs are as good as a trial.
-    seeds : int
-        How many runs of an arm it may have.
+    seeds : range
+        Of the runs that an arm may have; a trial is of the first.
     setting : Setting
     """
 
-    def __init__(self, folder: StudyFolder | None, seeds: int, setting: Setting) -> None:
+    def __init__(self, folder: StudyFolder | None, seeds: range, setting: Setting) -> None:
         self.folder, self.seeds, self.setting = folder, seeds, setting
         self.processor = machine("numpy", "cpu")["processor"]
 
     def engine(self, arm: ArmSpec) -> str:
         """Return the engine that computes `arm`."""
-        data = load_for(arm, 0, self.setting.data_dir)
+        data = load_for(arm, self.seeds[0], self.setting.data_dir)
         return choose_engine(arm, data, self.setting.device)[0]
 
     def seconds(self, path: str, name: str, arm: ArmSpec) -> tuple[float, str]:
@@ -93,7 +93,7 @@ class Pace:
         if self.folder is None or not self.folder.is_there():
             return []
         wanted = spec_id(replace(arm, match=None))
-        folders = (self.folder.run(name, seed) for seed in range(self.seeds))
+        folders = (self.folder.run(name, seed) for seed in self.seeds)
         runs = [folder.read() for folder in folders if folder.is_finished()]
         return [
             run
@@ -113,7 +113,7 @@ class Pace:
         spec = _trial_spec(arm.trained[1])
         # The first shall load, compile and fill caches.
         for limit in (_WARM_UP, _TRIAL):
-            job, engine, steps = _trial_job(arm, self.setting)
+            job, engine, steps = _trial_job(arm, self.seeds[0], self.setting)
             found = _seconds_a_step(job, train(job, spec, create_orders(engine)), limit)
             if found is None:
                 raise SpecError(f"{path}: a short trial of '{name}' diverged. Try a smaller lr.")
@@ -133,19 +133,19 @@ def _trial_spec(spec: TrainSpec) -> TrainSpec:
     return replace(spec, epochs=1_000_000, eval_every=min(spec.eval_every, spec.epochs))
 
 
-def _trial_job(arm: ArmSpec, setting: Setting) -> tuple[Job, str, int]:
-    """Return the first seed's run, judged on next to nothing; its engine; the steps an epoch."""
-    data = load_for(arm, 0, setting.data_dir)
+def _trial_job(arm: ArmSpec, seed: int, setting: Setting) -> tuple[Job, str, int]:
+    """Return a run, judged on next to nothing; its engine; the steps an epoch."""
+    data = load_for(arm, seed, setting.data_dir)
     engine, _ = choose_engine(arm, data, setting.device)
     device = choose_device(setting.device, engine)
     use_threads(arm, data, engine)
-    learner = create_learner(arm, engine, data, 0, device)
-    rows = split_rows(arm.trained[1], len(data.train), stream(0, "validation"))
+    learner = create_learner(arm, engine, data, seed, device)
+    rows = split_rows(arm.trained[1], len(data.train), stream(seed, "validation"))
     size, kept = plan(arm.trained[1].batch_size, len(rows.fit), learner.min_batch)
     fit = rows.fit[: _BATCHES * size] if arm.trained[1].resolutions else rows.fit
     rows = replace(rows, fit=fit, validation=rows.validation[:_JUDGED], judged=fit[:_JUDGED])
     few = data.test.take(np.arange(min(_JUDGED, len(data.test))))
-    job = Job(learner, replace(data, test=few, probes={}), rows, stream_seed(0, "order"))
+    job = Job(learner, replace(data, test=few, probes={}), rows, stream_seed(seed, "order"))
     return job, engine, math.ceil(kept / size)
 
 

@@ -245,7 +245,9 @@ def _prepare(
     job = explainer = None
     if not isinstance(arm.network, ReferenceSpec):
         job = create_job(arm, engine, data, seed, device)
-        explainer = Explainer(arm, seed, data, job.learner)
+        # Of an arm's runs only that of the first seed is explained.
+        if seed == setting.first_seed:
+            explainer = Explainer(arm, seed, data, job.learner)
     return _Run(data, blank, folder, job, explainer, peak, device)
 
 

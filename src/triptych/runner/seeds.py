@@ -64,7 +64,11 @@ def seeds_next(
         goal = min(min(done[name] for name in names) + step, study.most_seeds)
         for name in names:
             target[name] = max(target[name], goal)
-    return {name: range(done[name], target[name]) for name in done if target[name] > done[name]}
+    return {
+        name: study.seeds_from(done[name], target[name])
+        for name in done
+        if target[name] > done[name]
+    }
 
 
 def arms_of(claim: ClaimSpec) -> tuple[str, ...]:

@@ -26,6 +26,8 @@ class Setting:
         Whether a claim compares their seconds.
     own_process : bool
         Whether the process makes no other run.
+    first_seed : int
+        Of the study: its runs are those that are explained.
     disk : int, optional
         Bytes that the study's folder may take; old weights are dropped for it.
     """
@@ -36,6 +38,7 @@ class Setting:
     alone: bool = True
     timed: bool = False
     own_process: bool = False
+    first_seed: int = 0
     disk: int | None = None
 
     @property

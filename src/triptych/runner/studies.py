@@ -93,7 +93,7 @@ def execute_study(
     RunError
         If the folder cannot be used, or the disk is full.
     """
-    setting = replace(setting, jobs=count_jobs(jobs))
+    setting = replace(setting, jobs=count_jobs(jobs), first_seed=study.first_seed)
     # What is wrong with the data or the device shows before anything is written.
     shapes = data_shapes(study, folder, setting.data_dir)
     study.check_tasks(
@@ -148,13 +148,13 @@ class _Execution:
 
     def fixed(self) -> Iterator[StudyEvent]:
         """Run the number of seeds that was asked for."""
-        wanted = dict.fromkeys(self.study.arms, range(self.study.least_seeds))
+        wanted = dict.fromkeys(self.study.arms, self.study.seeds_from(0, self.study.least_seeds))
         yield from self._make(sweeps(wanted, self.together))
 
     def until_decided(self) -> Iterator[StudyEvent]:
         """Add seeds to the arms of open claims until there is none, or none may be added."""
         decided: set[int] = set()
-        wanted = dict.fromkeys(self.study.arms, range(MIN_SEEDS))
+        wanted = dict.fromkeys(self.study.arms, self.study.seeds_from(0, MIN_SEEDS))
         verdicts: tuple[Verdict, ...] = ()
         while wanted and self.in_time:
             yield RunsPlanned({name: len(seeds) for name, seeds in wanted.items()}, verdicts)
@@ -217,7 +217,7 @@ class _Execution:
         """Take runs that have ended."""
         name, seeds = job
         self.records += tally.records
-        self.done[name] = max(self.done[name], seeds[-1] + 1)
+        self.done[name] = max(self.done[name], seeds[-1] + 1 - self.study.first_seed)
         self.meter.note(job, tally.records, tally.fresh, time.monotonic() - tally.start)
 
     def _stop(self, still_open: int) -> SeedsEnded:

@@ -67,13 +67,15 @@ class Trial:
     trouble: str = ""
 
 
-def run_trial(arm: ArmSpec, seeds: int, setting: Setting, seconds: float = SECONDS) -> Trial:
+def run_trial(
+    arm: ArmSpec, seeds: Sequence[int], setting: Setting, seconds: float = SECONDS
+) -> Trial:
     """Train `arm` for some seconds in another process, and return what a whole run would take.
 
     Parameters
     ----------
     arm : ArmSpec
-    seeds : int
+    seeds : sequence of int
         That are trained at the same time.
     setting : Setting
     seconds : float
@@ -86,7 +88,7 @@ def run_trial(arm: ArmSpec, seeds: int, setting: Setting, seconds: float = SECON
     """
     asked = {
         "arm": plain(arm),
-        "seeds": seeds,
+        "seeds": list(seeds),
         "data_dir": None if setting.data_dir is None else str(setting.data_dir),
         "device": setting.device,
         "seconds": seconds,
@@ -129,7 +131,7 @@ def main() -> None:
     ready = time.time() - asked["begun"]
     try:
         if isinstance(arm.network, ReferenceSpec):
-            trial = _fitted(arm, arm.network, setting)
+            trial = _fitted(arm, arm.network, asked["seeds"][0], setting)
         else:
             trial = _Trial(arm, asked["seeds"], setting).run(asked["seconds"])
         found = asdict(replace(trial, once=trial.once + ready))
@@ -138,12 +140,12 @@ def main() -> None:
     sys.stdout.write(json.dumps(found) + "\n")
 
 
-def _fitted(arm: ArmSpec, network: ReferenceSpec, setting: Setting) -> Trial:
+def _fitted(arm: ArmSpec, network: ReferenceSpec, seed: int, setting: Setting) -> Trial:
     """Fit a reference, whole: it has no steps of which a few would tell."""
     (data, first), (_, again) = (
-        _timed(partial(load_for, arm, 0, setting.data_dir)) for _ in range(2)
+        _timed(partial(load_for, arm, seed, setting.data_dir)) for _ in range(2)
     )
-    _, seconds = _timed(lambda: list(fit_reference(network, data, 0)))
+    _, seconds = _timed(lambda: list(fit_reference(network, data, seed)))
     loading = min(first, again)
     whole = loading + seconds + _FILES_OF_A_RUN
     return Trial(whole, first - loading, peak_memory(), trouble="")
@@ -157,7 +159,7 @@ def _timed(call: Any) -> tuple[Any, float]:
 class _Trial:
     """A short training of an arm on its first seeds."""
 
-    def __init__(self, arm: ArmSpec, seeds: int, setting: Setting) -> None:
+    def __init__(self, arm: ArmSpec, seeds: Sequence[int], setting: Setting) -> None:
         asked = self.asked = arm.trained[1]
         # Sizes and lengths that grow are taken whole from the start, and accounted for.
         growth = asked.growth and replace(asked.growth, stages=1)
@@ -167,11 +169,11 @@ class _Trial:
         self.setting = setting
         self.trouble = ""
         read = partial(load_for, arm, data_dir=setting.data_dir)
-        data, first = _timed(partial(read, 0))
-        others = [_timed(partial(read, seed)) for seed in range(1, max(2, seeds))]
+        data, first = _timed(partial(read, seeds[0]))
+        others = [_timed(partial(read, seed)) for seed in seeds[1:] or [seeds[0] + 1]]
         self.load = min(first, float(np.mean([seconds for _, seconds in others])))
         self.once = first - self.load
-        self.data = [data, *(one for one, _ in others)][:seeds]
+        self.seeds, self.data = seeds, [data, *(one for one, _ in others)][: len(seeds)]
 
     def run(self, seconds: float) -> Trial:
         """Train for some seconds and return what a whole run would take."""
@@ -181,7 +183,7 @@ class _Trial:
         use_threads(self.arm, self.data[0], engine)
         create = [
             partial(create_job, self.as_tried, engine, data, seed, device)
-            for seed, data in enumerate(self.data)
+            for seed, data in zip(self.seeds, self.data, strict=True)
         ]
         create[0]()  # the first one imports
         made = [_timed(one) for one in create]

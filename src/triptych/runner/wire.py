@@ -32,13 +32,14 @@ class Hello:
     study : str
         The text of its study file.
     folder, data_dir : str, str or None
-    device, disk : str, int or None
+    device, first_seed, disk : str, int, int or None
     """
 
     study: str
     folder: str
     data_dir: str | None
     device: str
+    first_seed: int
     disk: int | None
 
 
@@ -57,7 +58,8 @@ class Order:
         """Return the setting of these runs."""
         return Setting(
             None if hello.data_dir is None else Path(hello.data_dir), hello.device,
-            self.jobs, self.alone, self.timed, self.own_process, hello.disk,
+            self.jobs, self.alone, self.timed, self.own_process, hello.first_seed,
+            hello.disk,
         )  # fmt: skip
 
 

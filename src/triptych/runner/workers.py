@@ -137,7 +137,9 @@ class Workers:
         self.study, self.folder, self.setting, self.ways = study, folder, setting, ways
         data_dir = None if setting.data_dir is None else str(setting.data_dir.absolute())
         path = str(folder.path.absolute())
-        self.hello = Hello(write_study(study), path, data_dir, setting.device, setting.disk)
+        self.hello = Hello(
+            write_study(study), path, data_dir, setting.device, setting.first_seed, setting.disk
+        )
         self.inbox: queue.SimpleQueue[tuple[Worker, Message | None]] = queue.SimpleQueue()
         self.workers: list[Worker] = []
         self.has_started = False

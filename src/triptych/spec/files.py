@@ -24,7 +24,7 @@ from triptych.spec.parts import PartSpec, Reported
 from triptych.spec.study import ClaimSpec, Evidence, StudySpec
 
 MAX_BYTES = 1_000_000
-_SEED_KEYS = ("seeds", "max_seeds", "budget")
+_SEED_KEYS = ("seeds", "max_seeds", "first_seed", "budget")
 _KEYS = (
     "title", "question", *_SEED_KEYS, "cuts", "scale", "data", "part", "arm", "claim", "reported",
 )  # fmt: skip
@@ -118,7 +118,7 @@ def parse_study(text: str, scale: str | None = None, folder: Path | None = None)
 
 
 def _seeds(table: Table, settings: Table, path: str) -> dict[str, Any]:
-    """Return how many seeds: what the scale says, else what the study says."""
+    """Return which seeds: what the scale says, else what the study says."""
     for key in settings:
         if key not in _SEED_KEYS:
             raise SpecError(f"{path}.{key}: unknown key.{nearest(key, _SEED_KEYS)}")
@@ -215,6 +215,8 @@ def study_table(study: StudySpec) -> dict[str, Any]:
     """Return a study as the plain table that a study file holds, at its one scale."""
     whole = plain(study)
     assert isinstance(whole, dict)
+    if not study.first_seed:  # so that files of before this key came stay as they are
+        del whole["first_seed"]
     for old, new in (("arms", "arm"), ("parts", "part"), ("claims", "claim")):
         whole[new] = whole.pop(old)
     for claim in whole["claim"]:

@@ -90,9 +90,12 @@ class StudySpec(Checked):
     scale : str
         Which scale's settings these are; empty where a study has only one.
     seeds : int or "auto"
-        Runs of every arm: seeds 0 to ``seeds - 1``. ``"auto"``: until every claim is decided.
+        Runs of every arm. ``"auto"``: until every claim is decided.
     max_seeds : int
         The most seeds that ``"auto"`` takes.
+    first_seed : int
+        The seeds are this one and those that follow it. What was tuned by looking at some seeds is
+        judged on others.
     budget : float or str, optional
         The time that one call may take with ``"auto"``: seconds, or a text such as ``"10 min"``.
     arms : dict of str to ArmSpec
@@ -105,6 +108,7 @@ class StudySpec(Checked):
     arms: dict[str, ArmSpec]
     seeds: int | Literal["auto"] = field(default=3, metadata=between(1, 100_000))
     max_seeds: int = field(default=30, metadata=between(MIN_SEEDS, 100_000))
+    first_seed: int = field(default=0, metadata=between(0, 999_000_000))
     budget: float | str | None = None
     question: str = ""
     scale: str = ""
@@ -144,18 +148,31 @@ class StudySpec(Checked):
         return self.seeds if isinstance(self.seeds, int) else MIN_SEEDS
 
     @property
+    def all_seeds(self) -> range:
+        """The seeds that an arm can have runs of."""
+        return self.seeds_from(0, self.most_seeds)
+
+    def seeds_from(self, start: int, stop: int) -> range:
+        """Return seeds by their place among those of the study: from `start` to before `stop`."""
+        return range(self.first_seed + start, self.first_seed + stop)
+
+    @property
     def budget_seconds(self) -> float:
         """The budget in seconds, infinite where there is none."""
         return float("inf") if self.budget is None else seconds_of(self.budget, "budget")
 
     def with_seeds(
-        self, seeds: int | Literal["auto"] | None, budget: float | str | None = None
+        self,
+        seeds: int | Literal["auto"] | None,
+        budget: float | str | None = None,
+        first_seed: int | None = None,
     ) -> StudySpec:
         """Return the study with other seeds; None keeps its own, a number drops the budget."""
+        first = self.first_seed if first_seed is None else first_seed
         seeds = self.seeds if seeds is None else seeds
         if budget is None and seeds == "auto":
             budget = self.budget
-        return replace(self, seeds=seeds, budget=budget)
+        return replace(self, seeds=seeds, budget=budget, first_seed=first)
 
     def check_tasks(self, tasks: Mapping[str, Task | None]) -> None:
         """Refuse losses and claims that do not fit what is to be told.
