@@ -68,7 +68,7 @@ def _add_delete(what: Any, common: argparse.ArgumentParser) -> None:
     add("runs", nargs="*", metavar="RUN", help=f"{_NAMES}; or, with filters, the folder of a study "
         "(default then: all under triptych-runs)")  # fmt: skip
     _add_selection(parser)
-    add("--former", action="store_true", help="those of settings that the study has no more")
+    add("--former", action="store_true", help="those of settings or seeds the study has no more")
     add("--older-than", metavar="TIME", help="those that ended longer ago, such as '30 days'")
     add("--yes", action="store_true", help="do not ask")
     add("--dry-run", action="store_true", help="only say what would be deleted")

@@ -69,7 +69,7 @@ def seeds_table(state: State, width: int, lines: int) -> RenderableType:
     study, arms = state.study, list(state.study.arms)
     cut = len(arms) + 1 > lines
     shown = _most_wanted(state, max(1, lines - 2)) if cut else arms
-    wide = min(_LABEL, max(len(label(study, arm)) for arm in arms))
+    wide = min(_LABEL, max(len("seed"), *(len(label(study, arm)) for arm in arms)))
     cell = max(_CELL, len(str(study.all_seeds[-1])) + 2)
     seeds, before = _window(state, (width - wide) // cell)
     table = Table.grid()
