@@ -222,7 +222,7 @@ def test_a_trial_that_diverges_or_is_killed_says_so(monkeypatch):
         ARM, data=ToySpec(source="moons", noise=100.0), network=MLPSpec(hidden=(50,) * 3),
         train=wild,
     )  # fmt: skip
-    trial = trials._Trial(arm, 1, Setting()).run(5.0)
+    trial = trials._Trial(arm, [0], Setting()).run(5.0)
     assert trial.trouble.startswith("diverges: step ")
     assert math.isnan(trial.seconds)
     killed = subprocess.CompletedProcess([], -signal.SIGKILL, "", "")
@@ -256,14 +256,14 @@ def test_seeds_that_are_trained_together_are_tried_together(monkeypatch):
 def test_what_grows_is_tried_whole_and_accounted_for():
     spec = TrainSpec(batch_size=50, resolutions=(0.5, 1.0))
     arm = ArmSpec(data=DigitsSpec(), network=CNNSpec(channels=(2,), pool_after=()), train=spec)
-    pictures = trials._Trial(arm, 1, Setting())
+    pictures = trials._Trial(arm, [0], Setting())
     assert pictures.train.resolutions == ()
     assert pictures.share == (0.25 + 1) / 2
     arm = ArmSpec(
         data=PalindromeSpec(length=6, shortest=3, train_size=40, test_size=20, probes=(8, 100)),
         network=RNNSpec(hidden=4), train=TrainSpec(growth=GrowthSpec(stages=3)), engine="numpy",
     )  # fmt: skip
-    sequences = trials._Trial(arm, 1, Setting())
+    sequences = trials._Trial(arm, [0], Setting())
     assert sequences.train.growth.stages == 1
     job = trials.create_job(sequences.as_tried, "numpy", sequences.data[0], 0, "cpu")
     # Where they would take too long to be measured, by the steps that they have.

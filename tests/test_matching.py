@@ -145,7 +145,7 @@ def test_seconds_come_from_finished_runs_where_there_are_any(tmp_path, made_up_p
 def test_a_trial_of_the_real_thing_is_measured(tmp_path, monkeypatch):
     monkeypatch.setattr(pace, "_WARM_UP", 0.02)
     monkeypatch.setattr(pace, "_TRIAL", 0.1)
-    trial = pace.Pace(StudyFolder(tmp_path), 1, Setting())
+    trial = pace.Pace(StudyFolder(tmp_path), range(1), Setting())
     arms = parse_study(TEXT).arms
     seconds, how = trial.seconds("arm.x.match", "mlp", replace(arms["mlp"], match=None))
     an_epoch, _ = trial.seconds_an_epoch("arm.x.match", "mlp", arms["mlp"])
