@@ -7,12 +7,14 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from triptych.cli.console import create_console
+from triptych.cli.console import create_console, say
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from triptych.models import Cost
     from triptych.runner.estimates import ArmEstimate, StudyEstimate
+    from triptych.spec import ArmSpec
 
 _SAYS = """\
 Check a study whole, load its data, train each arm for two seconds, and say what all of it would
@@ -50,7 +52,7 @@ def _check(options: argparse.Namespace) -> None:
             told=lambda name: status.update(f"trying arm {name}"),
         )  # fmt: skip
     console.print(Text(visible(study.title), style="bold"))
-    console.print(writable(_table(found)))
+    say(console, _table(found))
     for text, style in _lines(found):
         console.print(writable(Text(visible(text), style=style)), soft_wrap=True)
 
@@ -72,13 +74,19 @@ def _table(found: StudyEstimate) -> Table:
             arm.data,
             f"{arm.train_rows:,} + {arm.test_rows:,}",
             " x ".join(map(str, arm.sample_shape)),
-            f"{arm.cost.parameters:,}",
-            _counted(arm.cost.flops),
+            *_costs(found.study.arms[name], arm.cost),
             arm.engine,
             *_taken(arm),
         ]
         table.add_row(*(Text(visible(cell)) for cell in cells))
     return table
+
+
+def _costs(spec: ArmSpec, cost: Cost) -> tuple[str, str]:
+    """Return parameters and FLOPs, of which a reference has none that compare."""
+    if spec.network.kind == "reference":
+        return "–", "–"
+    return f"{cost.parameters:,}", _counted(cost.flops)
 
 
 def _counted(value: float) -> str:
@@ -137,7 +145,7 @@ def _runs(found: StudyEstimate) -> str:
 
     study = found.study
     least, most = (sum(found.runs(n).values()) for n in (study.least_seeds, study.most_seeds))
-    if study.seeds != "auto":
+    if study.least_seeds == study.most_seeds:
         seeds = plural(study.least_seeds, "seed")
         return f"{plural(least, 'run')}: {plural(len(study.arms), 'arm')} on {seeds}."
     return (
