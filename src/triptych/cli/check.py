@@ -21,6 +21,12 @@ Check a study whole, load its data, train each arm for two seconds, and say what
 take. Nothing is written.
 """
 
+_COLUMNS = (
+    "arm", "data", "rows", "features", "parameters", "FLOPs a sample", "engine", "s a run",
+    "memory",
+)  # fmt: skip
+_SPARE, _NARROW = ("features", "FLOPs a sample"), 100
+
 
 def add_check(
     commands: Any, common: argparse.ArgumentParser, study: argparse.ArgumentParser
@@ -52,22 +58,26 @@ def _check(options: argparse.Namespace) -> None:
             told=lambda name: status.update(f"trying arm {name}"),
         )  # fmt: skip
     console.print(Text(visible(study.title), style="bold"))
-    say(console, _table(found))
+    say(console, _table(found, narrow=console.width < _NARROW))
     for text, style in _lines(found):
         console.print(writable(Text(visible(text), style=style)), soft_wrap=True)
 
 
-def _table(found: StudyEstimate) -> Table:
+def _table(found: StudyEstimate, *, narrow: bool) -> Table:
+    """Return what each arm takes, without what a narrow terminal has no room for."""
     from rich.table import Table
     from rich.text import Text
 
     from triptych.report.wording import visible
 
     table = Table()
-    for name in ("arm", "data", "rows", "features"):
-        table.add_column(name, overflow="fold")
-    for name in ("parameters", "FLOPs a sample", "engine", "s a run", "memory"):
-        table.add_column(name, justify="left" if name == "engine" else "right")
+    left_out = _SPARE if narrow else ()
+    for name in _COLUMNS:
+        if name not in left_out:
+            right = name in _COLUMNS[4:] and name != "engine"
+            table.add_column(
+                name, justify="right" if right else "left", no_wrap=right, overflow="fold"
+            )
     for name, arm in found.arms.items():
         cells = [
             found.study.arms[name].label or name,
@@ -78,7 +88,8 @@ def _table(found: StudyEstimate) -> Table:
             arm.engine,
             *_taken(arm),
         ]
-        table.add_row(*(Text(visible(cell)) for cell in cells))
+        kept = (c for key, c in zip(_COLUMNS, cells, strict=True) if key not in left_out)
+        table.add_row(*(Text(visible(cell)) for cell in kept))
     return table
 
 

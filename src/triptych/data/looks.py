@@ -15,7 +15,7 @@ import numpy as np
 from triptych.data.array_files import read_arrays
 from triptych.data.columns import column_of_cells
 from triptych.data.folders import list_folder, survey
-from triptych.data.parquet_files import read_parquet
+from triptych.data.parquet_files import other_kinds, read_parquet
 from triptych.data.sequences import LAYOUTS
 from triptych.data.table_inputs import MOST_WORDS
 from triptych.data.text_files import hint, read_lines, shown
@@ -152,13 +152,18 @@ def _table(path: Path, target: str | None, lines: list[str], delimiter: str) -> 
 
 def _columns(path: Path, target: str | None) -> dict[str, Any]:
     """Return a table whose file has columns of its own."""
-    read = read_parquet if path.suffix.lower() == ".parquet" else read_arrays
-    columns = {column.name: column for column in read(path, ()).columns}
+    other: tuple[str, ...] = ()
+    read = read_arrays
+    if path.suffix.lower() == ".parquet":
+        read, other = read_parquet, tuple(n for n in other_kinds(path) if n != target)
+    columns = {column.name: column for column in read(path, other).columns}
+    if not columns:
+        raise DataError(f"{path.name}: no column holds numbers or texts.")
     usual = next((name for name in columns if name.casefold() in _TARGETS), [*columns][-1])
     label = _target(target, tuple(columns), usual, path.name)
     found: dict[str, Any] = {"source": "table", "path": str(path), "target": label}
     others = [column for name, column in columns.items() if name != label]
-    if left := [column.name for column in others if len(column.words) > MOST_WORDS]:
+    if left := [*other, *(column.name for column in others if len(column.words) > MOST_WORDS)]:
         found["ignore"] = left
     if any(np.isnan(column.values).any() for column in columns.values()):
         found["missing"] = "fill"
