@@ -85,6 +85,7 @@ def test_a_report_is_made_again_from_the_folder(study, capsys):
         (["run"], 2, "required: STUDY"),
         (["rum", "paper"], 2, "invalid choice: 'rum'"),
         (["run", "paper", "--sclae", "full"], 2, "unrecognized arguments: --sclae"),
+        (["run", "toys", "--scale", "ful"], 2, "has no scale 'ful'. There are none."),
         (["run", "paper", "--scale", "ful"], 2, "no scale 'ful'. Did you mean 'full'"),
         (["run", "papr"], 2, "unknown study 'papr'. Did you mean 'paper'"),
         (["run", "none.toml"], 2, "cannot read the study none.toml: No such file"),

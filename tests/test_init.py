@@ -15,7 +15,7 @@ from triptych.data.looks import look
 from triptych.errors import DataError
 from triptych.records import StudyFolder
 from triptych.runner import Setting, execute_study, read_result
-from triptych.spec import ToySpec, parse_study, read_study
+from triptych.spec import TableSpec, ToySpec, parse_study, read_study
 from triptych.studies.starter import describe, starter
 
 HAS_TABLES = hasattr(triptych.spec, "TableSpec")
@@ -70,6 +70,7 @@ def words(path, between="\t"):
         ),
         ("s.csv", STEPS, "time", {"source": "table", "target": "time"}),
         ("t.csv", ROWS, None, {"source": "table", "target": "species", "ignore": ["id"]}),
+        ("t.csv", "a;b;kind\n1;2;x\n", None, {"source": "table", "target": "kind"}),
         ("t.csv", ROWS, "id", {"source": "table", "target": "id"}),
         ("t.csv", "a,b,c\n1,,2\n", None, {"source": "table", "target": "c", "missing": "fill"}),
         ("j.jsonl", '{"label": 1, "sequence": [1]}\n', None, {"source": "sequences"}),
@@ -119,6 +120,11 @@ def test_texts_of_too_many_kinds_are_left_out_and_said(here, capsys):
     assert call("t.csv") == 0
     assert "note: left out, in ignore: 'remark': ids, dates, or too many" in capsys.readouterr().out
     assert read_study(here / "study.toml").arms["linear"].data.ignore == ("remark",)
+    (here / "t.csv").write_text(
+        "remark,kind\n" + "\n".join(f"r{k},{'xy'[k % 2]}" for k in range(60))
+    )
+    with pytest.raises(DataError, match="'remark' has 60 different texts"):
+        load(TableSpec(**look(here / "t.csv")), 0)
     # What may have been meant as numbers is told instead, by its place.
     rows = [f'{k % 7},"1,{k:02}",{"xyz"[k % 3]}' for k in range(60)]
     (here / "t.csv").write_text("a,price,kind\n" + "\n".join(rows))

@@ -17,6 +17,7 @@ from triptych.data.columns import column_of_cells
 from triptych.data.folders import list_folder, survey
 from triptych.data.parquet_files import other_kinds, read_parquet
 from triptych.data.sequences import LAYOUTS
+from triptych.data.table_files import delimiter_of
 from triptych.data.table_inputs import MOST_WORDS
 from triptych.data.text_files import hint, read_lines, shown
 from triptych.errors import DataError
@@ -126,7 +127,7 @@ def _is_number(text: str) -> bool:
 
 
 def _commas(path: Path, target: str | None, lines: list[str]) -> dict[str, Any]:
-    return _table(path, target, lines, ",")
+    return _table(path, target, lines, delimiter_of(lines[0]))
 
 
 def _table(path: Path, target: str | None, lines: list[str], delimiter: str) -> dict[str, Any]:
@@ -143,7 +144,7 @@ def _table(path: Path, target: str | None, lines: list[str], delimiter: str) -> 
     left = [n for n in dict.fromkeys(cells.names) if n != label and _is_wordy(cells.column(n))]
     if key and key != label and key not in left and cells.is_unique(key):
         left.insert(0, key)
-    if left:
+    if left and len(left) < len(cells.names) - 1:  # else loading says that nothing is left
         found["ignore"] = left
     if any(cell.strip().casefold() in _EMPTY for row in cells.rows for cell in row):
         found["missing"] = "fill"
