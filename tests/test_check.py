@@ -139,6 +139,16 @@ def test_few_seeds_and_no_claims_are_warned_of(here, tried, capsys):
     )
 
 
+def test_what_cannot_vary_is_one_number_and_a_reference_has_no_costs(here, tried, capsys):
+    text = STUDY.replace("BUDGET", "1 h").replace("max_seeds = 20", "max_seeds = 6")
+    forest = '[arm.forest]\nnetwork = { kind = "reference", model = "random_forest" }\n[[claim]]'
+    (here / "s.toml").write_text(text.replace("[[claim]]", forest))
+    assert call("s.toml", "--no-trial") == 0
+    said = capsys.readouterr().out
+    assert "24 runs: 4 arms on 6 seeds." in said
+    assert re.search(r"│ forest +│ moons +│ 80 \+ 20 │ 2 +│ +– │ +– │", said)
+
+
 def test_without_trials_runs_are_counted_but_not_timed(here, tried, capsys):
     assert call("s.toml", "--no-trial") == 0
     said = capsys.readouterr().out

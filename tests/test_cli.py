@@ -51,6 +51,17 @@ def test_a_run_prints_what_it_found_and_where_the_page_is(study, capsys):
     assert "kept from before" in capsys.readouterr().out
 
 
+def test_brackets_in_names_are_letters_like_any_other(study, capsys):
+    text = STUDY.replace("EPOCHS", "5").replace('"small"', '"is [/b] \\u001b[31m [red]so[/red]"')
+    (study / "s [red]x.toml").write_text(text.replace("[arm.a]", '[arm.a]\nlabel = "[/x]"'))
+    assert call("run", "s [red]x.toml") == 0
+    said = capsys.readouterr().out
+    assert said.startswith("is [/b] ␛[31m [red]so[/red]\narms: 1,")
+    assert "[1/1] [/x], seed 0" in said
+    assert re.search(r"^Measured *$", said, re.MULTILINE)  # nothing was reported
+    assert "The page: triptych-runs/s [red]x/report.html" in said
+
+
 def test_seeds_are_added_until_the_claims_are_decided(study, capsys):
     assert call("run", "s.toml", "--seeds", "auto", "--budget", "5 min") == 0
     said = capsys.readouterr().out
@@ -74,6 +85,7 @@ def test_a_report_is_made_again_from_the_folder(study, capsys):
         (["run"], 2, "required: STUDY"),
         (["rum", "paper"], 2, "invalid choice: 'rum'"),
         (["run", "paper", "--sclae", "full"], 2, "unrecognized arguments: --sclae"),
+        (["run", "toys", "--scale", "ful"], 2, "has no scale 'ful'. There are none."),
         (["run", "paper", "--scale", "ful"], 2, "no scale 'ful'. Did you mean 'full'"),
         (["run", "papr"], 2, "unknown study 'papr'. Did you mean 'paper'"),
         (["run", "none.toml"], 2, "cannot read the study none.toml: No such file"),

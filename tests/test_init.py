@@ -15,7 +15,7 @@ from triptych.data.looks import look
 from triptych.errors import DataError
 from triptych.records import StudyFolder
 from triptych.runner import Setting, execute_study, read_result
-from triptych.spec import ToySpec, parse_study, read_study
+from triptych.spec import TableSpec, ToySpec, parse_study, read_study
 from triptych.studies.starter import describe, starter
 
 HAS_TABLES = hasattr(triptych.spec, "TableSpec")
@@ -70,10 +70,9 @@ def words(path, between="\t"):
         ),
         ("s.csv", STEPS, "time", {"source": "table", "target": "time"}),
         ("t.csv", ROWS, None, {"source": "table", "target": "species", "ignore": ["id"]}),
+        ("t.csv", "a;b;kind\n1;2;x\n", None, {"source": "table", "target": "kind"}),
         ("t.csv", ROWS, "id", {"source": "table", "target": "id"}),
         ("t.csv", "a,b,c\n1,,2\n", None, {"source": "table", "target": "c", "missing": "fill"}),
-        ("t.npz", "", None, {"source": "table", "target": "y"}),
-        ("t.parquet", "", "price", {"source": "table", "target": "price"}),
         ("j.jsonl", '{"label": 1, "sequence": [1]}\n', None, {"source": "sequences"}),
         (
             "j.json", '{"why": "long text", "Class": 1, "notes": [1, 2]}\n', None,
@@ -85,6 +84,65 @@ def words(path, between="\t"):
 def test_data_are_told_by_looking_at_them(here, name, text, target, found):
     (here / name).write_text(text)
     assert look(here / name, target) == {"path": str(here / name), **found}
+
+
+def test_columns_of_arrays_are_told_by_their_names(here):
+    x = np.arange(120.0)
+    names = np.array([f"name {k}" for k in range(120)])
+    np.savez(here / "t.npz", Class=np.arange(120) % 2, who=names, a=np.where(x == 3, np.nan, x))
+    found = {"source": "table", "path": str(here / "t.npz"), "missing": "fill"}
+    assert look(here / "t.npz") == {**found, "target": "Class", "ignore": ["who"]}
+    assert look(here / "t.npz", "who") == {**found, "target": "who"}
+    with pytest.raises(DataError, match=r"t\.npz: there is no column 'clas'. Did you .*'Class'"):
+        look(here / "t.npz", "clas")
+
+
+def test_dates_of_a_parquet_file_are_left_out(here, capsys):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    day = pyarrow.array(range(20), pyarrow.int32()).cast(pyarrow.date32())
+    table = pyarrow.table({"day": day, "a": list(range(20)), "kind": ["x", "y"] * 10})
+    parquet.write_table(table, here / "t.parquet")
+    assert call("t.parquet") == 0
+    assert "note: left out, in ignore: 'day'" in capsys.readouterr().out
+    assert read_study(here / "study.toml").arms["linear"].data.target == "kind"
+    assert call("t.parquet", "--target", "day", "--force") == 3
+    assert "column 'day' is of kind 'date32[day]'" in capsys.readouterr().err
+    (here / "t.parquet").write_text("no")
+    assert call("t.parquet", "--force") == 3
+    assert "this is no whole Parquet file" in capsys.readouterr().err
+
+
+def test_texts_of_too_many_kinds_are_left_out_and_said(here, capsys):
+    rows = [f"{k % 7},2024-01-{k % 28:02},remark {k},{'xyz'[k % 3]}" for k in range(60)]
+    (here / "t.csv").write_text("a,day,remark,kind\n" + "\n".join(rows))
+    assert call("t.csv") == 0
+    assert "note: left out, in ignore: 'remark': ids, dates, or too many" in capsys.readouterr().out
+    assert read_study(here / "study.toml").arms["linear"].data.ignore == ("remark",)
+    (here / "t.csv").write_text(
+        "remark,kind\n" + "\n".join(f"r{k},{'xy'[k % 2]}" for k in range(60))
+    )
+    with pytest.raises(DataError, match="'remark' has 60 different texts"):
+        load(TableSpec(**look(here / "t.csv")), 0)
+    # What may have been meant as numbers is told instead, by its place.
+    rows = [f'{k % 7},"1,{k:02}",{"xyz"[k % 3]}' for k in range(60)]
+    (here / "t.csv").write_text("a,price,kind\n" + "\n".join(rows))
+    assert call("t.csv", "--force") == 3
+    assert "line 2 column 'price': '1,00' is not a number" in capsys.readouterr().err
+
+
+def test_bad_pictures_are_left_out_where_that_is_asked_for(here, capsys):
+    pictures(here / "p")
+    (here / "p" / "a cat" / "0.png").write_text("hello")
+    assert call("p") == 3
+    assert "set skip_bad = true (of triptych init: --skip-bad)" in capsys.readouterr().err
+    assert call("p", "--skip-bad") == 0
+    assert "a cat/0.png (not a picture); they are left out" in capsys.readouterr().out
+    assert read_study(here / "study.toml").arms["mlp"].data.skip_bad
+    words(here / "w.txt")
+    assert call("w.txt", "--skip-bad", "--force") == 2
+    assert "--skip-bad: needs a folder of pictures" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -163,7 +221,7 @@ def test_a_starter_on_sequences_runs(here, capsys, one_thread):
 def test_a_starter_on_steps_of_numbers_names_their_columns(here, capsys):
     (here / "s.csv").write_text(STEPS.replace("id,time,label", "ID,t,Class"))
     assert call("s.csv") == 0
-    assert "12 sequences, at most 3 steps, 1 features, 2 classes: a, b" in capsys.readouterr().out
+    assert "12 sequences, at most 3 steps, 1 feature, 2 classes: a, b" in capsys.readouterr().out
     data = read_study(here / "study.toml").arms["small"].data
     assert (data.id, data.time, data.target) == ("ID", "t", "Class")
 
@@ -202,6 +260,8 @@ def test_a_starter_on_a_file_of_rows_runs(here, capsys, text, metric, one_thread
     assert call("t.csv") == 0
     study = read_study(here / "study.toml")
     assert all(metric in test for claim in study.claims for test in claim.tests)
+    said = re.search(r"# A claim compares (?:.*\n#)+", (here / "study.toml").read_text()).group()
+    assert (metric in said, "test_accuracy" in said) == (True, metric == "test_accuracy")
     run_starter(here / "study.toml", here / "out")
 
 

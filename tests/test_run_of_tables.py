@@ -197,7 +197,7 @@ def test_a_kept_study_runs_again_from_anywhere(flowers, tmp_path, monkeypatch):
     [
         ('target = "species"', 'target = "spcies"', DataError, "Did you mean 'species'"),
         ('target = "species"', 'target = "width"', SpecError, "of which a number is to be told"),
-        ("wide.test_balanced_accuracy", "wide.test_r2", SpecError, "compares R2 with share"),
+        ("wide.test_balanced_accuracy", "wide.test_r2", SpecError, r"compares test_r2 \(R2\) with"),
         ("wide.epochs_to(test_macro_f1", "wide.epochs_to(test_r2", SpecError, "tells classes"),
     ],
 )

@@ -45,6 +45,22 @@ def test_a_terminal_gets_a_table_with_lines(kept):
     assert shown.get().count("finished") == 5
 
 
+def test_a_narrow_terminal_gets_every_name_whole(kept):
+    from rich.console import Console
+
+    from triptych.report.run_tables import runs_table
+
+    runs = list_study(kept).runs
+    for width, there in ((200, True), (80, False), (60, False)):
+        console = Console(width=width, color_system=None, legacy_windows=False)
+        with console.capture() as shown:
+            console.print(runs_table(runs, plain=False, width=width))
+        text = shown.get()
+        assert "…" not in text
+        assert ("epochs" in text, "score" in text) == (there, True)
+        assert all(len(line) <= width for line in text.splitlines())
+
+
 def test_filters_order_and_limit(kept, capsys):
     assert call("runs", "--arm", "wide", "--where", "seconds < 1000", "--sort=-seed",
                 "--limit", "1") == 0  # fmt: skip

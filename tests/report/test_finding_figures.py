@@ -89,7 +89,8 @@ def test_of_more_classes_without_pictures_the_pairs_are_a_table():
     one = classes_findings(tuple("abcde"))[0]
     one = replace(one, arrays={k: v for k, v in one.arrays.items() if k != "examples"})
     (figure,) = findings(record({"a": arm()}, {"a": (one,)}), ["a"])
-    matrix, pairs = (group.table for group in figure.groups)
+    (group,) = figure.groups
+    matrix, pairs = group.table, group.beside
     assert matrix.heads == ("true", *"abcde")
     assert pairs.heads == ("confused most", "taken for", "rows")
     assert len(pairs.rows) == 4

@@ -158,5 +158,5 @@ def test_a_claim_may_name_every_figure():
     assert parse_claim("a.epochs_to(test_r2, -0.5) < 3").terms[0][1].level == -0.5
     with pytest.raises(SpecError, match=r"epochs_to cannot take 'test_loss'\.*"):
         parse_claim("a.epochs_to(test_loss, 0.5) < 3")
-    with pytest.raises(SpecError, match="compares R2 with share"):
+    with pytest.raises(SpecError, match=r"compares test_r2 \(R2\) with test_accuracy \(share\)"):
         parse_claim("a.test_r2 > b.test_accuracy")

@@ -7,17 +7,25 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from triptych.cli.console import create_console
+from triptych.cli.console import create_console, say
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from triptych.models import Cost
     from triptych.runner.estimates import ArmEstimate, StudyEstimate
+    from triptych.spec import ArmSpec
 
 _SAYS = """\
 Check a study whole, load its data, train each arm for two seconds, and say what all of it would
 take. Nothing is written.
 """
+
+_COLUMNS = (
+    "arm", "data", "rows", "features", "parameters", "FLOPs a sample", "engine", "s a run",
+    "memory",
+)  # fmt: skip
+_SPARE, _NARROW = ("features", "FLOPs a sample"), 100
 
 
 def add_check(
@@ -51,35 +59,46 @@ def _check(options: argparse.Namespace) -> None:
             told=lambda name: status.update(f"trying arm {name}"),
         )  # fmt: skip
     console.print(Text(visible(study.title), style="bold"))
-    console.print(writable(_table(found)))
+    say(console, _table(found, narrow=console.width < _NARROW))
     for text, style in _lines(found):
         console.print(writable(Text(visible(text), style=style)), soft_wrap=True)
 
 
-def _table(found: StudyEstimate) -> Table:
+def _table(found: StudyEstimate, *, narrow: bool) -> Table:
+    """Return what each arm takes, without what a narrow terminal has no room for."""
     from rich.table import Table
     from rich.text import Text
 
     from triptych.report.wording import visible
 
     table = Table()
-    for name in ("arm", "data", "rows", "features"):
-        table.add_column(name, overflow="fold")
-    for name in ("parameters", "FLOPs a sample", "engine", "s a run", "memory"):
-        table.add_column(name, justify="left" if name == "engine" else "right")
+    left_out = _SPARE if narrow else ()
+    for name in _COLUMNS:
+        if name not in left_out:
+            right = name in _COLUMNS[4:] and name != "engine"
+            table.add_column(
+                name, justify="right" if right else "left", no_wrap=right, overflow="fold"
+            )
     for name, arm in found.arms.items():
         cells = [
             found.study.arms[name].label or name,
             arm.data,
             f"{arm.train_rows:,} + {arm.test_rows:,}",
             " x ".join(map(str, arm.sample_shape)),
-            f"{arm.cost.parameters:,}",
-            _counted(arm.cost.flops),
+            *_costs(found.study.arms[name], arm.cost),
             arm.engine,
             *_taken(arm),
         ]
-        table.add_row(*(Text(visible(cell)) for cell in cells))
+        kept = (c for key, c in zip(_COLUMNS, cells, strict=True) if key not in left_out)
+        table.add_row(*(Text(visible(cell)) for cell in kept))
     return table
+
+
+def _costs(spec: ArmSpec, cost: Cost) -> tuple[str, str]:
+    """Return parameters and FLOPs, of which a reference has none that compare."""
+    if spec.network.kind == "reference":
+        return "–", "–"
+    return f"{cost.parameters:,}", _counted(cost.flops)
 
 
 def _counted(value: float) -> str:
@@ -138,7 +157,7 @@ def _runs(found: StudyEstimate) -> str:
 
     study = found.study
     least, most = (sum(found.runs(n).values()) for n in (study.least_seeds, study.most_seeds))
-    if study.seeds != "auto":
+    if study.least_seeds == study.most_seeds:
         seeds = seeds_text(study, study.least_seeds)
         return f"{plural(least, 'run')}: {plural(len(study.arms), 'arm')} on {seeds}."
     return (

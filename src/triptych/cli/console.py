@@ -18,8 +18,11 @@ def create_console() -> Console:
             # rich would leave with code 1; a reader that has what it wanted is no error.
             raise BrokenPipeError
 
+    # Titles and names may hold brackets, which rich would take for its own marks.
+    if sys.stdout.isatty():
+        return Console(markup=False)
     # A pipe has no width of its own; 100 columns keep a table's rows whole.
-    return Console() if sys.stdout.isatty() else Piped(width=100)
+    return Piped(width=100, markup=False)
 
 
 def say(console: Console, what: RenderableType) -> None:

@@ -26,6 +26,7 @@ def add_init(commands: Any, common: argparse.ArgumentParser) -> None:
     add = init.add_argument
     add("data", metavar="DATA", nargs="?", type=Path, help="a file or folder of your own")
     add("--target", metavar="COLUMN", help="column or field of the label; of lines first or last")
+    add("--skip-bad", action="store_true", help="leave out pictures that cannot be read")
     add("--encoding", default="utf-8", help="of text (default: utf-8)")
     add("--out", type=Path, default=Path("study.toml"), help="default: study.toml")
     add("--force", action="store_true", help="write over a file that is there")
@@ -42,11 +43,13 @@ def _init(options: argparse.Namespace) -> None:
 
     out: Path = options.out
     _check_out(out, force=options.force)
-    source = {"source": "digits"}
+    source: dict[str, Any] = {"source": "digits"}
     if options.data is not None:
         source = look(options.data, options.target, options.encoding)
     elif options.target is not None:
         raise SpecError(f"--target: needs DATA, got {options.target!r} alone.")
+    if options.skip_bad:
+        source["skip_bad"] = _folder_only(source)
     data = load(structure_one(DataSpec, source, "data"), 0)
     if "path" in source:
         source["path"] = _seen_from(out.parent, source["path"])
@@ -55,13 +58,22 @@ def _init(options: argparse.Namespace) -> None:
     write_atomic(out, _encoded(text))
     console = create_console()
     lines = [f"{data.name}: {describe(data, source)}", *(f"note: {note}" for note in data.notes)]
+    if left := source.get("ignore"):
+        names = ", ".join(map(repr, left))
+        lines.append(f"note: left out, in ignore: {names}: ids, dates, or too many texts.")
     for line in lines:
-        console.print(visible(line), highlight=False, markup=False, soft_wrap=True)
+        console.print(visible(line), highlight=False, soft_wrap=True)
     console.print(
         f"Wrote {visible(str(out))}: {len(study.arms)} arms, {len(study.claims)} claims. "
         "Next: triptych check, then triptych run, on that file.",
-        highlight=False, markup=False, soft_wrap=True,
+        highlight=False, soft_wrap=True,
     )  # fmt: skip
+
+
+def _folder_only(source: dict[str, Any]) -> bool:
+    if source["source"] != "folder":
+        raise SpecError("--skip-bad: needs a folder of pictures as DATA.")
+    return True
 
 
 def _check_out(out: Path, *, force: bool) -> None:

@@ -97,7 +97,9 @@ def _study_options() -> _Parser:
     """Return the options that say which study is meant, and where it runs."""
     study = _Parser(add_help=False)
     add = study.add_argument
-    add("study", metavar="STUDY", help="'paper', or the path of a study.toml")
+    add(
+        "study", metavar="STUDY", help="one that ships, such as 'toys', or the path of a study.toml"
+    )
     add("--scale", help="the study's scale: quick (default) or full for 'paper'")
     add("--seeds", type=_count, help="runs of every arm, instead of the study's; "
         "auto: until every claim is decided")  # fmt: skip
@@ -123,7 +125,7 @@ _count.__name__ = "number"  # argparse's message names the type
 def _run(options: argparse.Namespace) -> None:
     from triptych.live import Watcher
     from triptych.records import StudyFolder
-    from triptych.report.wording import budget_text
+    from triptych.report.wording import budget_text, visible
     from triptych.runner import Setting, default_folder, execute_study, read_result
 
     study = _study(options)
@@ -137,7 +139,8 @@ def _run(options: argparse.Namespace) -> None:
         seeds += f", for {budget_text(study)}" if study.budget else ""
     seeds += f", from {study.first_seed} on" if study.first_seed else ""
     size = f"arms: {len(study.arms)}, seeds: {seeds}{scale}"
-    console.print(f"{study.title}\n{size}; kept in {folder.path}", highlight=False)
+    begin = visible(f"{study.title}\n{size}; kept in {folder.path}")
+    console.print(begin, highlight=False, soft_wrap=True)
     watcher = Watcher(study, console, debug=options.debug)
     try:
         with closing(execute_study(study, folder, setting, options.jobs)) as events:

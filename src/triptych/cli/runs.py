@@ -130,7 +130,8 @@ def _list(options: argparse.Namespace) -> None:
         say(console, "No runs yet: 'triptych run toys' makes some, under triptych-runs.")
         return
     if runs:
-        say(console, runs_table(runs, plain=not console.is_terminal))
+        width = console.width if console.is_terminal else None
+        say(console, runs_table(runs, plain=not console.is_terminal, width=width))
     for line in foot_lines(studies, len(runs)):
         say(console, line)
 

@@ -253,7 +253,10 @@ def _refuse_or_note(
         text = f"{len(bad):,} of {len(listing.files):,} files cannot be used: "
         text += ", ".join(listed[:_LISTED]) + (", ..." if len(bad) > _LISTED else "")
         if not skip_bad:
-            raise DataError(f"{path}: {text}. Remove them, or set skip_bad = true.")
+            raise DataError(
+                f"{path}: {text}. Remove them, or set skip_bad = true "
+                "(of triptych init: --skip-bad)."
+            )
         notes.append(f"{_name(path)}: {text}; they are left out.")
     if listing.others:
         ends = ", ".join(f"{n:,} {shown(end)}" for end, n in Counter(listing.others).most_common(5))

@@ -10,8 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from triptych.data.array_files import read_arrays
+from triptych.data.columns import column_of_cells
 from triptych.data.folders import list_folder, survey
+from triptych.data.parquet_files import other_kinds, read_parquet
 from triptych.data.sequences import LAYOUTS
+from triptych.data.table_files import delimiter_of
+from triptych.data.table_inputs import MOST_WORDS
 from triptych.data.text_files import hint, read_lines, shown
 from triptych.errors import DataError
 
@@ -71,8 +78,7 @@ def look(path: Path, target: str | None = None, encoding: str = "utf-8") -> dict
     if not path.exists():
         raise DataError(f"{path}: there is no such file or folder.")
     if suffix in (".parquet", ".npz"):
-        usual = "y" if suffix == ".npz" else "target"
-        return {"source": "table", "path": str(path), "target": target or usual}
+        return _columns(path, target)
     if suffix not in LAYOUTS:
         raise DataError(
             f"{path.name}: cannot tell what this is by its ending, {shown(suffix)}. Give a folder "
@@ -121,7 +127,7 @@ def _is_number(text: str) -> bool:
 
 
 def _commas(path: Path, target: str | None, lines: list[str]) -> dict[str, Any]:
-    return _table(path, target, lines, ",")
+    return _table(path, target, lines, delimiter_of(lines[0]))
 
 
 def _table(path: Path, target: str | None, lines: list[str], delimiter: str) -> dict[str, Any]:
@@ -135,11 +141,44 @@ def _table(path: Path, target: str | None, lines: list[str], delimiter: str) -> 
         changed = {k: v for k, v in given.items() if v != usual[k]}
         return {"source": "sequences", "path": str(path), **changed}
     found: dict[str, Any] = {"source": "table", "path": str(path), "target": label}
-    if key and key != label and cells.is_unique(key):
-        found["ignore"] = [key]
+    left = [n for n in dict.fromkeys(cells.names) if n != label and _is_wordy(cells.column(n))]
+    if key and key != label and key not in left and cells.is_unique(key):
+        left.insert(0, key)
+    if left and len(left) < len(cells.names) - 1:  # else loading says that nothing is left
+        found["ignore"] = left
     if any(cell.strip().casefold() in _EMPTY for row in cells.rows for cell in row):
         found["missing"] = "fill"
     return found
+
+
+def _columns(path: Path, target: str | None) -> dict[str, Any]:
+    """Return a table whose file has columns of its own."""
+    other: tuple[str, ...] = ()
+    read = read_arrays
+    if path.suffix.lower() == ".parquet":
+        read, other = read_parquet, tuple(n for n in other_kinds(path) if n != target)
+    columns = {column.name: column for column in read(path, other).columns}
+    if not columns:
+        raise DataError(f"{path.name}: no column holds numbers or texts.")
+    usual = next((name for name in columns if name.casefold() in _TARGETS), [*columns][-1])
+    label = _target(target, tuple(columns), usual, path.name)
+    found: dict[str, Any] = {"source": "table", "path": str(path), "target": label}
+    others = [column for name, column in columns.items() if name != label]
+    if left := [*other, *(column.name for column in others if len(column.words) > MOST_WORDS)]:
+        found["ignore"] = left
+    if any(np.isnan(column.values).any() for column in columns.values()):
+        found["missing"] = "fill"
+    return found
+
+
+def _is_wordy(cells: list[str]) -> bool:
+    """Whether a column of texts has more of them than can be inputs: names, dates, remarks."""
+    if len(set(cells)) <= MOST_WORDS:
+        return False
+    try:
+        return len(column_of_cells("", cells, str, "").words) > MOST_WORDS
+    except DataError:  # some are numbers: loading says which is none
+        return False
 
 
 def _cells(lines: list[str], name: str, delimiter: str) -> _Cells:

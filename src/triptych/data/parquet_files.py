@@ -70,6 +70,24 @@ def read_parquet(file: Path, ignore: tuple[str, ...]) -> Columns:
     return Columns(file.name, columns)
 
 
+def other_kinds(file: Path) -> tuple[str, ...]:
+    """Return the columns of a Parquet file that are neither numbers nor texts, such as dates.
+
+    None of a file that cannot be opened: `read_parquet` says why.
+    """
+    raw = BytesIO(read_bytes(file))
+    try:
+        from pyarrow import ArrowException, parquet
+    except ImportError:
+        return ()
+    try:
+        schema = parquet.ParquetFile(raw).schema_arrow
+    except (ArrowException, OSError, ValueError, MemoryError, OverflowError):
+        return ()
+    kinds = zip(schema.names, schema.types, strict=True)
+    return tuple(name for name, kind in kinds if not _is_learnable(kind))
+
+
 def _is_text(kind: Any) -> bool:
     from pyarrow import types
 
@@ -77,11 +95,15 @@ def _is_text(kind: Any) -> bool:
     return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
 
 
-def _check_kind(file: str, name: str, kind: Any) -> None:
+def _is_learnable(kind: Any) -> bool:
     from pyarrow import types
 
     tests = (types.is_integer, types.is_floating, types.is_decimal, types.is_boolean, _is_text)
-    if not any(test(kind) for test in tests):
+    return any(test(kind) for test in tests)
+
+
+def _check_kind(file: str, name: str, kind: Any) -> None:
+    if not _is_learnable(kind):
         raise DataError(
             f"{file}: column {shown(name)} is of kind {shown(str(kind))}; numbers and texts can be "
             "learnt from. Turn it into numbers, or name it in ignore = [...]."

@@ -71,13 +71,19 @@ def _read(
     return table
 
 
+def delimiter_of(header: str) -> str:
+    """Return what stands between the cells of a CSV file, told by its first line.
+
+    Where the comma is the decimal point, spreadsheets write semicolons between cells.
+    """
+    return ";" if ";" in header and "," not in header else ","
+
+
 def _read_text(
     file: Path, delimiter: str, encoding: str, ignore: tuple[str, ...], text: tuple[str, ...]
 ) -> Columns:
     lines = read_lines(file, encoding)
-    # Where the comma is the decimal point, spreadsheets write semicolons between cells.
-    semicolons = ";" in lines[0] and "," not in lines[0]
-    names, rows = table_rows(lines, file.name, delimiter or (";" if semicolons else ","))
+    names, rows = table_rows(lines, file.name, delimiter or delimiter_of(lines[0]))
     for parameter, wanted in (("ignore", ignore), ("text", text)):
         for asked in wanted:
             check_column(asked, names, f"{file.name} line 1", parameter)

@@ -85,7 +85,7 @@ class Watcher:
             case RunStarted():
                 self.state.start(event)
             case RunTold(event=Notice() as notice):
-                self.console.print(f"note: {notice.text}", style="yellow", highlight=False)
+                self._say(Text(f"note: {visible(notice.text)}", "yellow"))
             case RunTold():
                 self.state.tell(event)
             case RunEnded():
@@ -97,7 +97,7 @@ class Watcher:
         self.worked += 0.0 if event.kept else elapsed
         # A terminal's table shows it; why a run was lost has no room there.
         if not self.console.is_terminal or event.record.status != FINISHED:
-            self.console.print(self._ended(event.record, elapsed, kept=event.kept))
+            self._say(self._ended(event.record, elapsed, kept=event.kept))
         if self.debug and event.trace:
             self.console.print(Text(visible(event.trace), "dim"))
 
@@ -106,7 +106,7 @@ class Watcher:
         if isinstance(event, ArmsMatched):
             self.study = self.forecast.study = self.state.study = event.study
             for note in event.notes:
-                self.console.print(f"note: {visible(note)}", style="yellow", highlight=False)
+                self._say(Text(f"note: {visible(note)}", "yellow"))
             return
         if isinstance(event, RunsPlanned):
             self.forecast.plan(event.runs)
@@ -115,7 +115,11 @@ class Watcher:
             return
         text = f"No more seeds: {event.text}." if isinstance(event, SeedsEnded) else _decided(event)
         self.decided += isinstance(event, ClaimDecided)
-        self.console.print(Text(visible(text), style="bold"))
+        self._say(Text(visible(text), style="bold"))
+
+    def _say(self, text: Text) -> None:
+        """Print a line; a pipe gets it whole, so that what reads it finds a run on each."""
+        self.console.print(text, soft_wrap=not self.console.is_terminal)
 
     def _ended(self, record: RunRecord, elapsed: float, *, kept: bool) -> Text:
         total = self.forecast.total

@@ -23,10 +23,17 @@ def draw_confusion(series: Sequence[Explained]) -> Figure:
     groups = []
     for one in series:
         panels = _pairs(one.finding)
-        table = _counts(one)
-        groups.append(Group(panels, "beside" if panels else "panels", one.label, table))
-        if not panels and len(one.finding.labels["classes"]) > _FEW and one.finding.labels["true"]:
-            groups.append(Group(table=_pair_table(one)))
+        labels = one.finding.labels
+        told = not panels and len(labels["classes"]) > _FEW and labels["true"]
+        groups.append(
+            Group(
+                panels,
+                "beside" if panels else "panels",
+                one.label,
+                _counts(one),
+                _pair_table(one) if told else None,
+            )
+        )
     first = series[0].finding
     has_panels = any(group.panels for group in groups)
     more = (

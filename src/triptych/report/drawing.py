@@ -91,12 +91,15 @@ class Group:
         A pair is a chart and its table side by side; a broad chart or a sheet stands above it;
         panels and tiles, which are small, stand in rows; tiles may stand beside their table.
     table : Table, optional
+    beside : Table, optional
+        A second one, that stands beside the first.
     """
 
     panels: Sequence[Panel] = ()
     layout: Literal["pair", "broad", "panels", "tiles", "sheet", "beside"] = "panels"
     label: str = ""
     table: Table | None = None
+    beside: Table | None = None
 
 
 @dataclass(frozen=True)

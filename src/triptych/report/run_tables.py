@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from rich.box import HEAVY_HEAD
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
@@ -20,9 +21,11 @@ _RIGHT = ("seed", "score", "seconds", "epochs", "size")
 _COLUMNS = (
     "study", "arm", "seed", "status", "score", "seconds", "epochs", "finished", "size", "key",
 )  # fmt: skip
+# What a narrow terminal does without, in this order; study, arm and seed are a run's name.
+_SPARE = ("finished", "epochs", "key", "size", "seconds")
 
 
-def runs_table(runs: Sequence[RunEntry], *, plain: bool) -> Table:
+def runs_table(runs: Sequence[RunEntry], *, plain: bool, width: int | None = None) -> Table:
     """Return runs as a table, one a row.
 
     Parameters
@@ -30,15 +33,30 @@ def runs_table(runs: Sequence[RunEntry], *, plain: bool) -> Table:
     runs : sequence of RunEntry
     plain : bool
         Without lines, for a pipe.
+    width : int, optional
+        Of a terminal, in letters. Columns that name no run are left out where there is no room.
     """
+    rows = [dict(zip(_COLUMNS, map(visible, _cells(run)), strict=True)) for run in runs]
     table = Table(box=None if plain else HEAVY_HEAD, pad_edge=not plain)
-    for name in _COLUMNS:
+    shown = _that_fit(rows, width)
+    for name in shown:
         table.add_column(name, justify="right" if name in _RIGHT else "left", no_wrap=True)
-    for run in runs:
-        cells = [Text(visible(cell)) for cell in _cells(run)]
-        cells[3].stylize(_STYLES.get(run.status, "yellow"))
-        table.add_row(*cells)
+    for run, row in zip(runs, rows, strict=True):
+        cells = {name: Text(row[name]) for name in shown}
+        cells["status"].stylize(_STYLES.get(run.status, "yellow"))
+        table.add_row(*cells.values())
     return table
+
+
+def _that_fit(rows: Sequence[Mapping[str, str]], width: int | None) -> list[str]:
+    """Return the columns that a terminal has room for, with a line and two blanks for each."""
+    shown = list(_COLUMNS)
+    needed = {name: 3 + max(map(cell_len, (name, *(row[name] for row in rows)))) for name in shown}
+    for name in _SPARE:
+        if width is None or 1 + sum(needed[each] for each in shown) <= width:
+            break
+        shown.remove(name)
+    return shown
 
 
 def _cells(run: RunEntry) -> list[str]:

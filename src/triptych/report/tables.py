@@ -121,7 +121,8 @@ def _badge(verdict: str) -> str:
 
 
 def _figures(record: StudyRecord) -> Table:
-    table = Table(title="Measured (and reported)", title_justify="left", expand=True)
+    title = "Measured (and reported)" if record.study.reported else "Measured"
+    table = Table(title=title, title_justify="left", expand=True)
     table.add_column("arm", ratio=2)
     shown = columns(record)
     for column in shown:

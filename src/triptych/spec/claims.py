@@ -132,7 +132,7 @@ def parse_claim(text: str) -> Comparison:
 class Parser:
     """Recursive descent with one token of look-ahead."""
 
-    what, named = "claim", "arm's metric"
+    what, named = "test", "arm's metric"
     units = UNITS
 
     def __init__(self, text: str) -> None:
@@ -152,7 +152,8 @@ class Parser:
 
     def _error(self, what: str, end: int | None = None) -> SpecError:
         at = end if end is not None else self.tokens[self.place - 1][1] if self.place else 0
-        return SpecError(f"{self.what} {self.text!r}, character {at + 1}: {what}.")
+        end_of = "" if what.endswith(("?", ".")) else "."
+        return SpecError(f"{self.what} {self.text!r}, character {at + 1}: {what}{end_of}")
 
     def _peek(self) -> str:
         return self.tokens[self.place][0] if self.place < len(self.tokens) else ""
@@ -190,11 +191,12 @@ class Parser:
         return Comparison(tuple(terms), constant, "=" if relation == "=" else ">", margin)
 
     def _check_units(self, terms: list[tuple[float, Metric]]) -> None:
-        units = {self.units[metric.name] for _, metric in terms}
+        units = {self.units[metric.name]: metric.name for _, metric in reversed(terms)}
         if not units:
             raise self._error(f"names no {self.named}")
         if len(units) > 1:
-            raise self._error(f"compares {' with '.join(sorted(units))}")
+            named = (f"{units[unit]} ({unit})" for unit in sorted(units))
+            raise self._error(f"compares {' with '.join(named)}, which have no unit in common")
 
     def _sum(self) -> tuple[list[tuple[float, Metric]], float]:
         terms: list[tuple[float, Metric]] = []
@@ -243,7 +245,7 @@ class Parser:
     def _figure(self, arm: str) -> Metric:
         name = self._next()
         if name not in self.units:
-            raise self._error(f"unknown metric {name!r}.{nearest(name, self.units)}".rstrip("."))
+            raise self._error(f"unknown metric {name!r}.{nearest(name, self.units)}")
         if name not in ("epochs_to", "test_accuracy_at"):
             return Metric(arm, name)
         self._expect("(")
@@ -255,7 +257,7 @@ class Parser:
             return Metric(arm, name, level=length)
         of = self._next()
         if of not in REACHED:
-            raise self._error(f"epochs_to cannot take {of!r}.{nearest(of, REACHED)}".rstrip("."))
+            raise self._error(f"epochs_to cannot take {of!r}.{nearest(of, REACHED)}")
         self._expect(",")
         sign = -1.0 if self._peek() == "-" else 1.0
         if sign < 0:

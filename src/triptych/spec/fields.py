@@ -27,8 +27,9 @@ def between(low: float, high: float, *, open_low: bool = False) -> dict[str, Any
 def nearest(word: str, words: Iterable[str]) -> str:
     """Return `` Did you mean 'x'?`` for the closest of `words`, or the list of them."""
     known = sorted(words)
-    close = difflib.get_close_matches(word, known, n=1)
-    return f" Did you mean {close[0]!r}?" if close else f" Known: {', '.join(known)}."
+    if close := difflib.get_close_matches(word, known, n=1):
+        return f" Did you mean {close[0]!r}?"
+    return f" Known: {', '.join(known)}." if known else " There are none."
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

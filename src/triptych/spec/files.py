@@ -19,8 +19,9 @@ import tomli_w
 
 from triptych.errors import SpecError
 from triptych.spec.arms import ArmSpec
-from triptych.spec.fields import merged, nearest, plain, structure
+from triptych.spec.fields import merged, nearest, plain, structure, structure_one
 from triptych.spec.parts import PartSpec, Reported
+from triptych.spec.sources import DataSpec
 from triptych.spec.study import ClaimSpec, Evidence, StudySpec
 
 MAX_BYTES = 1_000_000
@@ -60,7 +61,8 @@ def read_study(path: Path, scale: str | None = None) -> StudySpec:
     except UnicodeDecodeError as error:
         raise SpecError(f"{path.name}: not UTF-8 at byte {error.start}.") from None
     except tomllib.TOMLDecodeError as error:
-        raise SpecError(f"{path.name}: {error}.") from None
+        what = str(error).replace("Cannot overwrite a value", "a key is there twice")
+        raise SpecError(f"{path.name}: this is no valid TOML: {what}.") from None
     except RecursionError:
         raise SpecError(f"{path.name}: config too deep.") from None
     except SpecError as error:
@@ -161,7 +163,10 @@ def _located(arm: Any, folder: Path | None) -> Any:
 
 
 def _arms(tables: Mapping[str, Table], data: object) -> dict[str, ArmSpec]:
-    shared = {} if data is None else {"data": data}
+    shared = {}
+    if data is not None:  # by itself first, so that what is wrong has its own path, not an arm's
+        structure_one(DataSpec, _table(data, "data"), "data")
+        shared = {"data": data}
     return {n: structure(ArmSpec, {**shared, **arm}, f"arm.{n}") for n, arm in tables.items()}
 
 

@@ -40,16 +40,18 @@ _CLAIM = Template("""\
 says = "$says"
 test = "$test"
 """)
-_MORE = """\
-# A claim compares what arms measure, with > or <, or "= ... within MARGIN": test_accuracy,
-# train_accuracy, test_loss, train_loss, seconds, epochs_to(test_accuracy, 0.9).
-"""
+_MORE = Template("""\
+# A claim compares what arms measure, with > or <, or "= ... within MARGIN":
+# $metrics,
+# each also as train_..., and seconds, peak_memory (MB), epochs_to($reached).
+""")
 
 _ABOUT_KEYS = {
     "size": "height and width that every picture is scaled to; smaller is quicker",
-    "target": "the label",
+    "target": "what is to be told",
     "missing": 'empty cells: "fill", "drop" or "refuse"',
     "ignore": "columns that are left out",
+    "skip_bad": "leave out pictures that cannot be read",
     "test_size": "share that is held out, anew for each seed",
     "id": "rows of one are a sequence",
     "time": "the order of its steps",
@@ -73,7 +75,8 @@ def describe(data: Dataset, source: Mapping[str, Any]) -> str:
         what = f"{rows} pictures, {height} x {width}{scaled}, {_colours(channels)}"
     elif data.kind == "sequences":
         longest = max(split.x.shape[1] for split in (data.train, data.test))
-        of = "symbols" if len(data.sample_shape) == 1 else "features"
+        of = "symbol" if len(data.sample_shape) == 1 else "feature"
+        of += "" if data.step_inputs == 1 else "s"
         what = f"{rows} sequences, at most {longest:,} steps, {data.step_inputs:,} {of}"
     else:
         columns = f"{math.prod(data.sample_shape):,} inputs"
@@ -113,8 +116,16 @@ def starter(source: Mapping[str, Any], data: Dataset, file: str = "study.toml") 
         what=_one_line(describe(data, source)),
         data="\n".join(f"{key} = {_value(v)}{_about(key)}" for key, v in table.items()),
         arms=arms,
-        claims=f"{_MORE}\n{claims}".rstrip(),
+        claims=f"{_more(data)}\n{claims}".rstrip(),
     )
+
+
+def _more(data: Dataset) -> str:
+    metrics = "test_accuracy, test_balanced_accuracy, test_macro_f1, test_loss"
+    reached = "test_accuracy, 0.9"
+    if not data.classes:
+        metrics, reached = "test_r2, test_rmse, test_loss", "test_r2, 0.5"
+    return _MORE.substitute(metrics=metrics, reached=reached)
 
 
 def _one_line(text: str) -> str:
