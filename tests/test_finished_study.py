@@ -273,3 +273,18 @@ def test_pytorch_is_asked_for_a_gpu_only_where_there_may_be_one(monkeypatch, tmp
     monkeypatch.setitem(sys.modules, "torch", None)
     (tmp_path / "gpu").unlink()
     assert choice._may_have_gpu()
+
+
+def test_digits_that_stand_in_are_known_without_drawing_them_until_the_pictures_come(
+    study, tmp_path, pictures, drawn, monkeypatch
+):
+    arm = replace(study.arms["numpy"], data=Cifar10Spec())
+    study = replace(study, arms={"numpy": arm}, seeds=1)
+    with monkeypatch.context() as context:
+        for module in (cifar10, identity):
+            context.setattr(module, "cifar10_folder", lambda data_dir: None)
+        assert run(study, tmp_path / "out") == {("numpy", 0): False}
+        drawn.clear()
+        assert run(study, tmp_path / "out") == {("numpy", 0): True}
+        assert drawn == []
+    assert run(study, tmp_path / "out", Setting(data_dir=pictures)) == {("numpy", 0): False}

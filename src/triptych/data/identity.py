@@ -48,13 +48,14 @@ def source_id(spec: DataSpec, seed: int, data_dir: Path | None = None) -> str:
             files: list[Path] = []
         case Cifar10Spec():
             folder = cifar10_folder(data_dir)
+            # Where there is none, digits stand in, which are drawn.
             files = [folder / name for name in FILES] if folder else []
         case TableSpec() | SequenceFileSpec():
             files = [Path(spec.path)]
         case FolderSpec():
             files = sorted(path for path in Path(spec.path).rglob("*") if path.is_file())
     stamps = _stamps(files)
-    if stamps is None or (isinstance(spec, Cifar10Spec | FolderSpec) and not stamps):
+    if stamps is None or (isinstance(spec, FolderSpec) and not stamps):
         return ""
     made_by = {k: v for k, v in environment(0, "").items() if k not in ("cores", "threads")}
     code = code_id("triptych.data", "triptych.chance")
