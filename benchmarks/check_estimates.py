@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import statistics
@@ -22,10 +23,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from triptych.data import load
+from triptych.engines import process_peak
 from triptych.records import StudyFolder
 from triptych.runner import RunEnded, RunStarted, Setting, execute_study
 from triptych.runner.estimates import estimate_study
-from triptych.runner.trials import peak_memory
 from triptych.spec import DigitsSpec, StudySpec, parse_study, spec_id, write_study
 from triptych.studies import find_study
 from triptych.studies.starter import starter
@@ -44,7 +45,7 @@ def measure(text: str, seeds: int, data_dir: str | None) -> dict[str, float]:
                     started, runs = time.perf_counter(), len(event.seeds)
                 elif isinstance(event, RunEnded) and again and event.record.seed % runs == runs - 1:
                     seconds.append((time.perf_counter() - started) / runs)
-    return {"seconds": statistics.median(seconds), "memory": peak_memory()}
+    return {"seconds": statistics.median(seconds), "memory": (process_peak() or math.nan) * 1e6}
 
 
 def measured(study: StudySpec, arm: str, seeds: int, data_dir: str | None) -> dict[str, float]:

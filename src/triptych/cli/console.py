@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 
-def create_console() -> Console:
-    """Return a console on the standard output, as wide as tables need in a pipe."""
+def create_console(*, errors: bool = False) -> Console:
+    """Return a console on the standard output, or that for errors, as wide as a pipe needs."""
     from rich.console import Console
 
     class Piped(Console):
@@ -19,10 +19,10 @@ def create_console() -> Console:
             raise BrokenPipeError
 
     # Titles and names may hold brackets, which rich would take for its own marks.
-    if sys.stdout.isatty():
-        return Console(markup=False)
+    if (sys.stderr if errors else sys.stdout).isatty():
+        return Console(markup=False, stderr=errors)
     # A pipe has no width of its own; 100 columns keep a table's rows whole.
-    return Piped(width=100, markup=False)
+    return Piped(width=100, markup=False, stderr=errors)
 
 
 def say(console: Console, what: RenderableType) -> None:

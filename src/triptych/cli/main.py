@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import sys
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
     from triptych.runner import StudyResult
     from triptych.spec import StudySpec
+
+
+_JSON = "print verdicts and runs as JSON, for programs"
 
 
 class Terminated(BaseException):
@@ -68,6 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
                      help="runs made at the same time; auto: one for each core")  # fmt: skip
     run.add_argument("--disk", metavar="SIZE", help="the most that the study's folder may take, "
                      "such as '2 GB' (default: TRIPTYCH_DISK); drops old weights")  # fmt: skip
+    run.add_argument("--json", action="store_true", help=f"{_JSON}; the rest goes to stderr")
     run.set_defaults(call=_run)
 
     add_init(commands, common)
@@ -75,6 +80,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     report = commands.add_parser("report", parents=[common], help="write the page of a study again")
     report.add_argument("run", metavar="RUN", type=Path, help="folder of a study")
+    report.add_argument("--json", action="store_true", help=_JSON)
     report.set_defaults(call=_report)
 
     add_runs(commands, common)
@@ -131,7 +137,7 @@ def _run(options: argparse.Namespace) -> None:
     study = _study(options)
     folder = StudyFolder(options.out or default_folder(options.study, study))
     setting = Setting(options.data_dir, options.device, disk=_disk(options))
-    console = create_console()
+    console = create_console(errors=options.json)
     scale = f", {study.scale} scale" if study.scale else ""
     seeds = str(study.seeds)
     if study.seeds == "auto":
@@ -151,6 +157,8 @@ def _run(options: argparse.Namespace) -> None:
         raise
     result = read_result(folder.path)
     _show(result, console, anew=False)
+    if options.json:
+        _print_json(result)
     _show_disk(folder.path, setting.disk, console)
     result.check_finished()
 
@@ -165,7 +173,16 @@ def _study(options: argparse.Namespace) -> StudySpec:
 def _report(options: argparse.Namespace) -> None:
     from triptych.runner import read_result
 
-    _show(read_result(options.run), create_console())
+    result = read_result(options.run)
+    if options.json:
+        result.write_page(anew=True)
+        _print_json(result)
+        return
+    _show(result, create_console())
+
+
+def _print_json(result: StudyResult) -> None:
+    print(json.dumps(result.to_dict(), indent=2, allow_nan=False))
 
 
 def _disk(options: argparse.Namespace) -> int | None:

@@ -17,7 +17,7 @@ from triptych.engines.learners import (
     create_rnn,
     create_together,
 )
-from triptych.engines.memory import PeakMemory
+from triptych.engines.memory import PeakMemory, process_peak
 from triptych.engines.stacking import SEEDS_AT_ONCE, can_train_together
 from triptych.engines.threads import (
     cores,
@@ -51,6 +51,7 @@ __all__ = [
     "estimate",
     "inherited",
     "machine",
+    "process_peak",
     "threads_of_blas",
     "threads_taken",
     "torch_threads",

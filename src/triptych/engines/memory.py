@@ -50,7 +50,7 @@ class PeakMemory:
             return float(torch.cuda.max_memory_allocated()) / 1e6
         if self._was_reset:
             return _high_water_mark()
-        return _peak_of_process() if self._own_process else None
+        return process_peak() if self._own_process else None
 
 
 def _give_back() -> None:
@@ -68,7 +68,13 @@ def _high_water_mark() -> float | None:
     return None
 
 
-def _peak_of_process() -> float | None:
+def process_peak() -> float | None:
+    """Return the most resident memory of this process, in MB; None where it cannot be told."""
+    try:
+        # Not by getrusage: that counts what the process was before it became this one.
+        return _high_water_mark()
+    except OSError:
+        pass
     try:
         import resource
     except ImportError:  # Windows

@@ -7,12 +7,21 @@ from typing import TYPE_CHECKING
 
 from triptych.records import StudyRecord
 from triptych.report.page import render_html
+from triptych.report.values import notebook_html, run_frame, study_values
 from triptych.report.wording import OutcomeLike, VerdictLike
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["OutcomeLike", "VerdictLike", "render_html", "study_tables"]
+__all__ = [
+    "OutcomeLike",
+    "VerdictLike",
+    "notebook_html",
+    "render_html",
+    "run_frame",
+    "study_tables",
+    "study_values",
+]
 
 
 def study_tables(record: StudyRecord, verdicts: Sequence[VerdictLike]) -> list[RenderableType]:

@@ -6,10 +6,11 @@ import hashlib
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from triptych.errors import NumericsError, RunError
 from triptych.records import FAILED, FINISHED, STUDIES, StudyFolder, StudyRecord, code_id
-from triptych.report import render_html
+from triptych.report import notebook_html, render_html, run_frame, study_values
 from triptych.spec import StudySpec
 from triptych.verdicts import Verdict, judge
 
@@ -30,6 +31,24 @@ class StudyResult:
     def __str__(self) -> str:
         """Return one line for each claim."""
         return "\n".join(f"{v.verdict:>9}  {v.claim.says}" for v in self.verdicts)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: every claim with its verdict."""
+        return notebook_html(self.record, self.verdicts)
+
+    def to_frame(self) -> Any:
+        """Return a data frame with a row for each run, of pandas or else of polars.
+
+        Raises
+        ------
+        SpecError
+            If neither is installed.
+        """
+        return run_frame(self.record)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return claims, verdicts and runs as plain values, as ``--json`` prints them."""
+        return study_values(self.record, self.verdicts)
 
     def check_finished(self) -> None:
         """Refuse a study of which there is nothing to tell but what became of its runs.

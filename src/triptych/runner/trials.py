@@ -20,7 +20,13 @@ from typing import Any
 import numpy as np
 
 from triptych.contracts import Split, lengths_of
-from triptych.engines import can_train_together, choose_device, choose_engine, use_threads
+from triptych.engines import (
+    can_train_together,
+    choose_device,
+    choose_engine,
+    process_peak,
+    use_threads,
+)
 from triptych.errors import DataError, SpecError, TriptychError
 from triptych.runner.inputs import load_for
 from triptych.runner.runs import create_job, train_jobs
@@ -148,7 +154,7 @@ def _fitted(arm: ArmSpec, network: ReferenceSpec, seed: int, setting: Setting) -
     _, seconds = _timed(lambda: list(fit_reference(network, data, seed)))
     loading = min(first, again)
     whole = loading + seconds + _FILES_OF_A_RUN
-    return Trial(whole, first - loading, peak_memory(), trouble="")
+    return Trial(whole, first - loading, _peak(), trouble="")
 
 
 def _timed(call: Any) -> tuple[Any, float]:
@@ -204,7 +210,7 @@ class _Trial:
             self._at_the_end(jobs[0], judging),
             _FILES_OF_A_RUN,
         )
-        return Trial(sum(parts), self.once, peak_memory(), _peak_of_gpu(device))
+        return Trial(sum(parts), self.once, _peak(), _peak_of_gpu(device))
 
     def _pace(self, jobs: Sequence[Job], engine: str, seconds: float) -> tuple[float, int]:
         """Return the seconds of a step, as a job's share, and the steps of an epoch; 0 if none."""
@@ -272,20 +278,10 @@ def _judging(job: Job) -> float:
     return _timed(lambda: [job.learner.evaluate(split) for split in splits])[1]
 
 
-def peak_memory() -> float:
-    """Return the most memory that this process has had, in bytes."""
-    try:
-        # Not by getrusage: that counts what the process was before it became this one.
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return float(line.split()[1]) * 1024
-    except OSError:
-        pass
-    try:
-        import resource
-    except ImportError:
-        return math.nan
-    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)  # bytes on macOS
+def _peak() -> float:
+    """Return the most memory that this process has had, in bytes; NaN where nobody can tell."""
+    megabytes = process_peak()
+    return math.nan if megabytes is None else megabytes * 1e6
 
 
 def _peak_of_gpu(device: str) -> float:
