@@ -52,7 +52,7 @@ def test_the_most_confused_pairs_come_first_with_the_surest_pictures():
     shares[[0, 1, 2], 1] = [0.6, 0.8, 0.9]
     found = confusion(judged([0, 0, 0, 1, 0, 1, 2], shares, pictures=True))
     assert found.labels["true"] == ("class 0", "class 1")
-    assert found.labels["told"] == ("class 1", "class 2")
+    assert found.labels["predicted"] == ("class 1", "class 2")
     assert found.arrays["pairs"].tolist() == [3, 1]
     assert found.arrays["of"].tolist() == [4, 2]
     assert found.arrays["shown"].tolist() == [3, 1]
@@ -78,10 +78,10 @@ def test_where_all_is_right_there_are_no_pairs_and_no_mistakes():
 def test_the_worst_mistakes_come_first():
     y, shares = random_shares(50)
     found = mistakes(judged(y, shares, pictures=True))
-    told = shares.argmax(axis=1)
+    predicted = shares.argmax(axis=1)
     rows = [int(row) for row in found.arrays["rows"]]
-    assert all(told[row] != y[row] for row in rows)
-    wrong = np.flatnonzero(told != y)
+    assert all(predicted[row] != y[row] for row in rows)
+    wrong = np.flatnonzero(predicted != y)
     assert found.arrays["wrong"].tolist() == [len(wrong), 50]
     assert rows == sorted(wrong, key=lambda row: shares[row, y[row]])[:8]
     assert found.arrays["pictures"][:, 0, 0, 0].tolist() == rows

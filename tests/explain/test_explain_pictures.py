@@ -57,10 +57,10 @@ def test_covering_what_a_network_looks_at_is_what_counts():
     found = occlusion(corner, "softmax", judged, np.zeros((3, 1, 1)))
     falls = found.arrays["falls"]
     assert falls.shape == (2, 16, 16)  # the first of each class
-    assert found.labels == {"true": ("off", "on"), "told": ("on", "on")}
+    assert found.labels == {"true": ("off", "on"), "predicted": ("on", "on")}
     assert falls[0, -1, -1] == 255
     assert (falls[0, :10, :10] == 0).all()
-    assert (found.arrays["lowest"] < found.arrays["told"]).all()
+    assert (found.arrays["lowest"] < found.arrays["predicted"]).all()
     assert (x == 200).all()
 
 

@@ -21,10 +21,10 @@ def test_the_plane_is_seen_with_its_second_feature_upwards():
     boundary = Boundary(rows(), ("low", "high"), "softmax")
     boundary.look(3, upper)
     found = boundary.finding(3)
-    told, sure = found.arrays["told"][0], found.arrays["sure"][0]
-    assert told.shape == (40, 40)
-    assert (told[:20] == 1).all()
-    assert (told[20:] == 0).all()
+    predicted, sure = found.arrays["predicted"][0], found.arrays["sure"][0]
+    assert predicted.shape == (40, 40)
+    assert (predicted[:20] == 1).all()
+    assert (predicted[20:] == 0).all()
     assert sure[0, 0] > 250  # 10 away from the boundary
     assert sure[19, 0] < sure[10, 0]
     assert found.arrays["right"].tolist() == [1.0]

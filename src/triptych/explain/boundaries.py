@@ -85,7 +85,7 @@ class Boundary:
         Returns
         -------
         Finding
-            With ``told (P, G, G)`` and ``sure (P, G, G)``, uint8: the likeliest class of each
+            With ``predicted (P, G, G)`` and ``sure (P, G, G)``, uint8: the likeliest class of each
             pixel, from the upper left, and by how much it leads the next, of 255; after
             ``epochs (P,)``; ``right (P,)``, accuracy on training rows; some of these, ``points (K,
             2)`` from 0 to 1 along each feature, and their classes ``labels (K,)``; ``low (2,)``
@@ -99,13 +99,13 @@ class Boundary:
             title="The decision boundary as it grew",
             caption=(
                 "The plane of the two features. Its colour is the class that the network would "
-                "tell there, the fainter the less sure it is; a faint seam is the boundary. "
+                "predict there, the fainter the less sure it is; a faint seam is the boundary. "
                 f"Dots are {'' if len(kept) == len(self.train) else f'{len(kept)} of '}the "
                 f"{len(self.train):,} training rows, in the colour of their own class: one on the "
-                "other colour is a row told wrong. Beneath stands the share told right."
+                "other colour is a row predicted wrong. Beneath stands the share predicted right."
             ),
             arrays={
-                "told": np.stack([self.seen[e][0] for e in epochs]).reshape(-1, _GRID, _GRID),
+                "predicted": np.stack([self.seen[e][0] for e in epochs]).reshape(-1, _GRID, _GRID),
                 "sure": np.stack([self.seen[e][1] for e in epochs]).reshape(-1, _GRID, _GRID),
                 "right": np.array([self.seen[e][2] for e in epochs]),
                 "epochs": np.array(epochs, float),

@@ -24,7 +24,7 @@ def calibration(judged: Judged) -> Finding:
         what it would be on as many rows of a network that is right as often as it says.
     """
     confidence_N = judged.shares.max(axis=1)
-    right_N = (judged.told == judged.y).astype(float)
+    right_N = (judged.predicted == judged.y).astype(float)
     bin_N = np.minimum((confidence_N * _BINS).astype(np.int64), _BINS - 1)
     count_B = np.bincount(bin_N, minlength=_BINS)
     there = np.flatnonzero(count_B)
@@ -41,8 +41,8 @@ def calibration(judged: Judged) -> Finding:
         title="Is it right as often as it says?",
         caption=(
             f"Test rows in {_BINS} equal bins of confidence, which is the probability of the class "
-            "that is told. On the diagonal a network that is 70 % sure is right in 70 % of cases; "
-            "below it, it is too sure of itself. The expected calibration error (ECE) is the mean "
+            "that is predicted. On the diagonal a network that is 70 % sure is right in 70 % of "
+            "cases; below it, it is too sure of itself. The expected calibration error (ECE) is the mean "
             "distance from the diagonal over rows."
         ),
         arrays={

@@ -17,7 +17,7 @@ _COLUMNS = 8
 
 
 def confusion(judged: Judged) -> Finding:
-    """Return how many test rows of each class were told to be of each.
+    """Return how many test rows of each class were predicted to be of each.
 
     Parameters
     ----------
@@ -29,35 +29,37 @@ def confusion(judged: Judged) -> Finding:
         With ``counts (K, K)``, a line for each true class, of all classes or of the twelve that are
         confused most; the most confused ``pairs (P,)``: how many rows, of how many of that class,
         ``of (P,)``; of pictures ``examples (P, E, h, w, c)``, of which the first
-        ``shown (P,)`` are there. Labels: ``classes``; ``true`` and ``told`` of the pairs.
+        ``shown (P,)`` are there. Labels: ``classes``; ``true`` and ``predicted`` of the pairs.
     """
     count = len(judged.classes)
     counts = np.zeros((count, count), np.int64)
-    np.add.at(counts, (judged.y, judged.told), 1)
+    np.add.at(counts, (judged.y, judged.predicted), 1)
     off = counts - np.diag(counts.diagonal())
     kept = np.sort(np.argsort(-(off.sum(axis=0) + off.sum(axis=1)), kind="stable")[:_CLASSES])
     order = np.argsort(-off, axis=None, kind="stable")[:_PAIRS]
-    true, told = (places[off.ravel()[order] > 0] for places in np.unravel_index(order, off.shape))
+    true, predicted = (
+        places[off.ravel()[order] > 0] for places in np.unravel_index(order, off.shape)
+    )
     arrays: dict[str, Array] = {
         "counts": counts[np.ix_(kept, kept)].astype(float),
-        "pairs": off[true, told].astype(float),
+        "pairs": off[true, predicted].astype(float),
         "of": counts[true].sum(axis=1).astype(float),
     }
     if len(true):
-        arrays |= _examples(judged, true, told)
+        arrays |= _examples(judged, true, predicted)
     return Finding(
         kind=CONFUSION,
         title="What is taken for what",
         caption=(
             f"The {len(judged.y):,} test rows: a line for each true class, a column for each class "
-            "that it was told to be. On the diagonal is what is right; the stronger the tint of a "
+            "that was predicted. On the diagonal is what is right; the stronger the tint of a "
             f"place, the larger its share of the line.{_cut(len(kept), count)}"
         ),
         arrays=arrays,
         labels={
             "classes": judged.names(kept),
             "true": judged.names(true),
-            "told": judged.names(told),
+            "predicted": judged.names(predicted),
         },
     )
 
@@ -66,11 +68,11 @@ def _cut(kept: int, count: int) -> str:
     return f" Of {count} classes the {kept} that are confused most." if kept < count else ""
 
 
-def _examples(judged: Judged, true: IntArray, told: IntArray) -> dict[str, Array]:
-    """Return the pictures of each pair that were told with most confidence; none of other rows."""
+def _examples(judged: Judged, true: IntArray, predicted: IntArray) -> dict[str, Array]:
+    """Return pictures of each pair, those predicted with most confidence; none of other rows."""
     found = []
-    for a, b in zip(true, told, strict=True):
-        rows = np.flatnonzero((judged.y == a) & (judged.told == b))
+    for a, b in zip(true, predicted, strict=True):
+        rows = np.flatnonzero((judged.y == a) & (judged.predicted == b))
         pictures = judged.pictures(rows[np.argsort(-judged.shares[rows, b])][:_EXAMPLES])
         if pictures is None:
             return {}
@@ -82,7 +84,7 @@ def _examples(judged: Judged, true: IntArray, told: IntArray) -> dict[str, Array
 
 
 def mistakes(judged: Judged, features: tuple[tuple[str, str], ...] = ()) -> Finding | None:
-    """Return the rows with the highest loss of those told wrong; None where all are right.
+    """Return the rows with the highest loss of those predicted wrong; None where all are right.
 
     Parameters
     ----------
@@ -94,23 +96,23 @@ def mistakes(judged: Judged, features: tuple[tuple[str, str], ...] = ()) -> Find
     Returns
     -------
     Finding
-        With ``rows (M,)``, their places in the test split; ``wrong (2,)``, how many were told
-        wrong, and of how many; ``told (M,)`` and ``true (M,)``, the probabilities of what was told
-        and of what is true; ``pictures (M, h, w, c)``, or ``values (M, I)`` of at most eight
-        features. Labels: ``true``, ``told``, ``features``.
+        With ``rows (M,)``, their places in the test split; ``wrong (2,)``, how many were predicted
+        wrong, and of how many; ``predicted (M,)`` and ``true (M,)``, the probabilities of what was
+        predicted and of what is true; ``pictures (M, h, w, c)``, or ``values (M, I)`` of at most eight
+        features. Labels: ``true``, ``predicted``, ``features``.
     """
-    losses, told = judged.losses, judged.told
-    wrong = np.flatnonzero(told != judged.y)
+    losses, predicted = judged.losses, judged.predicted
+    wrong = np.flatnonzero(predicted != judged.y)
     rows = wrong[np.argsort(-losses[wrong], kind="stable")][:_WORST]
     if not len(rows):
         return None
     arrays: dict[str, Array] = {
         "rows": rows.astype(float),
-        "wrong": np.array([len(wrong), len(told)], float),
-        "told": judged.shares[rows, told[rows]],
+        "wrong": np.array([len(wrong), len(predicted)], float),
+        "predicted": judged.shares[rows, predicted[rows]],
         "true": judged.shares[rows, judged.y[rows]],
     }
-    labels = {"true": judged.names(judged.y[rows]), "told": judged.names(told[rows])}
+    labels = {"true": judged.names(judged.y[rows]), "predicted": judged.names(predicted[rows])}
     pictures = judged.pictures(rows)
     if pictures is not None:
         arrays["pictures"] = pictures
@@ -123,8 +125,8 @@ def mistakes(judged: Judged, features: tuple[tuple[str, str], ...] = ()) -> Find
         kind=MISTAKES,
         title="The worst mistakes",
         caption=(
-            "Of the test rows told wrong those with the highest loss: what they are, what "
-            "they were told to be, and how probable the network held either. A row that a reader "
+            "Of the test rows predicted wrong those with the highest loss: what they are, what "
+            "was predicted, and how probable the network held either. A row that a reader "
             "would get wrong too says something of the data, not of the network." + _columns(judged)
         ),
         arrays=arrays,

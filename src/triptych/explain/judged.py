@@ -73,10 +73,10 @@ class Judged:
     black_white: tuple[float, float] | None = None
 
     @property
-    def told(self) -> IntArray:
-        """The class that each row was told to be, (N,)."""
-        told: IntArray = self.shares.argmax(axis=1)
-        return told
+    def predicted(self) -> IntArray:
+        """The class that each row was predicted to be, (N,)."""
+        predicted: IntArray = self.shares.argmax(axis=1)
+        return predicted
 
     @property
     def losses(self) -> FloatArray:

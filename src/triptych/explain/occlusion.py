@@ -14,7 +14,7 @@ _PICTURES = 4
 
 
 def occlusion(tells: Tells, loss: str, judged: Judged, cover: Array) -> Finding:
-    """Return by how much the probability of what is told falls, by the place that is covered.
+    """Return by how much the probability of what is predicted falls, by the place that is covered.
 
     Zeiler and Fergus, 2014. It asks the network only for its outputs, so it is the same of every
     network and engine.
@@ -34,17 +34,20 @@ def occlusion(tells: Tells, loss: str, judged: Judged, cover: Array) -> Finding:
     -------
     Finding
         With ``pictures (P, h, w, c)``; ``falls (P, h, w)``, uint8, of the picture's largest: the
-        mean over the squares that cover a pixel; ``told (P,)``, the probability of what is told,
-        and ``lowest (P,)``, what is left of it at worst. Labels: ``true``, ``told``.
+        mean over the squares that cover a pixel; ``predicted (P,)``, the probability of what is
+        predicted, and ``lowest (P,)``, what is left of it at worst. Labels: ``true``, ``predicted``.
     """
     rows = judged.first_of_each(_PICTURES)
     pictures = judged.pictures(rows)
     assert pictures is not None
     edge = max(2, round(max(judged.x.shape[2:]) / 4))
-    told = judged.told[rows]
-    before = judged.shares[rows, told]
+    predicted = judged.predicted[rows]
+    before = judged.shares[rows, predicted]
     falls, lowest = zip(
-        *(_falls(tells, loss, judged.x[row], cover, edge, told[k]) for k, row in enumerate(rows)),
+        *(
+            _falls(tells, loss, judged.x[row], cover, edge, predicted[k])
+            for k, row in enumerate(rows)
+        ),
         strict=True,
     )
     small = shrunk(np.stack(falls))
@@ -55,7 +58,7 @@ def occlusion(tells: Tells, loss: str, judged: Judged, cover: Array) -> Finding:
         title="What a prediction rests on",
         caption=(
             f"A grey square of {edge} by {edge} pixels is moved over a test picture. The stronger "
-            "the red, the more the probability of what the network tells falls where the square "
+            "the red, the more the probability of what the network predicts falls where the square "
             "lies; beneath is that probability, and the lowest that a square brings it to. Each "
             "picture has its own scale. The first test picture of each of the first "
             f"{len(rows)} classes, the same for all networks."
@@ -63,15 +66,15 @@ def occlusion(tells: Tells, loss: str, judged: Judged, cover: Array) -> Finding:
         arrays={
             "pictures": pictures,
             "falls": shown.round().astype(np.uint8),
-            "told": before,
+            "predicted": before,
             "lowest": np.array(lowest),
         },
-        labels={"true": judged.names(judged.y[rows]), "told": judged.names(told)},
+        labels={"true": judged.names(judged.y[rows]), "predicted": judged.names(predicted)},
     )
 
 
 def _falls(
-    tells: Tells, loss: str, picture: Array, cover: Array, edge: int, told: int
+    tells: Tells, loss: str, picture: Array, cover: Array, edge: int, predicted: int
 ) -> tuple[FloatArray, float]:
     """Return the mean fall at each pixel (H, W), and the lowest probability."""
     height, width = picture.shape[1:]
@@ -83,7 +86,7 @@ def _falls(
         one[:, top : top + edge, left : left + edge] = cover
     shares = class_shares(tells(covered), loss)
     assert shares is not None
-    found = shares[:, told]
+    found = shares[:, predicted]
     total, times = np.zeros((height, width)), np.zeros((height, width))
     for fall, (top, left) in zip(found[0] - found[1:], corners, strict=True):
         total[top : top + edge, left : left + edge] += fall

@@ -24,21 +24,21 @@ def draw_confusion(series: Sequence[Explained]) -> Figure:
     for one in series:
         panels = _pairs(one.finding)
         labels = one.finding.labels
-        told = not panels and len(labels["classes"]) > _FEW and labels["true"]
+        listed = not panels and len(labels["classes"]) > _FEW and labels["true"]
         groups.append(
             Group(
                 panels,
                 "beside" if panels else "panels",
                 one.label,
                 _counts(one),
-                _pair_table(one) if told else None,
+                _pair_table(one) if listed else None,
             )
         )
     first = series[0].finding
     has_panels = any(group.panels for group in groups)
     more = (
-        " Beside it the pairs that are confused most, with the test pictures that were told wrong "
-        "with most confidence."
+        " Beside it the pairs that are confused most, with the test pictures that were predicted "
+        "wrong with most confidence."
         if has_panels
         else ""
     )
@@ -62,29 +62,29 @@ def _counts(one: Explained) -> Table:
 
 
 def _named(finding: Finding) -> list[tuple[str, str, str]]:
-    """Return each pair: the true class, what it was told to be, and how often."""
+    """Return each pair: the true class, what it was predicted to be, and how often."""
     arrays, labels = finding.arrays, finding.labels
     often = [
         f"{count:,.0f} of {of:,.0f}"
         for count, of in zip(arrays["pairs"].tolist(), arrays["of"].tolist(), strict=True)
     ]
-    return list(zip(labels["true"], labels["told"], often, strict=True))
+    return list(zip(labels["true"], labels["predicted"], often, strict=True))
 
 
 def _pairs(finding: Finding) -> list[Panel]:
     if "examples" not in finding.arrays:
         return []
     found = []
-    for k, (true, told, often) in enumerate(_named(finding)):
+    for k, (true, predicted, often) in enumerate(_named(finding)):
         pictures, shown = finding.arrays["examples"][k], int(finding.arrays["shown"][k])
         row = sheet(pictures, len(pictures), shown)
-        label = f"{true} taken for {told}"
+        label = f"{true} taken for {predicted}"
         found.append(Panel(image(row, f"{plural(shown, 'picture')}, {label}"), label, often))
     return found
 
 
 def _pair_table(one: Explained) -> Table:
-    rows = [((true, told), [Cell(often)]) for true, told, often in _named(one.finding)]
+    rows = [((true, predicted), [Cell(often)]) for true, predicted, often in _named(one.finding)]
     name = f"Pairs that are confused most: {one.label}"
     return Table(name, ("confused most", "taken for", "rows"), rows)
 
@@ -102,34 +102,36 @@ def draw_mistakes(series: Sequence[Explained]) -> Figure:
 
 def _how_many(one: Explained) -> str:
     wrong, of = one.finding.arrays["wrong"].tolist()
-    return f"{one.label}: {wrong:,.0f} of {of:,.0f} test rows told wrong"
+    return f"{one.label}: {wrong:,.0f} of {of:,.0f} test rows predicted wrong"
 
 
 def _wrong_pictures(finding: Finding) -> list[Panel]:
     arrays, labels = finding.arrays, finding.labels
     return [
         Panel(
-            image(arrays["pictures"][k], f"test picture {int(row)}: {true}, told as {told}"),
-            f"{true}, told as {told}",
-            f"{told}: {_share(arrays['told'][k])}, {true}: {_share(arrays['true'][k])}",
+            image(
+                arrays["pictures"][k], f"test picture {int(row)}: {true}, predicted as {predicted}"
+            ),
+            f"{true}, predicted as {predicted}",
+            f"{predicted}: {_share(arrays['predicted'][k])}, {true}: {_share(arrays['true'][k])}",
         )
-        for k, (row, true, told) in enumerate(
-            zip(arrays["rows"], labels["true"], labels["told"], strict=True)
+        for k, (row, true, predicted) in enumerate(
+            zip(arrays["rows"], labels["true"], labels["predicted"], strict=True)
         )
     ]
 
 
 def _wrong_rows(one: Explained) -> Table:
     arrays, labels = one.finding.arrays, one.finding.labels
-    heads = ("row", "true", "told", "p of told", "p of true", *labels["features"])
+    heads = ("row", "true", "predicted", "p of predicted", "p of true", *labels["features"])
     rows = [
         (
-            (f"{row:,.0f}", true, told),
-            [Cell(_share(p)) for p in (arrays["told"][k], arrays["true"][k])]
+            (f"{row:,.0f}", true, predicted),
+            [Cell(_share(p)) for p in (arrays["predicted"][k], arrays["true"][k])]
             + [Cell(figure(value)) for value in arrays["values"][k].tolist()],
         )
-        for k, (row, true, told) in enumerate(
-            zip(arrays["rows"].tolist(), labels["true"], labels["told"], strict=True)
+        for k, (row, true, predicted) in enumerate(
+            zip(arrays["rows"].tolist(), labels["true"], labels["predicted"], strict=True)
         )
     ]
     return Table(f"Worst mistakes: {one.label}", heads, rows)

@@ -47,22 +47,22 @@ def _axes(one: Explained) -> str:
 
 def _planes(one: Explained) -> Iterator[Panel]:
     arrays = one.finding.arrays
-    for epoch, right, told, sure in zip(
-        arrays["epochs"].tolist(), arrays["right"].tolist(), arrays["told"], arrays["sure"],
+    for epoch, right, predicted, sure in zip(
+        arrays["epochs"].tolist(), arrays["right"].tolist(), arrays["predicted"], arrays["sure"],
         strict=True,
     ):  # fmt: skip
         when = f"epoch {epoch:,.0f}" if epoch else "before training"
         yield Panel(
-            _plane(told, sure, one.finding, f"decision boundary, {when}: {one.label}"),
+            _plane(predicted, sure, one.finding, f"decision boundary, {when}: {one.label}"),
             when,
             f"{accuracy(right)} right",
         )
 
 
-def _plane(told: Array, sure: Array, finding: Finding, description: str) -> Markup:
+def _plane(predicted: Array, sure: Array, finding: Finding, description: str) -> Markup:
     """Return one look: classes as colours, how sure the network is as their strength, the rows."""
-    pixels = np.zeros((*told.shape, 4), np.uint8)
-    pixels[..., :3] = _TINTS[told % len(_TINTS)]
+    pixels = np.zeros((*predicted.shape, 4), np.uint8)
+    pixels[..., :3] = _TINTS[predicted % len(_TINTS)]
     # In steps, which compress better and cannot be told from none.
     pixels[..., 3] = 16 + (sure // 8).astype(np.uint8) * 4
     dots = "".join(_dots(finding))
@@ -116,13 +116,13 @@ def draw_occlusion(series: Sequence[Explained]) -> Figure:
 
 def _covered(finding: Finding) -> Iterator[Panel]:
     arrays, labels = finding.arrays, finding.labels
-    for picture, falls, before, lowest, true, told in zip(
-        arrays["pictures"], arrays["falls"], arrays["told"].tolist(), arrays["lowest"].tolist(),
-        labels["true"], labels["told"], strict=True,
+    for picture, falls, before, lowest, true, predicted in zip(
+        arrays["pictures"], arrays["falls"], arrays["predicted"].tolist(),
+        arrays["lowest"].tolist(), labels["true"], labels["predicted"], strict=True,
     ):  # fmt: skip
         red = np.zeros((*falls.shape, 4), np.uint8)
         red[..., :3] = _RED
         red[..., 3] = (0.8 * falls).astype(np.uint8)
-        label = true if true == told else f"{true}, told as {told}"
+        label = true if true == predicted else f"{true}, predicted as {predicted}"
         drawing = layers((picture, red), f"{label}: where covering it counts")
         yield Panel(drawing, label, f"{before:.2f}, at worst {lowest:.2f}")
