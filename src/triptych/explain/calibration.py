@@ -42,8 +42,8 @@ def calibration(judged: Judged) -> Finding:
         caption=(
             f"Test rows in {_BINS} equal bins of confidence, which is the probability of the class "
             "that is predicted. On the diagonal a network that is 70 % sure is right in 70 % of "
-            "cases; below it, it is too sure of itself. The expected calibration error (ECE) is the mean "
-            "distance from the diagonal over rows."
+            "cases; below it, it is too sure of itself. The expected calibration error (ECE) is "
+            "the mean distance from the diagonal over rows."
         ),
         arrays={
             "confidence": confidence_B,

@@ -98,8 +98,8 @@ def mistakes(judged: Judged, features: tuple[tuple[str, str], ...] = ()) -> Find
     Finding
         With ``rows (M,)``, their places in the test split; ``wrong (2,)``, how many were predicted
         wrong, and of how many; ``predicted (M,)`` and ``true (M,)``, the probabilities of what was
-        predicted and of what is true; ``pictures (M, h, w, c)``, or ``values (M, I)`` of at most eight
-        features. Labels: ``true``, ``predicted``, ``features``.
+        predicted and of what is true; ``pictures (M, h, w, c)``, or ``values (M, I)`` of at most
+        eight features. Labels: ``true``, ``predicted``, ``features``.
     """
     losses, predicted = judged.losses, judged.predicted
     wrong = np.flatnonzero(predicted != judged.y)

@@ -35,7 +35,8 @@ def occlusion(tells: Tells, loss: str, judged: Judged, cover: Array) -> Finding:
     Finding
         With ``pictures (P, h, w, c)``; ``falls (P, h, w)``, uint8, of the picture's largest: the
         mean over the squares that cover a pixel; ``predicted (P,)``, the probability of what is
-        predicted, and ``lowest (P,)``, what is left of it at worst. Labels: ``true``, ``predicted``.
+        predicted, and ``lowest (P,)``, what is left of it at worst. Labels: ``true``,
+        ``predicted``.
     """
     rows = judged.first_of_each(_PICTURES)
     pictures = judged.pictures(rows)
