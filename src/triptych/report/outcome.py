@@ -64,11 +64,18 @@ def taken(record: StudyRecord, verdict: VerdictLike) -> str:
         asked = "all that were asked for" if whole else f"{study.seeds} asked for"
         return f"Open after {seeds}, {asked}."
     why = {
-        MAX_SEEDS: ", the most that this study takes",
+        MAX_SEEDS: ", the most that this study takes" + _lost_of(record, verdict),
         BUDGET: f": the budget of {budget_text(study)} ended" if study.budget else "",
         "": ": the study was stopped before its end",
     }
     return f"Open after {seeds}{why.get(record.stopped, '')}."
+
+
+def _lost_of(record: StudyRecord, verdict: VerdictLike) -> str:
+    """Return how many runs of a claim's arms count on no seed, as the end of a sentence."""
+    arms = dict.fromkeys(arm for test in verdict.claim.comparisons for arm in test.arms)
+    lost = lost_runs([run for arm in arms for run in record.of(arm)])
+    return f" ({', '.join(lost)})" if lost else ""
 
 
 def _machine(record: StudyRecord) -> str:

@@ -250,5 +250,6 @@ def stand_in(record: StudyRecord, claim: ClaimSpec) -> str:
 
 
 def budget_text(study: StudySpec) -> str:
-    """Return the study's budget as it was written."""
-    return study.budget if isinstance(study.budget, str) else f"{study.budget:g} s"
+    """Return the study's budget as it was written, seconds where it has no unit."""
+    text = study.budget if isinstance(study.budget, str) else f"{study.budget:g}"
+    return text if text[-1:].isalpha() else f"{text.strip()} s"
