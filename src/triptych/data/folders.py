@@ -13,7 +13,7 @@ import numpy as np
 
 from triptych.contracts import Array, Dataset, IntArray, Split
 from triptych.data.digits import channel_standardization
-from triptych.data.fingerprints import fingerprint
+from triptych.data.fingerprints import fingerprint, stamp
 from triptych.data.picture_files import SUFFIXES, BadPicture, Header, read_header, read_pixels
 from triptych.data.splits import copies, copy_notes, need_two, split_by_class
 from triptych.data.text_files import shown
@@ -121,7 +121,7 @@ def list_folder(path: Path) -> Listing:
         for _, file in files
         if Path(file).suffix.lower() not in SUFFIXES
     )
-    stamps = tuple(_stamp(file) for _, file in pictures)
+    stamps = tuple(stamp(file) for _, file in pictures)
     return Listing(tuple(classes), tuple(pictures), stamps, others)
 
 
@@ -145,14 +145,6 @@ def _files(folder: Path, above: frozenset[tuple[int, int]] = frozenset()) -> Ite
             yield from _files(Path(entry.path), above | {(place.st_dev, place.st_ino)})
         else:
             yield entry.path
-
-
-def _stamp(file: str) -> tuple[int, int]:
-    try:
-        found = Path(file).stat()
-    except OSError:
-        return (-1, -1)
-    return (found.st_size, found.st_mtime_ns)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from triptych.contracts import Array, Dataset, IntArray, Split, lengths_of
-from triptych.data.fingerprints import fingerprint
+from triptych.data.fingerprints import fingerprint, stamp
 from triptych.data.sequences import read_sequences
 from triptych.data.splits import copies, copy_notes, need_two, split_by_class
 from triptych.errors import DataError
@@ -46,7 +46,7 @@ def load_sequence_file(spec: SequenceFileSpec, seed: int) -> Dataset:
     DataError
         Naming the file, the line, and what to do.
     """
-    found = _encoded(spec, _stamp(Path(spec.path)))
+    found = _encoded(spec, stamp(spec.path))
     train_rows, test_rows = split_by_class(found.y, found.same, spec.test_size, seed)
     train, test = (_cut(found.x[rows]) for rows in (train_rows, test_rows))
     if found.symbols is None:
@@ -62,14 +62,6 @@ def load_sequence_file(spec: SequenceFileSpec, seed: int) -> Dataset:
         notes=found.notes,
         symbols=found.symbols,
     )
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    try:
-        found = path.stat()
-    except (OSError, ValueError):
-        return (-1, -1)
-    return (found.st_size, found.st_mtime_ns)
 
 
 # Every seed and arm asks for the same file; a change of it has another stamp.

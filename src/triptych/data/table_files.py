@@ -18,6 +18,7 @@ from triptych.data.columns import (
     column_of_texts,
 )
 from triptych.data.csv_rows import table_rows
+from triptych.data.fingerprints import stamp
 from triptych.data.parquet_files import read_parquet
 from triptych.data.text_files import read_lines, shown
 from triptych.errors import DataError
@@ -38,12 +39,7 @@ def read_columns(spec: TableSpec) -> Columns:
     UnsafeFileError
         If an ``.npz`` holds pickled objects, or blows up when it is unpacked.
     """
-    try:
-        found = Path(spec.path).stat()
-        state = (found.st_mtime_ns, found.st_size)
-    except (OSError, ValueError):  # reading says what is wrong
-        state = (0, 0)
-    return _read(spec.path, state, spec.encoding, spec.ignore, spec.text)
+    return _read(spec.path, stamp(spec.path), spec.encoding, spec.ignore, spec.text)
 
 
 # Every run of a study loads its data; the file is the same for all of them.
