@@ -16,30 +16,15 @@ import os
 import platform
 import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from dataclasses import replace
 from pathlib import Path
 
 from triptych.spec import StudySpec, write_study
 from triptych.studies import find_study
+from whole_process import timed
 
 FINISHED_BAR, SEEDS_BAR, SEEDS = 2.0, 60.0, 100
-
-
-def timed(*command: str) -> tuple[float, float]:
-    """Return wall and processor seconds of ``triptych COMMAND``, which must succeed."""
-    started = time.perf_counter()
-    with subprocess.Popen(
-        [sys.executable, "-m", "triptych", *command], stdout=subprocess.DEVNULL
-    ) as process:
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"triptych {' '.join(command)} left with {process.returncode}")
-    return time.perf_counter() - started, usage.ru_utime + usage.ru_stime
 
 
 def runs(folder: Path) -> dict[str, int]:
@@ -60,29 +45,29 @@ def measure(name: str, folder: Path, repeats: int, options: list[str]) -> None:
     """Run a study, and print what calling it again and adding an arm take."""
     study = find_study(name)
     out = ["--out", str(folder), *options]
-    first, _ = timed("run", name, *out)
+    first = timed("run", name, *out).wall
     count = len(runs(folder))
     print(f"{name}: {len(study.arms)} arms, {count} runs; the first call took {first:.1f} s")
     before = runs(folder)
     again = [timed("run", name, *out) for _ in range(repeats)]
     if runs(folder) != before:
         raise SystemExit(f"{name} was not finished: what was called again trained more runs")
-    wall = statistics.median(seconds for seconds, _ in again)
-    cpu = statistics.median(seconds for _, seconds in again)
-    low, high = min(again)[0], max(again)[0]
+    walls = [one.wall for one in again]
+    wall, low, high = statistics.median(walls), min(walls), max(walls)
+    cpu = statistics.median(one.processor for one in again)
     print(f"  finished, called again: {wall:.2f} s ({low:.2f} to {high:.2f}), {cpu:.2f} s of a "
           f"processor; the bar is {FINISHED_BAR:g} s")  # fmt: skip
     file = folder.parent / f"{name}.toml"
     file.write_text(write_study(with_an_arm(study)))
-    wall, cpu = timed("run", str(file), *out)
+    added = timed("run", str(file), *out)
     after = runs(folder)
     others = {place for place in after if after[place] != before.get(place)}
     if {place.split("/")[0] for place in others} != {"added"}:
         raise SystemExit(f"{name}: not only the added arm was run: {sorted(others)}")
     taken = sum(json.loads((folder / "runs" / place / "result.json").read_text())["seconds"]
                 for place in others)  # fmt: skip
-    print(f"  an arm added: {wall:.2f} s, {cpu:.2f} s of a processor, for its {len(others)} runs "
-          f"({taken:.2f} s of training) and no other")  # fmt: skip
+    print(f"  an arm added: {added.wall:.2f} s, {added.processor:.2f} s of a processor, for its "
+          f"{len(others)} runs ({taken:.2f} s of training) and no other")  # fmt: skip
 
 
 def main() -> None:
@@ -96,9 +81,9 @@ def main() -> None:
     home = Path(tempfile.mkdtemp())
     try:
         measure("toys", home / "toys", options.runs, [])
-        wall, cpu = timed("run", "toys", "--seeds", str(SEEDS), "--out", str(home / "seeds"))
-        print(f"  {SEEDS} seeds of each arm: {wall:.1f} s, {cpu:.1f} s of a processor; the bar is "
-              f"{SEEDS_BAR:g} s")  # fmt: skip
+        many = timed("run", "toys", "--seeds", str(SEEDS), "--out", str(home / "seeds"))
+        print(f"  {SEEDS} seeds of each arm: {many.wall:.1f} s, {many.processor:.1f} s of a "
+              f"processor; the bar is {SEEDS_BAR:g} s")  # fmt: skip
         if options.paper:
             data = ["--data-dir", options.data_dir] if options.data_dir else []
             measure("paper", home / "paper", options.runs, data)

@@ -14,24 +14,10 @@ import os
 import platform
 import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
-
-def timed(*command: str) -> tuple[float, float]:
-    """Return wall seconds and peak memory in MB of ``triptych COMMAND``, which must succeed."""
-    started = time.perf_counter()
-    with subprocess.Popen(
-        [sys.executable, "-m", "triptych", *command], stdout=subprocess.DEVNULL
-    ) as process:
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"triptych {' '.join(command)} left with {process.returncode}")
-    return time.perf_counter() - started, usage.ru_maxrss / 1000
+from whole_process import timed
 
 
 def spread(values: list[float]) -> str:
@@ -49,13 +35,13 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp())
     try:
         data = ["--data-dir", options.data_dir] if options.data_dir else []
-        seconds, memory = timed("run", "paper", "--out", str(folder / "study"), *data)
-        print(f"triptych run paper: {seconds:.0f} s, peak memory {memory:.0f} MB")
-        reports = [timed("report", str(folder / "study"))[0] for _ in range(options.runs)]
+        taken = timed("run", "paper", "--out", str(folder / "study"), *data)
+        print(f"triptych run paper: {taken.wall:.0f} s, peak memory {taken.memory:.0f} MB")
+        reports = [timed("report", str(folder / "study")).wall for _ in range(options.runs)]
         print(f"triptych report: {spread(reports)} s")
         size = (folder / "study" / "report.html").stat().st_size
         print(f"the page: {size / 1000:.0f} kB")
-        helps = [timed("--help")[0] for _ in range(options.runs)]
+        helps = [timed("--help").wall for _ in range(options.runs)]
         print(f"triptych --help: {spread(helps)} s")
     finally:
         shutil.rmtree(folder)
