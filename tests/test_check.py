@@ -185,11 +185,18 @@ def test_notes_on_the_data_are_told(here, tried, capsys, monkeypatch):
         ("hidden = [5]", "hidden = [0]", 2, "arm.a.network.hidden: 0 not in [1, 65536]"),
         ('"moons"', '"moon"', 2, "unknown source 'moon'. Did you mean 'moons'"),
         ("a.test_accuracy", "d.test_accuracy", 2, "claim 'It learns.': unknown arm 'd'"),
+        (
+            '"moons"\nn_samples = 100',
+            '"table"\npath = "n.csv"\ntarget = "y"',
+            2,
+            "train.loss: 'softmax' does not fit the data of arm 'a'",
+        ),
         ('"moons"\nn_samples = 100', '"folder"\npath = "no"', 3, "no: there is no such folder"),
     ],
 )
 def test_an_error_is_one_line_with_its_code(here, tried, capsys, old, new, code, says):
     (here / "s.toml").write_text(STUDY.replace("BUDGET", "1 h").replace(old, new))
+    (here / "n.csv").write_text("x,y\n" + "".join(f"{k},{k}.5\n" for k in range(40)))
     assert call("s.toml") == code
     said = capsys.readouterr()
     assert says in said.err

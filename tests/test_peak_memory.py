@@ -60,7 +60,7 @@ def test_where_a_peak_cannot_be_reset_only_a_process_of_its_own_tells_it(monkeyp
 
 def test_an_arm_whose_memory_is_compared_has_a_process_for_each_run(tmp_path):
     study = parse_study(TEXT)
-    ways = find_ways(study, study, data_shapes(study, None, None), Setting())
+    ways = find_ways(study, study, data_shapes(study, StudyFolder(Path("none")), None), Setting())
     assert {name for name, way in ways.items() if way.own_process} == {
         "numpy", "torch"
     }  # fmt: skip

@@ -80,7 +80,7 @@ test = "numpy.test_accuracy = together.test_accuracy within 0.0001"
 
 def ways_of(setting):
     study = parse_study(EVERY_KIND)
-    return find_ways(study, study, data_shapes(study, None, None), setting)
+    return find_ways(study, study, data_shapes(study, StudyFolder(Path("none")), None), setting)
 
 
 @pytest.fixture(scope="module")

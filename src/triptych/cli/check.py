@@ -44,7 +44,6 @@ def add_check(
 def _check(options: argparse.Namespace) -> None:
     from rich.text import Text
 
-    from triptych.report.tables import writable
     from triptych.report.wording import visible
     from triptych.runner import Setting
     from triptych.runner.estimates import estimate_study
@@ -61,7 +60,7 @@ def _check(options: argparse.Namespace) -> None:
     console.print(Text(visible(study.title), style="bold"))
     say(console, _table(found, narrow=console.width < _NARROW))
     for text, style in _lines(found):
-        console.print(writable(Text(visible(text), style=style)), soft_wrap=True)
+        say(console, Text(visible(text), style=style))
 
 
 def _table(found: StudyEstimate, *, narrow: bool) -> Table:

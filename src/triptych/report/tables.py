@@ -86,12 +86,7 @@ def study_tables(record: StudyRecord, verdicts: Sequence[VerdictLike]) -> list[R
         shown.append(_claims(record, verdicts))
     shown.append(_remarks(record))
     shown.append(Text(f"\n{summary(record, verdicts)}", style="bold"))
-    return [writable(one) for one in shown]
-
-
-def writable(shown: RenderableType) -> RenderableType:
-    """Return what shows the same with letters that the console's encoding has."""
-    return Writable(shown)
+    return [Writable(one) for one in shown]
 
 
 def _claims(record: StudyRecord, verdicts: Sequence[VerdictLike]) -> Table:

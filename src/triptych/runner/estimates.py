@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from triptych.engines import choose_device, choose_engine
+from triptych.engines import DataShape, choose_device, choose_engine
 from triptych.models import Cost, cost_on
 from triptych.runner.inputs import load_for
-from triptych.runner.kept import data_shapes
+from triptych.runner.kept import check_tasks
 from triptych.runner.matching import match_arms
 from triptych.runner.seeds import arms_of
 from triptych.runner.setting import Setting
@@ -120,15 +120,15 @@ def estimate_study(
     """
     if setting.device == "cuda":
         choose_device("cuda", "torch")
-    shapes = data_shapes(study, None, setting.data_dir)
+    seen = {name: _see(arm, study.first_seed, setting) for name, arm in study.arms.items()}
+    shapes = {name: one.shape for name, one in seen.items()}
+    check_tasks(study, shapes)
     asked, (study, matched) = study, match_arms(study, shapes, None, setting)
-    arms: dict[str, ArmEstimate] = {}
-    notes = dict.fromkeys(one.note for one in matched.values())
-    for name, arm in study.arms.items():
-        arms[name], found = _described(arm, study.first_seed, setting)
-        notes |= dict.fromkeys(found)
+    arms = {name: _described(arm, seen[name], setting) for name, arm in study.arms.items()}
+    texts = [one.note for one in matched.values()] + [n for one in seen.values() for n in one.notes]
+    notes = tuple(dict.fromkeys(texts))
     if not trials:
-        return StudyEstimate(study, arms, tuple(notes))
+        return StudyEstimate(study, arms, notes)
     ways = find_ways(study, asked, shapes, setting)
     known: dict[tuple[str, int], Trial] = {}
     for name, arm in study.arms.items():
@@ -138,18 +138,31 @@ def estimate_study(
             told(name)
             known[key] = run_trial(arm, seeds, setting)
         arms[name] = ArmEstimate(**{**vars(arms[name]), "trial": known[key]})
-    return StudyEstimate(study, arms, tuple(notes))
+    return StudyEstimate(study, arms, notes)
 
 
-def _described(arm: ArmSpec, seed: int, setting: Setting) -> tuple[ArmEstimate, tuple[str, ...]]:
+@dataclass(frozen=True)
+class _Seen:
+    """What there is to know of an arm's data, without keeping them."""
+
+    data: str
+    test_rows: int
+    shape: DataShape
+    notes: tuple[str, ...]
+
+
+def _see(arm: ArmSpec, seed: int, setting: Setting) -> _Seen:
     data = load_for(arm, seed, setting.data_dir)
-    engine, _ = choose_engine(arm, data, setting.device)
-    described = ArmEstimate(
-        data=data.name,
-        train_rows=len(data.train),
-        test_rows=len(data.test),
-        sample_shape=data.sample_shape,
-        cost=(Cost(0, 0) if isinstance(arm.network, ReferenceSpec) else cost_on(arm.network, data)),
-        engine=engine,
+    return _Seen(data.name, len(data.test), DataShape.of(data), data.notes)
+
+
+def _described(arm: ArmSpec, seen: _Seen, setting: Setting) -> ArmEstimate:
+    network, shape = arm.network, seen.shape
+    return ArmEstimate(
+        data=seen.data,
+        train_rows=shape.rows,
+        test_rows=seen.test_rows,
+        sample_shape=shape.sample_shape,
+        cost=Cost(0, 0) if isinstance(network, ReferenceSpec) else cost_on(network, shape),
+        engine=choose_engine(arm, shape, setting.device)[0],
     )
-    return described, data.notes

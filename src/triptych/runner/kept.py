@@ -7,8 +7,10 @@ made from is what it was (`triptych.data.source_id`), so are the data.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
+from triptych.contracts import Dataset
 from triptych.data import source_id
 from triptych.engines import (
     DataShape,
@@ -31,9 +33,6 @@ from triptych.runner.inputs import load_for
 from triptych.runner.setting import Setting
 from triptych.spec import ArmSpec, StudySpec
 
-STACKED = {STEPS: "of stacked seeds"}
-"""What the environment of a run says whose steps are those of a stack of seeds."""
-
 
 def kept_run(arm: ArmSpec, seed: int, folder: RunFolder, setting: Setting) -> RunRecord | None:
     """Return the run of `arm` in `folder` if it would come out the same; None where not, or unsure.
@@ -50,13 +49,32 @@ def kept_run(arm: ArmSpec, seed: int, folder: RunFolder, setting: Setting) -> Ru
     engine, _ = choose_engine(arm, shape, setting.device)
     device = choose_device(setting.device, engine)
     where = environment(0, device_name(device))
-    if not setting.by_itself and can_train_together(arm, shape, engine, device):
-        where |= STACKED
+    where |= steps_of(arm, shape, engine, device, setting)
     return record if record.key == run_key(arm, seed, record.fingerprint, where) else None
 
 
+def steps_of(
+    arm: ArmSpec, data: Dataset | DataShape, engine: str, device: str, setting: Setting
+) -> dict[str, str]:
+    """Return what an environment says of steps: nothing, where they are those of one learner."""
+    stacked = not setting.by_itself and can_train_together(arm, data, engine, device)
+    return {STEPS: "of stacked seeds"} if stacked else {}
+
+
+def check_tasks(study: StudySpec, shapes: Mapping[str, DataShape]) -> None:
+    """Refuse arms and claims that do not fit what is to be told of their data.
+
+    Raises
+    ------
+    SpecError
+    """
+    study.check_tasks(
+        {name: "classification" if one.classes else "regression" for name, one in shapes.items()}
+    )
+
+
 def data_shapes(
-    study: StudySpec, folder: StudyFolder | None, data_dir: Path | None
+    study: StudySpec, folder: StudyFolder, data_dir: Path | None
 ) -> dict[str, DataShape]:
     """Return the shape of each arm's data, for the study's first seed.
 
@@ -72,14 +90,16 @@ def data_shapes(
     found: dict[str, DataShape] = {}
     first = study.first_seed
     for names in _read_alike(study):
-        arms = [study.arms[name] for name in names]
-        runs = [] if folder is None else [folder.run(name, first) for name in names]
+        arms = {name: study.arms[name] for name in names}
         records = (
-            _of_same_data(arm, first, run, data_dir) for arm, run in zip(arms, runs, strict=False)
+            _of_same_data(arm, first, folder.run(name, first), data_dir)
+            for name, arm in arms.items()
         )
         record = next(filter(None, records), None)
         # Whether a network can read them is looked at when they are laid out for it.
-        shape = _shape(record) if record else DataShape.of(load_for(arms[0], first, data_dir))
+        shape = (
+            _shape(record) if record else DataShape.of(load_for(arms[names[0]], first, data_dir))
+        )
         found |= dict.fromkeys(names, shape)
     return found
 

@@ -9,21 +9,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from triptych.chance import stream, stream_seed
-from triptych.engines import (
-    choose_device,
-    choose_engine,
-    create_learner,
-    create_orders,
-    machine,
-    use_threads,
-)
+from triptych.engines import choose_device, choose_engine, machine, use_threads
 from triptych.errors import SpecError
 from triptych.records import FINISHED, STEPS, RunRecord, StudyFolder
 from triptych.runner.inputs import load_for
+from triptych.runner.runs import create_job, train_jobs
 from triptych.runner.setting import Setting
 from triptych.spec import ArmSpec, TrainSpec, spec_id
-from triptych.training import Diverged, Evaluation, Event, Job, Progress, split_rows, train
+from triptych.training import Diverged, Evaluation, Event, Job, Progress
 from triptych.training.batches import plan
 
 _WARM_UP, _TRIAL = 0.2, 1.0  # seconds in training steps
@@ -114,7 +107,7 @@ class Pace:
         # The first shall load, compile and fill caches.
         for limit in (_WARM_UP, _TRIAL):
             job, engine, steps = _trial_job(arm, self.seeds[0], self.setting)
-            found = _seconds_a_step(job, train(job, spec, create_orders(engine)), limit)
+            found = _seconds_a_step(job, train_jobs([job], spec, engine, stacked=False), limit)
             if found is None:
                 raise SpecError(f"{path}: a short trial of '{name}' diverged. Try a smaller lr.")
         assert found is not None
@@ -139,21 +132,21 @@ def _trial_job(arm: ArmSpec, seed: int, setting: Setting) -> tuple[Job, str, int
     engine, _ = choose_engine(arm, data, setting.device)
     device = choose_device(setting.device, engine)
     use_threads(arm, data, engine)
-    learner = create_learner(arm, engine, data, seed, device)
-    rows = split_rows(arm.trained[1], len(data.train), stream(seed, "validation"))
-    size, kept = plan(arm.trained[1].batch_size, len(rows.fit), learner.min_batch)
+    job = create_job(arm, engine, data, seed, device)
+    rows = job.rows
+    size, kept = plan(arm.trained[1].batch_size, len(rows.fit), job.learner.min_batch)
     fit = rows.fit[: _BATCHES * size] if arm.trained[1].resolutions else rows.fit
-    rows = replace(rows, fit=fit, validation=rows.validation[:_JUDGED], judged=fit[:_JUDGED])
     few = data.test.take(np.arange(min(_JUDGED, len(data.test))))
-    job = Job(learner, replace(data, test=few, probes={}), rows, stream_seed(seed, "order"))
+    job.rows = replace(rows, fit=fit, validation=rows.validation[:_JUDGED], judged=fit[:_JUDGED])
+    job.data = replace(data, test=few, probes={})
     return job, engine, math.ceil(kept / size)
 
 
-def _seconds_a_step(job: Job, events: Iterable[Event], limit: float) -> float | None:
+def _seconds_a_step(job: Job, events: Iterable[tuple[int, Event]], limit: float) -> float | None:
     """Train for about `limit` seconds; return those of a step, None where it diverges."""
     first: tuple[float, int] | None = None
     step, started = 0, time.monotonic()
-    for event in events:
+    for _, event in events:
         match event:
             case Diverged():
                 return None

@@ -13,7 +13,6 @@ from triptych.data import source_id
 from triptych.engines import (
     DataShape,
     PeakMemory,
-    can_train_together,
     choose_device,
     choose_engine,
     create_learner,
@@ -37,7 +36,7 @@ from triptych.records import (
 from triptych.runner.events import RunEnded, RunPrepared, RunTold
 from triptych.runner.explained import Explainer
 from triptych.runner.inputs import load_for
-from triptych.runner.kept import STACKED, kept_run
+from triptych.runner.kept import kept_run, steps_of
 from triptych.runner.setting import Setting
 from triptych.spec import ArmSpec, ReferenceSpec, TrainSpec, spec_id
 from triptych.training import (
@@ -210,9 +209,8 @@ def _prepare(
     engine, wording = choose_engine(arm, data, setting.device)
     device = choose_device(setting.device, engine)
     use_threads(arm, data, engine)
-    where, notes = machine(engine, device), data.notes
-    if not setting.by_itself and can_train_together(arm, data, engine, device):
-        where, notes = where | STACKED, (*notes, _STACKED)
+    steps = steps_of(arm, data, engine, device, setting)
+    where, notes = machine(engine, device) | steps, (*data.notes, *([_STACKED] if steps else []))
     key = run_key(arm, seed, data.fingerprint, where)
     if folder.is_finished() and (old := folder.read()).key == key and setting.keeps(old):
         return old

@@ -19,7 +19,7 @@ from triptych.records import (
 from triptych.report.wording import budget_text, duration, plural
 from triptych.runner.events import RunEnded, RunEvent, RunStarted
 from triptych.runner.executors import Executor, count_jobs, open_executor
-from triptych.runner.kept import data_shapes
+from triptych.runner.kept import check_tasks, data_shapes
 from triptych.runner.matching import match_arms
 from triptych.runner.seeds import Job, Meter, seeds_next, sweeps
 from triptych.runner.setting import Setting
@@ -96,9 +96,7 @@ def execute_study(
     setting = replace(setting, jobs=count_jobs(jobs), first_seed=study.first_seed)
     # What is wrong with the data or the device shows before anything is written.
     shapes = data_shapes(study, folder, setting.data_dir)
-    study.check_tasks(
-        {name: "classification" if one.classes else "regression" for name, one in shapes.items()}
-    )
+    check_tasks(study, shapes)
     if setting.device == "cuda":
         choose_device("cuda", "torch")
     asked, (study, matched) = study, match_arms(study, shapes, folder, setting)
