@@ -1,0 +1,39 @@
+"""What the parts hand to each other: data sets, and the protocols of networks and learners."""
+
+from triptych.contracts.data import (
+    Array,
+    Dataset,
+    FloatArray,
+    IntArray,
+    Preparation,
+    Prepared,
+    Split,
+    Standardization,
+    Weights,
+    lengths_of,
+)
+from triptych.contracts.networks import (
+    Backward,
+    Learner,
+    NonFiniteStep,
+    NumpyNetwork,
+    Scores,
+)
+
+__all__ = [
+    "Array",
+    "Backward",
+    "Dataset",
+    "FloatArray",
+    "IntArray",
+    "Learner",
+    "NonFiniteStep",
+    "NumpyNetwork",
+    "Preparation",
+    "Prepared",
+    "Scores",
+    "Split",
+    "Standardization",
+    "Weights",
+    "lengths_of",
+]

@@ -1,0 +1,1 @@
+"""Trained networks as files: what a model is, how it is kept, read, exported and used."""
