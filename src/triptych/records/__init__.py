@@ -3,7 +3,7 @@
 from triptych.records.deletion import Deletion, delete_runs
 from triptych.records.disk import DiskLimit, disk_use
 from triptych.records.environment import code_id, environment
-from triptych.records.files import finite, make_folder, write_atomic
+from triptych.records.files import dump_json, finite, make_folder, read_json, write_atomic
 from triptych.records.findings import Finding
 from triptych.records.keys import STEPS, run_key
 from triptych.records.listing import (
@@ -22,6 +22,8 @@ from triptych.records.runs import (
     DIVERGED,
     FAILED,
     FINISHED,
+    LEARNING_RATE,
+    TEMPERATURE,
     RunFolder,
     RunRecord,
 )
@@ -52,11 +54,13 @@ __all__ = [
     "FAILED",
     "FINISHED",
     "FORMER",
+    "LEARNING_RATE",
     "MAX_SEEDS",
     "SORTS",
     "STATUSES",
     "STEPS",
     "STUDIES",
+    "TEMPERATURE",
     "UNFINISHED",
     "Deletion",
     "DiskLimit",
@@ -73,6 +77,7 @@ __all__ = [
     "code_id",
     "delete_runs",
     "disk_use",
+    "dump_json",
     "environment",
     "find_run",
     "finite",
@@ -82,6 +87,7 @@ __all__ = [
     "main_score",
     "make_folder",
     "named_study",
+    "read_json",
     "run_key",
     "settled",
     "sorted_runs",

@@ -27,6 +27,8 @@ from triptych.records.findings import FINDINGS_FILE, Finding, read_findings, wri
 from triptych.spec import ArmSpec, Metric, plain, size_text
 
 FINISHED, DIVERGED, FAILED = "finished", "diverged", "failed"
+LEARNING_RATE, TEMPERATURE = "learning_rate", "temperature"
+"""What scores also hold where they were found on the way: see `triptych.spec.TrainSpec`."""
 # What stands in files of its own.
 _APART = ("curve", "environment", "findings")
 RESULT_FILE, RESULT_BYTES = "result.json", 4_000
@@ -71,7 +73,8 @@ class RunRecord:
     scores : dict of str to float
         At the end, ``train_`` and ``test_``: ``loss``, ``accuracy``, ``balanced_accuracy``,
         ``macro_f1`` of classes, ``r2``, ``rmse`` of numbers, see `triptych.contracts.Scores`;
-        ``test_accuracy_at(T)`` where longer sequences were judged.
+        ``test_accuracy_at(T)`` where longer sequences were judged. Also `LEARNING_RATE` and
+        `TEMPERATURE`, where they were found.
     steps : dict of str to float
         The smallest differences that some scores can show, where that is not one row in all.
     peak_memory : float or None

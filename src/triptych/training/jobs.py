@@ -12,6 +12,7 @@ from triptych.errors import SpecError
 from triptych.spec import TrainSpec
 from triptych.training.events import Evaluation, Finished
 from triptych.training.scores import accuracy, in_unit
+from triptych.training.temperature import cross_entropy, fit_temperature
 from triptych.training.views import mean_outputs
 
 
@@ -126,7 +127,28 @@ class Job:
             }
             evaluation = replace(evaluation, probes=probes)
         weights = self.learner.weights() if weights is None else weights
-        return Finished(weights, evaluation, self.last.epoch, self.seconds)
+        finished = Finished(weights, evaluation, self.last.epoch, self.seconds)
+        return finished if spec.calibration is None else self._calibrated(finished)
+
+    def _calibrated(self, finished: Finished) -> Finished:
+        """Return what training came to with the temperature that fits the rows set aside."""
+        assert self.validation is not None  # which calibration needs
+        held = self.validation
+        outputs = self.learner.outputs(held.x)
+        temperature = fit_temperature(outputs, held.y)
+        told, found = (
+            finished.evaluation,
+            {"validation": cross_entropy(outputs, held.y, temperature)},
+        )
+        for name, split in (("train", self.judged), ("test", self.data.test)):
+            found[name] = cross_entropy(self.learner.outputs(split.x), split.y, temperature)
+        splits = {n: replace(getattr(told, n), loss=loss) for n, loss in found.items()}
+        return replace(
+            finished,
+            evaluation=replace(told, **splits),
+            temperature=temperature,
+            undivided=told.test.loss,
+        )
 
 
 def _validation_loss(finished: Finished) -> float:
