@@ -18,6 +18,7 @@ from triptych.records.listing import (
     named_study,
 )
 from triptych.records.matching import Matched, lookup, settled
+from triptych.records.model_files import open_model, write_model
 from triptych.records.runs import (
     DIVERGED,
     FAILED,
@@ -87,6 +88,7 @@ __all__ = [
     "main_score",
     "make_folder",
     "named_study",
+    "open_model",
     "read_json",
     "run_key",
     "settled",
@@ -94,4 +96,5 @@ __all__ = [
     "study_of",
     "temporary_study",
     "write_atomic",
+    "write_model",
 ]
