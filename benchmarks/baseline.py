@@ -2,9 +2,9 @@
 
     python benchmarks/baseline.py [--seeds 3] [--only iris digits] [--first-seed 0] [--skewed]
 
-Ten tables have classes, four have numbers to tell; some come with scikit-learn, the others are made
-up. Of each and each seed, a quarter of the rows is held out. Prints of each model accuracy, log loss
-(of numbers R2 and RMSE) and seconds, means over seeds; then mean ranks, and how many times our
+Ten tables have classes, four have numbers to tell; some come with scikit-learn, the others are
+made up. Of each and each seed, a quarter of the rows is held out. Prints of each model accuracy,
+log loss (of numbers R2) and seconds, means over seeds; then mean ranks, and how many times our
 seconds the others take. Ours are those of all it does: finding a learning rate, training, judging,
 calibrating. With ``--skewed``: what weights of classes do on tables with rare classes.
 """

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from triptych.api import run
+    from triptych.baseline import TrainResult, train
     from triptych.data.sequences import read_sequences
     from triptych.estimators import CNNClassifier, MLPClassifier, MLPRegressor, RNNClassifier
     from triptych.runner import Setting, StudyResult, read_result
@@ -27,6 +28,7 @@ _HOMES = {
     "Setting": "runner",
     "StudyResult": "runner",
     "StudySpec": "spec",
+    "TrainResult": "baseline",
     "find_study": "studies",
     "load": "saved",
     "parse_study": "spec",
@@ -34,6 +36,7 @@ _HOMES = {
     "read_sequences": "data.sequences",
     "read_study": "spec",
     "run": "api",
+    "train": "baseline",
 }
 
 __all__ = [
@@ -45,6 +48,7 @@ __all__ = [
     "Setting",
     "StudyResult",
     "StudySpec",
+    "TrainResult",
     "find_study",
     "load",
     "parse_study",
@@ -52,6 +56,7 @@ __all__ = [
     "read_sequences",
     "read_study",
     "run",
+    "train",
 ]
 __version__ = "0.1.0"
 

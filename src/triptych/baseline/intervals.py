@@ -51,7 +51,9 @@ def wilson(share: float, rows: int) -> tuple[float, float]:
     """
     z = _NORMAL
     middle = (share + z * z / (2 * rows)) / (1 + z * z / rows)
-    half = z * math.sqrt(share * (1 - share) / rows + z * z / (4 * rows * rows)) / (1 + z * z / rows)
+    half = (
+        z * math.sqrt(share * (1 - share) / rows + z * z / (4 * rows * rows)) / (1 + z * z / rows)
+    )
     return max(0.0, middle - half), min(1.0, middle + half)
 
 

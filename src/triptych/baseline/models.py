@@ -12,17 +12,16 @@ from triptych.runner import StudyResult, load_for
 from triptych.saved import load, model_of_run
 
 
-def keep_model(plan: Plan, result: StudyResult) -> Path:
-    """Write the model of the first seed's run, unless it is there; return its path.
+def keep_model(plan: Plan, result: StudyResult, run: RunRecord) -> Path:
+    """Write the model of a run, unless it is there; return its path.
 
     Raises
     ------
     RunError
-        If that run did not finish, its weights are gone, or the data have changed since.
+        If its weights are gone, or the data have changed since.
     SpecError
         If the file is there and no model.
     """
-    run = _first(plan, result)
     if _is_there(plan.model, run):
         return plan.model
     arm = plan.study.arms[NETWORK]
@@ -39,7 +38,14 @@ def keep_model(plan: Plan, result: StudyResult) -> Path:
     return plan.model
 
 
-def _first(plan: Plan, result: StudyResult) -> RunRecord:
+def first_run(plan: Plan, result: StudyResult) -> RunRecord:
+    """Return the network's run on the first seed.
+
+    Raises
+    ------
+    RunError
+        If it did not finish.
+    """
     runs = result.record.finished(NETWORK)
     if not runs or runs[0].seed != plan.study.first_seed:
         lost = result.record.of(NETWORK)

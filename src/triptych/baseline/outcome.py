@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from triptych.baseline.intervals import difference_by_chance, score_interval
 from triptych.baseline.plans import NETWORK
-from triptych.report.wording import arm_label, metric_name, plural, signed
+from triptych.records import RunRecord
+from triptych.report.wording import accuracy, arm_label, figure, metric_name, plural, signed
 from triptych.runner import StudyResult
 from triptych.spec import MIN_SEEDS
 from triptych.verdicts import FAILS, HOLDS, Verdict
+
+
+_BESIDE = ("loss", "rmse", "accuracy")
 
 
 @dataclass(frozen=True)
@@ -52,20 +57,17 @@ def lines(result: StudyResult, metric: str) -> list[Line]:
     found = []
     for arm in record.study.arms:
         runs = record.finished(arm)
-
-        def mean(name: str, runs: tuple = runs) -> float:  # type: ignore[type-arg]
-            values = [v for run in runs if (v := run.scores.get(name)) is not None]
-            return statistics.fmean(values) if values else math.nan
-
         low, high = score_interval(runs, metric) or (math.nan, math.nan)
         seconds = statistics.fmean(run.seconds for run in runs) if runs else math.nan
-        found.append(
-            Line(
-                arm, arm_label(record, arm), mean(metric), low, high, mean("test_loss"),
-                mean("test_rmse"), mean("test_accuracy"), seconds,
-            )
-        )  # fmt: skip
+        loss, rmse, accuracy = (_mean(runs, f"test_{name}") for name in _BESIDE)
+        label, score = arm_label(record, arm), _mean(runs, metric)
+        found.append(Line(arm, label, score, low, high, loss, rmse, accuracy, seconds))
     return sorted(found, key=lambda line: (line.arm != NETWORK, -_or_least(line.score)))
+
+
+def _mean(runs: Sequence[RunRecord], name: str) -> float:
+    values = [value for run in runs if (value := run.scores.get(name)) is not None]
+    return statistics.fmean(values) if values else math.nan
 
 
 def _or_least(score: float) -> float:
@@ -84,10 +86,32 @@ def verdict(result: StudyResult, metric: str) -> str:
     by += f" of {metric_name(metric)}"
     name = network.label.split(",")[0]
     if claim is not None and claim.verdict == HOLDS:
-        return f"Worth it: the {name} is better than {best.label}, the best of the others, by {by}."
+        best_of = ", the best of the others," if len(others) > 1 else ""
+        return f"Worth it: the {name} is better than {best.label}{best_of} by {by}."
     if claim is not None and claim.verdict == FAILS:
         return f"Not worth it: {best.label} is better than the {name} by {by}."
     return _open(result, network, best, metric, by)
+
+
+def effects(run: RunRecord) -> list[str]:
+    """Return in words what a run of the network found on the way to its weights."""
+    found = {one.kind: one.arrays for one in run.findings}
+    told = []
+    if "learning rate" in found:
+        rates = found["learning rate"]["rates"].tolist()
+        told.append(
+            f"Learning rate {found['learning rate']['taken']:g}, found among {len(rates)} from "
+            f"{min(rates):g} to {max(rates):g} (seed {run.seed})."
+        )
+    if "temperature" in found.get("calibration", {}):
+        arrays = found["calibration"]
+        (ece, ece_after), (loss, loss_after) = arrays["errors"].tolist(), arrays["losses"].tolist()
+        told.append(
+            f"Calibration: outputs are divided by {figure(float(arrays['temperature']))}; on its "
+            f"held-out rows the calibration error goes from {accuracy(ece)} to "
+            f"{accuracy(ece_after)}, the log loss from {figure(loss)} to {figure(loss_after)}."
+        )
+    return told
 
 
 def _claim_on(result: StudyResult, arm: str) -> Verdict | None:
@@ -120,5 +144,5 @@ def _ahead(network: Line, best: Line, by: str) -> str:
     if network.score == best.score:
         return f"{best.label} does as well as the {name}, and is simpler"
     if network.score > best.score:
-        return f"the {name} is ahead of {best.label}, the best of the others, by {by}"
+        return f"the {name} is ahead of {best.label} by {by}"
     return f"{best.label} is ahead of the {name} by {by}, and is simpler"

@@ -149,9 +149,7 @@ def _seeds(
         return asked, "as asked"
     if MIN_SEEDS * seconds <= _MOST_SECONDS:
         return MIN_SEEDS, "the fewest that a verdict takes; each is another split of the rows"
-    return 1, (
-        f"as one takes about {seconds:.0f} s; --seeds {MIN_SEEDS} gives a verdict"
-    )
+    return 1, (f"as one takes about {seconds:.0f} s; --seeds {MIN_SEEDS} gives a verdict")
 
 
 def _skew_text(data: Dataset) -> str:
@@ -164,9 +162,7 @@ def _skew_text(data: Dataset) -> str:
     )
 
 
-def _taken_for(
-    options: TrainOptions, data: Dataset, source: dict[str, Any]
-) -> Iterator[str]:
+def _taken_for(options: TrainOptions, data: Dataset, source: dict[str, Any]) -> Iterator[str]:
     """Give what the data were taken for, and how they are split."""
     yield f"{data.name}: {describe(data, source)}"
     if ignored := [name for name in source.get("ignore", ()) if name not in options.ignore]:
@@ -176,8 +172,7 @@ def _taken_for(
     rows = len(data.train) + len(data.test)
     yield (
         f"Split: {len(data.train):,} rows to learn from, {len(data.test):,} held out, "
-        f"{len(data.test) / rows:.0%}"
-        + (" of each class" if data.classes else "")
+        f"{len(data.test) / rows:.0%}" + (" of each class" if data.classes else "")
     )
 
 

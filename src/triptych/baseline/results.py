@@ -12,11 +12,11 @@ from typing import Any, Literal
 from markupsafe import Markup
 
 from triptych.baseline.frames import written_frame
-from triptych.baseline.models import keep_model
+from triptych.baseline.models import first_run, keep_model
 from triptych.baseline.options import TrainOptions
-from triptych.baseline.outcome import Line, lines, verdict
+from triptych.baseline.outcome import Line, effects, lines, verdict
 from triptych.baseline.plans import Plan, keep_plan, make_plan
-from triptych.records import finite
+from triptych.records import RunRecord, finite
 from triptych.report.wording import visible
 from triptych.runner import StudyEvent, StudyResult, execute_study, read_result
 from triptych.saved import Model, load
@@ -34,8 +34,12 @@ class TrainResult:
         What the data were taken for, and what was done with them.
     lines : tuple of Line
         Held-out scores, the network first, then the best of the others.
+    effects : tuple of str
+        What the first seed's network found on the way, in words: a learning rate, a temperature.
     verdict : str
         Whether the network is worth it.
+    run : RunRecord
+        The run that the model is of.
     page, path : Path
         Of the page, and of the model.
     """
@@ -43,7 +47,9 @@ class TrainResult:
     result: StudyResult
     says: tuple[str, ...]
     lines: tuple[Line, ...]
+    effects: tuple[str, ...]
     verdict: str
+    run: RunRecord
     page: Path
     path: Path
 
@@ -62,6 +68,7 @@ class TrainResult:
         """Return it as values of JSON, as ``--json`` prints them."""
         values = {
             "says": list(self.says),
+            "effects": list(self.effects),
             "verdict": self.verdict,
             "models": [asdict(line) for line in self.lines],
             "page": str(self.page),
@@ -84,7 +91,9 @@ class TrainResult:
         return Markup(
             "<p>{}</p><table><tr><th>model</th><th>held-out score</th><th>95 % interval</th></tr>"
             "{}</table><p><b>{}</b><br>{}<br>{}</p>"
-        ).format(says, rows, visible(self.verdict), visible(str(self.page)), visible(str(self.path)))
+        ).format(
+            says, rows, visible(self.verdict), visible(str(self.page)), visible(str(self.path))
+        )
 
 
 def _interval(line: Line) -> str:
@@ -108,9 +117,11 @@ def finish(plan: Plan) -> TrainResult:
     result = read_result(plan.folder.path)
     page = result.write_page()
     result.check_finished()
-    path = keep_model(plan, result)
+    run = first_run(plan, result)
+    path = keep_model(plan, result, run)
     found = tuple(lines(result, plan.metric))
-    return TrainResult(result, plan.says, found, verdict(result, plan.metric), page, path)
+    told = verdict(result, plan.metric)
+    return TrainResult(result, plan.says, found, tuple(effects(run)), told, run, page, path)
 
 
 def train(  # noqa: PLR0913 (what may be asked of a training)

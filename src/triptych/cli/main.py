@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 import warnings
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
@@ -17,7 +16,9 @@ from triptych.cli.check import add_check
 from triptych.cli.console import create_console
 from triptych.cli.init import add_init
 from triptych.cli.runs import add_runs
+from triptych.cli.train import add_train
 from triptych.cli.twin import add_twin_cnn, add_twin_mlp, add_twin_rnn
+from triptych.cli.watching import Terminated, watch_study
 from triptych.errors import SpecError, TriptychError
 
 if TYPE_CHECKING:
@@ -28,10 +29,6 @@ if TYPE_CHECKING:
 
 
 _JSON = "print verdicts and runs as JSON, for programs"
-
-
-class Terminated(BaseException):
-    """SIGTERM arrived; not an Exception, so that nothing swallows it."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -75,6 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--json", action="store_true", help=f"{_JSON}; the rest goes to stderr")
     run.set_defaults(call=_run)
 
+    add_train(commands, common, _count)
     add_init(commands, common)
     add_check(commands, common, study)
 
@@ -129,7 +127,6 @@ _count.__name__ = "number"  # argparse's message names the type
 
 
 def _run(options: argparse.Namespace) -> None:
-    from triptych.live import Watcher
     from triptych.records import StudyFolder
     from triptych.report.wording import budget_text, visible
     from triptych.runner import Setting, default_folder, execute_study, read_result
@@ -147,14 +144,8 @@ def _run(options: argparse.Namespace) -> None:
     size = f"arms: {len(study.arms)}, seeds: {seeds}{scale}"
     begin = visible(f"{study.title}\n{size}; kept in {folder.path}")
     console.print(begin, highlight=False, soft_wrap=True)
-    watcher = Watcher(study, console, debug=options.debug)
-    try:
-        with closing(execute_study(study, folder, setting, options.jobs)) as events:
-            watcher.watch(events)
-    except (KeyboardInterrupt, Terminated):
-        print(f"stopped; finished runs are kept in {folder.path}, the same command goes on",
-              file=sys.stderr)  # fmt: skip
-        raise
+    events = execute_study(study, folder, setting, options.jobs)
+    watch_study(study, console, events, folder.path, debug=options.debug)
     result = read_result(folder.path)
     _show(result, console, anew=False)
     if options.json:
