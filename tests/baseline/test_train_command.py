@@ -56,7 +56,7 @@ def here(trained, tmp_path, monkeypatch):
 def test_it_ends_with_a_page_a_model_and_a_verdict(trained):
     folder, result = trained
     assert (folder / result.page).read_text().count("<html") == 1
-    assert [line.arm for line in result.lines][0] == "network"
+    assert result.lines[0].arm == "network"
     assert {line.arm for line in result.lines} == {
         "network", "most_frequent", "linear", "boosting", "neighbours",
     }  # fmt: skip

@@ -14,6 +14,7 @@ from triptych.spec import (
     TrainSpec,
     parse_study,
     spec_id,
+    structure,
     write_study,
 )
 
@@ -43,13 +44,8 @@ def test_rates_are_at_equal_ratios():
     ],
 )
 def test_what_does_not_fit_is_refused(fields, message):
-    name = {"name": fields.pop("recipe")} if "recipe" in fields else {}
     with pytest.raises(SpecError, match=re.escape(message)):
-        if name:
-            TrainSpec.from_name(name["name"], **fields)
-        else:
-            TrainSpec.from_name("table", search=None, calibration=None, patience=None,
-                                validation=0.0, **fields)  # fmt: skip
+        structure(TrainSpec, fields, "t")
 
 
 @pytest.mark.parametrize(
