@@ -15,7 +15,6 @@ from triptych.runner import StudyResult
 from triptych.spec import MIN_SEEDS
 from triptych.verdicts import FAILS, HOLDS, Verdict
 
-
 _BESIDE = ("loss", "rmse", "accuracy")
 
 
