@@ -26,7 +26,7 @@ _VALUES = 1 << 22
 _GATHERED_BYTES = 1 << 24
 
 
-def read_steps(  # noqa: PLR0913 (each is a choice of its own)
+def read_steps(
     preparation: SequencePreparation,
     path: Path,
     *,
