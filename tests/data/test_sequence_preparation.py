@@ -3,7 +3,6 @@
 import json
 import random
 
-import numpy as np
 import pytest
 
 from triptych.contracts import lengths_of
@@ -127,9 +126,9 @@ def test_an_unknown_symbol_is_named_by_line_and_step(write):
     with pytest.raises(DataError, match="'B' is no symbol .* the nearest known is 'b'"):
         parts_of(data, write("aB\n", "new.txt"))
     data = load(SequenceFileSpec(path=str(write(json_lines("integers"), "i.jsonl"))), 0)
+    record = {"sequence": [data.preparation.integers[0], 7777]}
     with pytest.raises(DataError, match="n.jsonl line 1, step 1: 7777 is no symbol"):
-        known = data.preparation.integers[0]
-        parts_of(data, write(json.dumps({"sequence": [known, 7777]}), "n.jsonl"))
+        parts_of(data, write(json.dumps(record), "n.jsonl"))
 
 
 def test_longer_sequences_and_unknown_labels_are_counted(write):
