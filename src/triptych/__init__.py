@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from triptych.data.sequences import read_sequences
     from triptych.estimators import CNNClassifier, MLPClassifier, MLPRegressor, RNNClassifier
     from triptych.runner import Setting, StudyResult, read_result
+    from triptych.saved import Model, load
     from triptych.spec import StudySpec, parse_study, read_study
     from triptych.studies import find_study
 
@@ -21,11 +22,13 @@ _HOMES = {
     "CNNClassifier": "estimators",
     "MLPClassifier": "estimators",
     "MLPRegressor": "estimators",
+    "Model": "saved",
     "RNNClassifier": "estimators",
     "Setting": "runner",
     "StudyResult": "runner",
     "StudySpec": "spec",
     "find_study": "studies",
+    "load": "saved",
     "parse_study": "spec",
     "read_result": "runner",
     "read_sequences": "data.sequences",
@@ -37,11 +40,13 @@ __all__ = [
     "CNNClassifier",
     "MLPClassifier",
     "MLPRegressor",
+    "Model",
     "RNNClassifier",
     "Setting",
     "StudyResult",
     "StudySpec",
     "find_study",
+    "load",
     "parse_study",
     "read_result",
     "read_sequences",

@@ -18,6 +18,7 @@ from triptych.records.listing import (
     named_study,
 )
 from triptych.records.matching import Matched, lookup, settled
+from triptych.records.model_files import open_model, write_model
 from triptych.records.runs import (
     DIVERGED,
     FAILED,
@@ -83,10 +84,12 @@ __all__ = [
     "main_score",
     "make_folder",
     "named_study",
+    "open_model",
     "run_key",
     "settled",
     "sorted_runs",
     "study_of",
     "temporary_study",
     "write_atomic",
+    "write_model",
 ]
