@@ -50,7 +50,8 @@ def model_of_run(
     own = {
         "data": data.name,
         "fingerprint": data.fingerprint,
-        "rows": {"train": data.rows, "test": len(data.test)},
+        "train_rows": data.rows,
+        "test_rows": len(data.test),
         "notes": list(data.notes),
         "features": [list(pair) for pair in data.features],
     }

@@ -216,6 +216,30 @@ class Model:
 
         return create_module(self)
 
+    def to_onnx(self, path: str | Path) -> tuple[str, ...]:
+        """Write the model as one ONNX file, in float32, for other programs and languages.
+
+        Rows may be as many as one likes, and sequences as long. Inputs are columns by their names
+        where a table was prepared, raw uint8 pictures, else ``x``; outputs are ``outputs`` and
+        ``probabilities`` or ``numbers``.
+
+        Returns
+        -------
+        tuple of str
+            What of the preparation is left to whoever feeds the graph, in sentences.
+
+        Raises
+        ------
+        RunError
+            If it cannot be written.
+        SpecError
+            If ``onnx`` is not installed (``pip install 'triptych[onnx]'``), or there are more than
+            2 GB of weights.
+        """
+        from triptych.saved.onnx_export import write_onnx
+
+        return write_onnx(self, Path(path))
+
 
 def load(path: str | Path) -> Model:
     """Return the model that a file holds.
