@@ -38,23 +38,13 @@ def score_interval(runs: Sequence[RunRecord], metric: str) -> tuple[float, float
         reach = float(stdtrit(len(values) - 1, 0.975)) * spread * math.sqrt(share)
         low, high = mean - reach, mean + reach
         return (max(0.0, low), min(1.0, high)) if "accuracy" in metric else (low, min(1.0, high))
-    return wilson(mean, runs[0].test_rows) if metric == "test_accuracy" else None
+    if metric != "test_accuracy":
+        return None
+    # Here, because SciPy takes a while to load.
+    from triptych.saved.intervals import wilson
 
-
-def wilson(share: float, rows: int) -> tuple[float, float]:
-    """Return Wilson's 95 % interval of a share of `rows` (Wilson, 1927).
-
-    Examples
-    --------
-    >>> [round(end, 3) for end in wilson(1.0, 30)]
-    [0.886, 1.0]
-    """
-    z = _NORMAL
-    middle = (share + z * z / (2 * rows)) / (1 + z * z / rows)
-    half = (
-        z * math.sqrt(share * (1 - share) / rows + z * z / (4 * rows * rows)) / (1 + z * z / rows)
-    )
-    return max(0.0, middle - half), min(1.0, middle + half)
+    found = wilson(mean * runs[0].test_rows, runs[0].test_rows)
+    return found.low, found.high
 
 
 def difference_by_chance(one: float, other: float, rows: int) -> float:
