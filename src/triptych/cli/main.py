@@ -16,6 +16,7 @@ from triptych import __version__
 from triptych.cli.check import add_check
 from triptych.cli.console import create_console
 from triptych.cli.init import add_init
+from triptych.cli.models import add_models
 from triptych.cli.runs import add_runs
 from triptych.cli.twin import add_twin_cnn, add_twin_mlp, add_twin_rnn
 from triptych.errors import SpecError, TriptychError
@@ -77,6 +78,8 @@ def build_parser() -> argparse.ArgumentParser:
 
     add_init(commands, common)
     add_check(commands, common, study)
+
+    add_models(commands, common)
 
     report = commands.add_parser("report", parents=[common], help="write the page of a study again")
     report.add_argument("run", metavar="RUN", type=Path, help="folder of a study")
