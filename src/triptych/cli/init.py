@@ -12,9 +12,9 @@ from triptych.errors import SpecError
 
 _SAYS = """\
 Look at some data and write a commented study of them, that runs as it is. DATA is a folder with a
-sub-folder of pictures for each class; a table: .csv, .tsv, .parquet, .npz; or sequences: .txt, .tsv
-(a label, a tab, symbols), .jsonl, or a .csv whose rows share ids and have times. Without DATA, the
-built-in digits.
+sub-folder of pictures for each class, or with a CSV of file,label beside them; a table: .csv, .tsv,
+.parquet, .npz; or sequences: .txt, .tsv (a label, a tab, symbols), .jsonl, or a .csv whose rows
+share ids and have times. Without DATA, the built-in digits.
 """
 
 

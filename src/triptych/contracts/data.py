@@ -119,6 +119,8 @@ class Prepared:
         By column, values that no training row had, and how often each came. Of the target, too.
     groups : tuple of str
         The cell of each row in the column that was asked for; empty without one.
+    notes : tuple of str
+        What a reader must know of all that was read; given once, with the last rows.
     """
 
     x: Array
@@ -126,6 +128,7 @@ class Prepared:
     places: tuple[str, ...]
     unseen: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     groups: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.x)

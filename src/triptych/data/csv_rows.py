@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from triptych.data.text_files import counted, shown
 from triptych.errors import DataError
@@ -13,13 +13,13 @@ Row = tuple[int, Sequence[str]]
 
 
 def table_rows(
-    lines: Sequence[str], name: str, delimiter: str = ","
+    lines: Iterable[str], name: str, delimiter: str = ","
 ) -> tuple[tuple[str, ...], Iterator[Row]]:
     """Return the names of a table's columns, and its rows.
 
     Parameters
     ----------
-    lines : sequence of str
+    lines : iterable of str
         As `triptych.data.text_files.read_lines` returns them, the header first.
     name : str
         Of the file, for messages.
@@ -73,7 +73,7 @@ def refused_cells(name: str, places: Sequence[str], count: int, advice: str) -> 
     )
 
 
-def _parsed(lines: Sequence[str], name: str, delimiter: str) -> Iterator[Row]:
+def _parsed(lines: Iterable[str], name: str, delimiter: str) -> Iterator[Row]:
     reader = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter, strict=True)
     try:
         for row in reader:

@@ -14,7 +14,8 @@ import numpy as np
 
 from triptych.data.array_files import read_arrays
 from triptych.data.columns import column_of_cells
-from triptych.data.folders import list_folder, survey
+from triptych.data.folder_listing import labels_of, list_folder
+from triptych.data.folders import survey
 from triptych.data.parquet_files import other_kinds, read_parquet
 from triptych.data.sequences import LAYOUTS
 from triptych.data.table_files import delimiter_of
@@ -59,7 +60,8 @@ def look(path: Path, target: str | None = None, encoding: str = "utf-8") -> dict
     Parameters
     ----------
     path : Path
-        A folder with a sub-folder of pictures for each class; a table (.csv, .tsv, .parquet, .npz);
+        A folder with a sub-folder of pictures for each class, or with a CSV of labels beside
+        them; a table (.csv, .tsv, .parquet, .npz);
         sequences (.txt, .jsonl, ..., or a table whose rows share ids and have times).
     target : str, optional
         Column or field of the label; of lines ``"first"`` or ``"last"``. Absent: by its name, else
@@ -91,7 +93,10 @@ def look(path: Path, target: str | None = None, encoding: str = "utf-8") -> dict
 
 def _folder(path: Path) -> dict[str, Any]:
     found: dict[str, Any] = {"source": "folder", "path": str(path)}
-    listing = list_folder(path)
+    labels = labels_of(path)
+    if labels is not None:
+        found["labels"] = labels
+    listing = list_folder(path, labels)
     sizes = survey(listing).sizes
     if not sizes:  # loading says what is wrong
         return found

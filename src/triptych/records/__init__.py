@@ -71,6 +71,7 @@ __all__ = [
     "StudyEntry",
     "StudyFolder",
     "StudyRecord",
+    "atomic_file",
     "code_id",
     "delete_runs",
     "disk_use",
