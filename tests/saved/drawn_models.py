@@ -19,8 +19,11 @@ from triptych.saved import Model, model_of_run
 from triptych.spec import (
     ArmSpec,
     CNNSpec,
+    FolderSpec,
     MLPSpec,
     RNNSpec,
+    SequenceFileSpec,
+    TableSpec,
     TrainSpec,
 )
 
