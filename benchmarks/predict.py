@@ -101,19 +101,20 @@ def main() -> None:
             f"{asked.rows:,} rows x {asked.columns} columns, {size:.0f} MB, {asked.classes} classes"
         )
         commands = {
-            "predict": ("predict", "--out", str(folder / "p.csv")), "evaluate": ("evaluate", "--json"),
-        }  # fmt: skip
-        for title, (command, *options) in commands.items():
+            "predict": ["--out", str(folder / "p.csv")],
+            "evaluate": ["--json"],
+        }
+        for command, options in commands.items():
             taken = [
                 timed(command, str(folder / "m.safetensors"), str(large), *options)
                 for _ in range(asked.runs)
             ]
             walls = [one.wall for one in taken]
+            wall, cpu = statistics.median(walls), statistics.median(t.processor for t in taken)
+            bar = f"; the bar is {BAR:g} s" if command == "predict" else ""
             print(
-                f"{title}: {statistics.median(walls):.1f} s ({min(walls):.1f} to {max(walls):.1f}), "
-                f"{statistics.median(t.processor for t in taken):.1f} s of a processor, "
-                f"{max(t.memory for t in taken):.0f} MB"
-                + (f"; the bar is {BAR:g} s" if title == "predict" else "")
+                f"{command}: {wall:.1f} s ({min(walls):.1f} to {max(walls):.1f}), {cpu:.1f} s of a "
+                f"processor, {max(t.memory for t in taken):.0f} MB{bar}"
             )
         for what, seconds in parts(model, large, folder / "q.csv").items():
             print(f"  {what}: {seconds:.1f} s")
