@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from triptych.data.array_files import read_arrays
-from triptych.data.columns import column_of_cells
+from triptych.data.column_cells import column_of_cells
+from triptych.data.csv_rows import delimiter_of
 from triptych.data.folder_listing import labels_of, list_folder
 from triptych.data.folders import survey
-from triptych.data.parquet_files import other_kinds, read_parquet
+from triptych.data.parquet_files import other_kinds
 from triptych.data.sequences import LAYOUTS
-from triptych.data.table_files import delimiter_of
-from triptych.data.table_inputs import MOST_WORDS
+from triptych.data.table_files import read_table_file
+from triptych.data.table_fitting import MOST_WORDS
 from triptych.data.text_files import hint, read_lines, shown
 from triptych.errors import DataError
 
@@ -159,12 +159,11 @@ def _table(path: Path, target: str | None, lines: list[str], delimiter: str) -> 
 def _columns(path: Path, target: str | None) -> dict[str, Any]:
     """Return a table whose file has columns of its own."""
     other: tuple[str, ...] = ()
-    read = read_arrays
     if path.suffix.lower() == ".parquet":
-        read, other = read_parquet, tuple(n for n in other_kinds(path) if n != target)
-    columns = {column.name: column for column in read(path, other).columns}
+        other = tuple(n for n in other_kinds(path) if n != target)
+    columns = {c.name: c for c in read_table_file(path, "utf-8", other).columns}
     if not columns:
-        raise DataError(f"{path.name}: no column holds numbers or texts.")
+        raise DataError(f"{path.name}: no column holds numbers, texts or dates.")
     usual = next((name for name in columns if name.casefold() in _TARGETS), [*columns][-1])
     label = _target(target, tuple(columns), usual, path.name)
     found: dict[str, Any] = {"source": "table", "path": str(path), "target": label}
@@ -177,11 +176,11 @@ def _columns(path: Path, target: str | None) -> dict[str, Any]:
 
 
 def _is_wordy(cells: list[str]) -> bool:
-    """Whether a column of texts has more of them than can be inputs: names, dates, remarks."""
+    """Whether a column of texts has more of them than can be inputs: names, remarks."""
     if len(set(cells)) <= MOST_WORDS:
         return False
     try:
-        return len(column_of_cells("", cells, str, "").words) > MOST_WORDS
+        return len(column_of_cells("", cells, str).words) > MOST_WORDS
     except DataError:  # some are numbers: loading says which is none
         return False
 

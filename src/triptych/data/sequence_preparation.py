@@ -6,7 +6,7 @@ N sequences, T steps, D features.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -24,7 +24,7 @@ from triptych.data.strict import (
     text,
     whole,
 )
-from triptych.errors import UnsafeFileError
+from triptych.errors import DataError, UnsafeFileError
 
 Layout = Literal["lines", "table", "json"]
 StepKind = Literal["strings", "integers", "vectors"]
@@ -58,6 +58,18 @@ class SequenceForm:
     def symbols(self, line: str) -> list[str]:
         """Return the symbols of a line's sequence."""
         return [symbol for symbol in line.split(" ") if symbol] if self.spaced else list(line)
+
+    def with_label(self, label: str, name: str) -> Self:
+        """Return the form of another file, called `name`, whose label is somewhere else.
+
+        Raises
+        ------
+        DataError
+            If lines are to have it anywhere but first or last.
+        """
+        if self.layout == "lines" and label not in ("first", "last"):
+            raise DataError(f"{name}: target must be 'first' or 'last' with lines, got {label!r}.")
+        return replace(self, label=label)
 
     @classmethod
     def from_dict(cls, value: object, where: str) -> Self:
