@@ -15,7 +15,7 @@ from triptych.contracts import Array, Dataset, IntArray, Split
 from triptych.data.digits import channel_standardization
 from triptych.data.fingerprints import fingerprint, stamp
 from triptych.data.picture_files import SUFFIXES, BadPicture, Header, read_header, read_pixels
-from triptych.data.splits import copies, copy_notes, need_two, split_by_class
+from triptych.data.splits import copies, copy_notes, need_two, split_by_class, together
 from triptych.data.text_files import shown
 from triptych.errors import DataError
 from triptych.spec import FolderSpec
@@ -70,7 +70,8 @@ def load_folder(spec: FolderSpec, seed: int) -> Dataset:
     listing = list_folder(Path(spec.path))
     found = _pictures(spec.path, spec.size, listing, skip_bad=spec.skip_bad)
     train_rows, test_rows = split_by_class(found.y, found.same, spec.test_size, seed)
-    train = Split(found.x[train_rows], found.y[train_rows])
+    groups = together(found.same, train_rows)
+    train = Split(found.x[train_rows], found.y[train_rows], groups=groups)
     test = Split(found.x[test_rows], found.y[test_rows])
     return Dataset(
         name=_name(spec.path),
