@@ -37,15 +37,21 @@ class ColumnLook:
         An id has another value in nearly every row, and tells nothing of rows to come.
     reason : str
         Why, in words.
-    different, empty : int
-        Values that there are, and cells without one.
+    rows, different, empty : int
+        Cells, values that there are, and cells without one.
     """
 
     name: str
     kind: Looks
     reason: str
+    rows: int = 0
     different: int = 0
     empty: int = 0
+
+    @property
+    def is_unique(self) -> bool:
+        """Whether every cell has a value of its own."""
+        return self.different == self.rows
 
     @property
     def is_wordy(self) -> bool:
@@ -83,7 +89,7 @@ def _look(column: Column, table: Columns) -> ColumnLook:
     kind, reason = _kind(column, different, len(known))
     if empty and different:
         reason += f"; {empty:,} of {len(table):,} cells are empty"
-    return ColumnLook(column.name, kind, reason, different, empty)
+    return ColumnLook(column.name, kind, reason, len(table), different, empty)
 
 
 def _kind(column: Column, different: int, known: int) -> tuple[Looks, str]:
@@ -93,7 +99,8 @@ def _kind(column: Column, different: int, known: int) -> tuple[Looks, str]:
         row = int(np.flatnonzero(~np.isnan(column.values))[0])
         return "constant", f"{shown(column.text(row))} in every row"
     if column.words:
-        if known >= _FEW_ROWS and different >= _NEARLY_ALL * known:
+        enough = known >= _FEW_ROWS or (_is_called_id(column) and different == known)
+        if enough and different >= _NEARLY_ALL * known:
             return "id", f"{different:,} different texts in {known:,} rows"
         return "text", f"{different:,} different texts"
     first, last = int(np.nanargmin(column.values)), int(np.nanargmax(column.values))
@@ -108,10 +115,14 @@ def _kind(column: Column, different: int, known: int) -> tuple[Looks, str]:
 def _id_of_numbers(column: Column, different: int) -> str:
     """Return why whole numbers are no quantity; nothing where they may be one."""
     values = column.values
-    if different < max(_FEW_ROWS, len(values)) or (values != np.floor(values)).any():
+    if different < len(values) or (values != np.floor(values)).any():
         return ""
-    if (np.diff(values) == 1).all():
+    if different >= _FEW_ROWS and (np.diff(values) == 1).all():
         return "it counts the rows"
-    if _IDS.search(column.name) or _CAMEL_IDS.search(column.name):
+    if _is_called_id(column):
         return "it is called an id, and has another number in every row"
     return ""
+
+
+def _is_called_id(column: Column) -> bool:
+    return bool(_IDS.search(column.name) or _CAMEL_IDS.search(column.name))

@@ -45,6 +45,8 @@ class TextTable:
     ----------
     names : tuple of str
         Of the columns.
+    delimiter : str
+        What stands between cells.
 
     Raises
     ------
@@ -60,7 +62,7 @@ class TextTable:
         self._block = self._next()
         self._line = 1  # of the block's first
         header = (self._block or "").partition("\n")[0]
-        self._delimiter = "\t" if path.suffix.lower() == ".tsv" else delimiter_of(header)
+        self.delimiter = "\t" if path.suffix.lower() == ".tsv" else delimiter_of(header)
         self.names = names_of(self._taken(1)[0], self.name)
 
     def chunks(self, rows: int, *, as_written: bool = False) -> Iterator[TextRows]:
@@ -96,7 +98,7 @@ class TextTable:
     def _numbers(self) -> TextRows | None:
         """Take the block off as numbers; None, and it is left, where it is not only numbers."""
         assert self._block is not None
-        width, separator = len(self.names), self._delimiter
+        width, separator = len(self.names), self.delimiter
         lines = self._block.split("\n")
         if any(line.count(separator) != width - 1 for line in lines):
             return None
@@ -126,7 +128,7 @@ class TextTable:
                 yield from rest
                 self._block = self._next()
 
-        rows = parsed(lines(), self.name, self._delimiter, self._line - 1)
+        rows = parsed(lines(), self.name, self.delimiter, self._line - 1)
         found = []
         for row in checked(rows, self.name, len(self.names)) if self.names else rows:
             found.append(row)

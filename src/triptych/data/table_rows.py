@@ -61,8 +61,15 @@ def read_table_rows(
 class _Part(Protocol):
     """Some rows of a file: their table says where they are, and its columns may be of any kind."""
 
-    table: Columns
-    names: tuple[str, ...]
+    @property
+    def table(self) -> Columns:
+        """Where the rows are in the file."""
+        ...
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all columns of the file."""
+        ...
 
     def column(self, name: str, kind: Kind) -> Column:
         """Return a column whose cells are of a kind."""
