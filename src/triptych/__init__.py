@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from triptych.data.sequences import read_sequences
     from triptych.estimators import CNNClassifier, MLPClassifier, MLPRegressor, RNNClassifier
     from triptych.runner import Setting, StudyResult, read_result
-    from triptych.saved import Model, load
+    from triptych.saved import Model, evaluate_file, load, predict_file
     from triptych.spec import StudySpec, parse_study, read_study
     from triptych.studies import find_study
 
@@ -29,9 +29,11 @@ _HOMES = {
     "StudyResult": "runner",
     "StudySpec": "spec",
     "TrainResult": "baseline",
+    "evaluate_file": "saved",
     "find_study": "studies",
     "load": "saved",
     "parse_study": "spec",
+    "predict_file": "saved",
     "read_result": "runner",
     "read_sequences": "data.sequences",
     "read_study": "spec",
@@ -49,9 +51,11 @@ __all__ = [
     "StudyResult",
     "StudySpec",
     "TrainResult",
+    "evaluate_file",
     "find_study",
     "load",
     "parse_study",
+    "predict_file",
     "read_result",
     "read_sequences",
     "read_study",

@@ -229,24 +229,33 @@ def test_long_sequences_come_in_parts_that_memory_can_hold(write, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"extra": 1}, "preparation.extra: unknown key"),
-        ({"strings": ["b", "a"]}, "strings: must be sorted"),
-        ({"strings": ["a", "a"]}, "strings: must be sorted, and all different"),
-        ({"strings": []}, "'strings' does not go with 0 strings"),
-        ({"integers": [1]}, "'strings' does not go with 1 integers"),
-        ({"steps": "words"}, "steps: unknown value 'words'"),
-        ({"features": ["v"]}, "does not go with 1 vectors"),
+        ({"extra": 1}, "preparation: unknown key 'extra'"),
+        ({"strings": ["b", "a"]}, "strings: must be the symbols, sorted"),
+        ({"strings": ["a", "a"]}, "strings: must be the symbols, sorted and all different"),
+        ({"strings": []}, "strings: must be the symbols"),
+        ({"integers": [1]}, "integers: must be the symbols, .* and none else"),
+        ({"integers": [2**63]}, r"integers\[0\]: must be a whole number of 64 bits"),
+        ({"steps": "words"}, "steps: must be 'strings' or 'integers' or 'vectors'"),
+        ({"features": ["v"]}, "features, mean, std: must be as many"),
         ({"mean": [0.0]}, "features, mean, std: must be as many"),
-        ({"longest": 0}, "longest: 0 not in"),
-        ({"form": {"layout": "lines", "label": "middle"}}, "label: must be 'first' or 'last'"),
-        ({"form": {"layout": "csv", "label": "first"}}, "form.layout: unknown value 'csv'"),
-        ({"form": []}, "form"),
+        ({"longest": 0}, "longest: must be a whole number from 1 on"),
+        ({"form": {"layout": "lines"}}, "form: the key 'label' is missing"),
+        ({"form": []}, "form: must be an object"),
     ],
 )
 def test_a_preparation_of_others_is_taken_to_the_letter_or_not_at_all(write, change, says):
     plain = load(SequenceFileSpec(path=str(write(lines()))), 0).preparation.as_dict()
     with pytest.raises(UnsafeFileError, match=says):
         preparation_of({**plain, **change})
+    for key in plain:
+        with pytest.raises(UnsafeFileError, match=key):
+            preparation_of({k: v for k, v in plain.items() if k != key})
+    for layout, label in (("lines", "middle"), ("csv", "first")):
+        form = {**plain["form"], "layout": layout, "label": label}
+        with pytest.raises(
+            UnsafeFileError, match=f"must be .*{label if layout == 'lines' else layout}"
+        ):
+            preparation_of({**plain, "form": form})
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), "1", None, 0.0, -1.0])

@@ -61,7 +61,7 @@ def test_a_learner_s_loss_is_weighted_and_its_scores_are_not(engine, network, so
 
 @pytest.mark.parametrize("model", ["linear", "gradient_boosting", "random_forest"])
 def test_references_find_more_of_a_rare_class_with_it(model):
-    data = skewed(ToySpec(source="circles", n_samples=400, noise=0.3))
+    data = skewed(ToySpec(source="moons", n_samples=400, noise=0.3))
     plain, alike = (
         list(fit_reference(ReferenceSpec(model=model, class_weight=w), data, 0))[-1].evaluation.test
         for w in (None, "balanced")

@@ -60,7 +60,7 @@ def _init(options: argparse.Namespace) -> None:
     lines = [f"{data.name}: {describe(data, source)}", *(f"note: {note}" for note in data.notes)]
     if left := source.get("ignore"):
         names = ", ".join(map(repr, left))
-        lines.append(f"note: left out, in ignore: {names}: ids, dates, or too many texts.")
+        lines.append(f"note: left out, in ignore: {names}: ids, or too many texts.")
     for line in lines:
         console.print(visible(line), highlight=False, soft_wrap=True)
     console.print(

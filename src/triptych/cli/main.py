@@ -16,6 +16,7 @@ from triptych.cli.check import add_check
 from triptych.cli.console import create_console
 from triptych.cli.evaluate import add_evaluate
 from triptych.cli.init import add_init
+from triptych.cli.models import add_models
 from triptych.cli.predict import add_predict
 from triptych.cli.runs import add_runs
 from triptych.cli.train import add_train
@@ -78,6 +79,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_init(commands, common)
     add_check(commands, common, study)
 
+    add_models(commands, common)
     add_predict(commands, common)
     add_evaluate(commands, common)
 

@@ -16,7 +16,7 @@ from triptych.data.fingerprints import fingerprint
 from triptych.data.folder_listing import Listing, list_folder, others_notes
 from triptych.data.picture_files import BadPicture, Header, read_header
 from triptych.data.picture_preparation import PicturePreparation
-from triptych.data.splits import copies, copy_notes, need_two, split_by_class
+from triptych.data.splits import copies, copy_notes, need_two, split_by_class, together
 from triptych.data.text_files import counted
 from triptych.errors import DataError
 from triptych.spec import FolderSpec
@@ -48,7 +48,8 @@ def load_folder(spec: FolderSpec, seed: int) -> Dataset:
     listing = list_folder(Path(spec.path), spec.labels)
     found = _pictures(spec.path, spec.size, listing, skip_bad=spec.skip_bad)
     train_rows, test_rows = split_by_class(found.y, found.same, spec.test_size, seed)
-    train = Split(found.x[train_rows], found.y[train_rows])
+    groups = together(found.same, train_rows)
+    train = Split(found.x[train_rows], found.y[train_rows], groups=groups)
     test = Split(found.x[test_rows], found.y[test_rows])
     return Dataset(
         name=_name(spec.path),

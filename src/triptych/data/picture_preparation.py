@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Self
 
 from triptych.contracts import Array
 from triptych.data.picture_files import MOST_PIXELS, Header, read_pixels
-from triptych.data.strict import check_classes, strictly
-from triptych.errors import SpecError
-from triptych.spec import plain
-from triptych.spec.fields import Checked, between
+from triptych.data.strict import count, different, fields, flag, many, one_of, text
+from triptych.errors import UnsafeFileError
 
 
-@dataclass(frozen=True, kw_only=True)
-class PicturePreparation(Checked):
+@dataclass(frozen=True)
+class PicturePreparation:
     """What every picture of a source is made into: uint8 (channels, H, W).
 
     How colours become grey or RGB is fixed, see `triptych.data.picture_files`. What is subtracted
@@ -34,32 +31,16 @@ class PicturePreparation(Checked):
         Whether pictures of other sizes were among those that it was made for.
     """
 
-    kind: Literal["pictures"] = "pictures"
+    kind: ClassVar[str] = "pictures"
     classes: tuple[str, ...]
-    size: tuple[int, ...] = field(metadata=between(1, MOST_PIXELS))
+    size: tuple[int, int]
     channels: int
     scaled: bool
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_classes(self.classes)
-        if len(self.size) != 2 or self.size[0] * self.size[1] > MOST_PIXELS:
-            raise SpecError(
-                f"size: must be height and width of {MOST_PIXELS:,} pixels at most, got "
-                f"{list(self.size)}."
-            )
-        if self.channels not in (1, 3):
-            raise SpecError(f"channels: must be 1 or 3, got {self.channels}.")
 
     @property
     def target(self) -> None:
         """No number is told of pictures."""
         return None
-
-    @property
-    def edges(self) -> tuple[int, int]:
-        """Height and width."""
-        return (self.size[0], self.size[1])
 
     @property
     def sample_bytes(self) -> int:
@@ -74,28 +55,40 @@ class PicturePreparation(Checked):
         BadPicture
             If the file is no picture, or is damaged.
         """
-        return read_pixels(file, self.channels, self.edges)
+        return read_pixels(file, self.channels, self.size)
 
     def unseen(self, header: Header) -> dict[str, str]:
         """Return in what a picture is unlike all that the preparation was made for."""
         found = {}
         if header.has_colour and self.channels == 1:
             found["colour"] = "in colour, read as grey"
-        if not self.scaled and header.size != self.edges:
+        if not self.scaled and header.size != self.size:
             found["size"] = "{} x {}, scaled".format(*header.size)
         return found
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as values of JSON."""
-        return cast("dict[str, Any]", plain(self))
+        return {"kind": self.kind, **asdict(self)}
 
     @classmethod
-    def from_dict(cls, mapping: Mapping[str, Any]) -> PicturePreparation:
-        """Make it of what `as_dict` returned.
+    def from_dict(cls, value: object, where: str = "preparation") -> Self:
+        """Return what `as_dict` made.
 
         Raises
         ------
         UnsafeFileError
-            If a key or value is anything else.
+            If it is anything else: other keys, kinds or numbers.
         """
-        return strictly(cls, mapping)
+        found = fields(value, where, {
+            "kind": one_of("pictures"), "classes": many(text), "size": many(count),
+            "channels": count, "scaled": flag,
+        })  # fmt: skip
+        classes, size, channels = found["classes"], found["size"], found["channels"]
+        different(classes, f"{where}.classes")
+        if len(size) != 2 or size[0] * size[1] > MOST_PIXELS:
+            raise UnsafeFileError(
+                f"{where}.size: must be height and width of {MOST_PIXELS:,} pixels at most."
+            )
+        if channels not in (1, 3):
+            raise UnsafeFileError(f"{where}.channels: must be 1 or 3, got {channels}.")
+        return cls(classes, size, channels, found["scaled"])

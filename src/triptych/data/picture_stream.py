@@ -40,7 +40,7 @@ class _Reader:
 
     def read(self, start: int, stop: int) -> Prepared:
         """Return the pictures from `start` to `stop` that can be read."""
-        channels, (height, width) = self.preparation.channels, self.preparation.edges
+        channels, (height, width) = self.preparation.channels, self.preparation.size
         x = np.empty((stop - start, channels, height, width), np.uint8)
         good: list[int] = []
         unseen: dict[str, Counter[str]] = {}

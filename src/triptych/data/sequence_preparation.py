@@ -5,28 +5,33 @@ N sequences, T steps, D features.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
 from triptych.contracts import Array, FloatArray, Standardization
-from triptych.data.strict import check_classes, strictly
-from triptych.errors import SpecError
-from triptych.spec import plain
-from triptych.spec.fields import Checked, between
+from triptych.data.strict import (
+    count,
+    different,
+    fields,
+    flag,
+    many,
+    number,
+    one_of,
+    positive,
+    text,
+    whole,
+)
+from triptych.errors import DataError, UnsafeFileError
 
 Layout = Literal["lines", "table", "json"]
 StepKind = Literal["strings", "integers", "vectors"]
 
-_LONGEST = 1 << 62
-_FINITE = between(-sys.float_info.max, sys.float_info.max)
-
 
 @dataclass(frozen=True, kw_only=True)
-class SequenceForm(Checked):
+class SequenceForm:
     r"""How sequences stand in a file, see `triptych.read_sequences`.
 
     Attributes
@@ -50,18 +55,41 @@ class SequenceForm(Checked):
     separator: Literal["\t", ","] = "\t"
     spaced: bool = False
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.layout == "lines" and self.label not in ("first", "last"):
-            raise SpecError(f"label: must be 'first' or 'last' of lines, got {self.label!r}.")
-
-    def symbols(self, text: str) -> list[str]:
+    def symbols(self, line: str) -> list[str]:
         """Return the symbols of a line's sequence."""
-        return [symbol for symbol in text.split(" ") if symbol] if self.spaced else list(text)
+        return [symbol for symbol in line.split(" ") if symbol] if self.spaced else list(line)
+
+    def with_label(self, label: str, name: str) -> Self:
+        """Return the form of another file, called `name`, whose label is somewhere else.
+
+        Raises
+        ------
+        DataError
+            If lines are to have it anywhere but first or last.
+        """
+        if self.layout == "lines" and label not in ("first", "last"):
+            raise DataError(f"{name}: target must be 'first' or 'last' with lines, got {label!r}.")
+        return replace(self, label=label)
+
+    @classmethod
+    def from_dict(cls, value: object, where: str) -> Self:
+        """Return what `dataclasses.asdict` made.
+
+        Raises
+        ------
+        UnsafeFileError
+        """
+        found = fields(value, where, {
+            "layout": one_of("lines", "table", "json"), "label": text, "id": text, "time": text,
+            "sequence": text, "encoding": text, "separator": one_of("\t", ","), "spaced": flag,
+        })  # fmt: skip
+        if found["layout"] == "lines":
+            one_of("first", "last")(found["label"], f"{where}.label")
+        return cls(**found)
 
 
 @dataclass(frozen=True, kw_only=True)
-class SequencePreparation(Checked):
+class SequencePreparation:
     """What every sequence of a source is made into; see `triptych.contracts.lengths_of`.
 
     Attributes
@@ -81,35 +109,16 @@ class SequencePreparation(Checked):
         Steps of the longest training row.
     """
 
-    kind: Literal["sequences"] = "sequences"
+    kind: ClassVar[str] = "sequences"
     classes: tuple[str, ...]
     form: SequenceForm
     steps: StepKind
     strings: tuple[str, ...] = ()
-    integers: tuple[int, ...] = field(default=(), metadata=between(-(2**63), 2**63 - 1))
+    integers: tuple[int, ...] = ()
     features: tuple[str, ...] = ()
-    mean: tuple[float, ...] = field(default=(), metadata=_FINITE)
-    std: tuple[float, ...] = field(
-        default=(), metadata=between(0, sys.float_info.max, open_low=True)
-    )
-    longest: int = field(metadata=between(1, _LONGEST))
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_classes(self.classes)
-        parts: dict[str, Sequence[Any]] = {
-            "strings": self.strings, "integers": self.integers, "vectors": self.features
-        }  # fmt: skip
-        for name, values in parts.items():
-            if bool(values) != (name == self.steps):
-                raise SpecError(f"steps: {self.steps!r} does not go with {len(values)} {name}.")
-            if name != "vectors" and list(values) != sorted(set(values)):
-                raise SpecError(f"{name}: must be sorted, and all different.")
-        if not len(self.features) == len(self.mean) == len(self.std):
-            raise SpecError(
-                f"features, mean, std: must be as many, got {len(self.features)}, "
-                f"{len(self.mean)} and {len(self.std)}."
-            )
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    longest: int
 
     @property
     def target(self) -> None:
@@ -145,18 +154,44 @@ class SequencePreparation(Checked):
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as values of JSON."""
-        return cast("dict[str, Any]", plain(self))
+        return {"kind": self.kind, **asdict(self)}
 
     @classmethod
-    def from_dict(cls, mapping: Mapping[str, Any]) -> SequencePreparation:
-        """Make it of what `as_dict` returned.
+    def from_dict(cls, value: object, where: str = "preparation") -> Self:
+        """Return what `as_dict` made.
 
         Raises
         ------
         UnsafeFileError
-            If a key or value is anything else.
+            If it is anything else: other keys, kinds or numbers, or parts that do not fit.
         """
-        return strictly(cls, mapping)
+        found = fields(value, where, {
+            "kind": one_of("sequences"), "classes": many(text), "form": SequenceForm.from_dict,
+            "steps": one_of("strings", "integers", "vectors"), "strings": many(text),
+            "integers": many(whole), "features": many(text), "mean": many(number),
+            "std": many(positive), "longest": count,
+        })  # fmt: skip
+        different(found["classes"], f"{where}.classes")
+        _check_parts(found, where)
+        del found["kind"]
+        return cls(**found)
+
+
+def _check_parts(found: dict[str, Any], where: str) -> None:
+    """Refuse symbols beside vectors, or none of the kind that steps are."""
+    for name in ("strings", "integers"):
+        values: Sequence[Any] = found[name]
+        if bool(values) != (name == found["steps"]) or list(values) != sorted(set(values)):
+            raise UnsafeFileError(
+                f"{where}.{name}: must be the symbols, sorted and all different, where steps are "
+                f"{name}, and none else."
+            )
+    features, mean, std = (len(found[name]) for name in ("features", "mean", "std"))
+    if not features == mean == std or bool(features) != (found["steps"] == "vectors"):
+        raise UnsafeFileError(
+            f"{where}.features, mean, std: must be as many, and none but of vectors, got "
+            f"{features}, {mean} and {std}."
+        )
 
 
 def _numbers(values: tuple[float, ...]) -> FloatArray:

@@ -16,8 +16,7 @@ from triptych.data.sequence_json import json_items
 from triptych.data.sequence_lines import line_items
 from triptych.data.sequence_preparation import SequencePreparation
 from triptych.data.sequence_tables import table_items
-from triptych.data.text_files import shown
-from triptych.data.text_streams import stream_lines
+from triptych.data.text_files import shown, text_blocks
 from triptych.errors import DataError
 
 # Numbers that are in memory together, padded.
@@ -56,7 +55,8 @@ def read_steps(
         Naming the line, of a symbol that is not known too.
     """
     form = preparation.form
-    lines = stream_lines(path, encoding or form.encoding)
+    blocks = text_blocks(path, encoding or form.encoding)
+    lines = (line for block in blocks for line in block.split("\n"))
     extra: tuple[str, ...] = ()
     if form.layout == "table":
         together = path.is_file() and path.stat().st_size > _GATHERED_BYTES

@@ -110,12 +110,9 @@ def form_of(path: Path, layout: str | None, target: str | None, **places: str) -
         raise DataError(
             f"{path.name}: pass layout='lines', 'table' or 'json', got {given}, which says none."
         )
-    if layout == "lines" and target not in (None, "first", "last"):
-        raise DataError(
-            f"{path.name}: target must be 'first' or 'last' with lines, got {target!r}."
-        )
-    label = target or ("first" if layout == "lines" else "label")
-    return SequenceForm(layout=cast("Layout", layout), label=label, **places)
+    usual = "first" if layout == "lines" else "label"
+    form = SequenceForm(layout=cast("Layout", layout), label=usual, **places)
+    return form if target is None else form.with_label(target, path.name)
 
 
 def read_formed(path: Path, form: SequenceForm) -> tuple[Sequences, SequenceForm]:

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from triptych.contracts import Standardization
+from triptych.data.picture_preparation import PicturePreparation
+from triptych.data.sequence_preparation import SequencePreparation
+from triptych.data.table_preparation import TablePreparation
 from triptych.errors import SpecError
 from triptych.models import weight_shapes
 from triptych.spec import CNNSpec, MLPSpec, NetworkSpec
@@ -29,6 +32,7 @@ def check_model(model: Model) -> None:
     check_shape(model.network, model.sample_shape, model.n_outputs, model.symbols)
     _check_classes(model)
     _check_scales(model)
+    _check_preparation(model)
     shapes = weight_shapes(model.network, model.sample_shape, model.n_outputs, model.symbols)
     found = {name: w.shape for name, w in model.weights.items()}
     if found != shapes:
@@ -93,14 +97,33 @@ def _check_classes(model: Model) -> None:
         raise SpecError(
             f"classes: loss {model.loss!r} with {outputs} outputs does not tell {len(names)}."
         )
-    if model.preparation is not None and model.preparation.classes != names:
-        raise SpecError("classes: must be those of the preparation.")
     labels = model.labels
     if labels is None:
         return
     kinds = {type(label) for label in labels}
     if len(labels) != len(names) or len(kinds) != 1 or kinds - {str, int, float, bool}:
         raise SpecError("labels: must be of one kind, one for each class.")
+
+
+def _check_preparation(model: Model) -> None:
+    """Refuse a preparation that makes of rows what the network does not read."""
+    prepared, shape, symbols = model.preparation, model.sample_shape, model.symbols
+    if isinstance(prepared, TablePreparation):
+        fits = shape == (len(prepared.features),)
+    elif isinstance(prepared, PicturePreparation):
+        fits = shape == (prepared.channels, *prepared.edges)
+    elif isinstance(prepared, SequencePreparation):
+        vectors = () if prepared.symbols else (len(prepared.features),)
+        reads = model.network.reads == "sequences"
+        fits = reads and symbols == prepared.symbols and shape[1:] == vectors
+    else:
+        return
+    if not fits:
+        raise SpecError(
+            f"preparation: of {prepared.kind}, does not make what the network reads, {shape}."
+        )
+    if prepared.classes != model.classes:
+        raise SpecError("classes: must be those of the preparation.")
 
 
 def _check_scales(model: Model) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from triptych.contracts import Preparation, Standardization
+from triptych.data import preparation_of
 from triptych.errors import SpecError
 from triptych.spec import NetworkSpec, nearest, plain, structure_one
 
@@ -96,12 +97,7 @@ def fields_of(header: Mapping[str, Any]) -> dict[str, Any]:
 def _preparation(header: Mapping[str, Any]) -> Preparation | None:
     if header["preparation"] is None:
         return None
-    from triptych import data
-
-    made: Preparation = data.preparation_of(  # type: ignore[attr-defined]
-        _table(header, "preparation")
-    )
-    return made
+    return preparation_of(_table(header, "preparation"))
 
 
 def _scale(header: Mapping[str, Any], key: str) -> Standardization | None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from triptych.contracts import Dataset, Weights
+from triptych.data.row_digests import row_digest
 from triptych.errors import SpecError
 from triptych.saved.model import Model
 from triptych.spec import ArmSpec, RNNSpec
@@ -52,6 +53,11 @@ def model_of_run(
         "fingerprint": data.fingerprint,
         "train_rows": data.rows,
         "test_rows": len(data.test),
+        # By which `evaluate_file` knows these rows again.
+        "row_digests": {
+            name: f"{row_digest(split.x, split.y):032x}"
+            for name, split in (("train", data.train), ("test", data.test))
+        },
         "notes": list(data.notes),
         "features": [list(pair) for pair in data.features],
     }

@@ -70,8 +70,10 @@ class Remarks:
 
     def _line(self, column: str) -> str:
         values = self._values[column]
-        first = [f"{_short(value)} ({count:,})" for value, count in values.most_common(_NAMED)]
-        more = ", ..." if len(values) > _NAMED else ""
+        # The empty text stands for others that nobody counted one by one.
+        named = [(value, count) for value, count in values.most_common() if value]
+        first = [f"{_short(value)} ({count:,})" for value, count in named[:_NAMED]]
+        more = ", ..." if len(named) > _NAMED or "" in values else ""
         return (
             f"{plural(self._counts[column], 'row')} with values of {column!r} that no training row "
             f"had: {', '.join(first)}{more}."
