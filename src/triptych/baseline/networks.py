@@ -15,7 +15,7 @@ from triptych.spec import CNNSpec, MLPSpec, NetworkSpec, RNNSpec, TrainSpec
 
 WEIGHT: Literal["root"] = "root"
 """How rare classes weigh where classes are skewed, in references too."""
-TABLE_ENGINE = "compiled"
+TABLE_ENGINE: Literal["compiled"] = "compiled"
 """What trains the MLP of a table: quickest over several seeds and a search, once it is loaded."""
 # Training rows that training scores are computed on; more say nothing further.
 _JUDGED = 2_000
@@ -30,8 +30,9 @@ def network_for(data: Dataset) -> tuple[NetworkSpec, TrainSpec]:
     ----------
     data : Dataset
     """
-    fitting = {"pictures": picture_network, "sequences": sequence_network}
-    return fitting.get(data.kind, table_network)(data)
+    if data.kind == "pictures":
+        return picture_network(data)
+    return sequence_network(data) if data.kind == "sequences" else table_network(data)
 
 
 def label_of(network: NetworkSpec) -> str:
