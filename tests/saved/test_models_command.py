@@ -4,25 +4,13 @@ import json
 
 import numpy as np
 import pytest
-from every_model import SPECS, model_of
+from every_model import INPUTS, SPECS, TABLE, model_of, of_columns
 
 from triptych.cli import main
 from triptych.data.picture_preparation import PicturePreparation
 from triptych.data.sequence_preparation import SequenceForm, SequencePreparation
-from triptych.data.table_columns import PreparedColumn, PreparedTarget
-from triptych.data.table_preparation import TablePreparation
 
 NAMES = ("cat", "dog", "cow")
-TABLE = TablePreparation(
-    columns=(
-        PreparedColumn("age", "number", 41.5, 12.0, fill=40.0),
-        PreparedColumn("=cmd()", "text", words=("a\x1b[31m", "b"), seen=(True, True), shared=True),
-        PreparedColumn("[red]day", "date", 19_000.0, 400.0, fill=19_000.0, timed=True),
-    ),
-    told=PreparedTarget("kind", "text", NAMES),
-    fills=True,
-)
-INPUTS = 1 + 3 + 7
 FACTS = {
     "made_by": "triptych train", "data": "people.csv", "train_rows": 12_000, "test_rows": 3_000,
     "fingerprint": "ab" * 32, "seed": 0, "notes": ["3 rows are there twice."],
@@ -33,14 +21,7 @@ FACTS = {
 
 
 def of_table(**fields):
-    import every_model
-
-    from triptych.spec import MLPSpec
-
-    return every_model.made(
-        MLPSpec(hidden=(20, 10)), (INPUTS,), 3, classes=NAMES, dtype="float32",
-        **{"preparation": TABLE, "facts": FACTS, "temperature": 1.25, **fields},
-    )  # fmt: skip
+    return of_columns(**{"facts": FACTS, "temperature": 1.25, **fields})
 
 
 def run(capsys, *arguments):
