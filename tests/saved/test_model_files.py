@@ -89,7 +89,7 @@ class Canary:
 def test_pickled_code_is_never_run(refused, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     refused(pickle.dumps(Canary(), protocol=5), "pickled code, which is never read")
-    refused(pickle.dumps(Canary(), protocol=0), "ends within its header")
+    refused(pickle.dumps(Canary(), protocol=0), "no safetensors file, or has been cut")
     refused(b"PK\x03\x04" + b"\0" * 100, "pickled code")
     assert not (tmp_path / "canary").exists()
 
@@ -97,9 +97,9 @@ def test_pickled_code_is_never_run(refused, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("raw", "says"),
     [
-        (b"", "ends within its header: 0 bytes"),
-        (b"\x10" + b"\0" * 7, "ends within its header"),
-        (b"\xff" * 8 + b"{}", "ends within its header"),
+        (b"", "no safetensors file, or has been cut: 0 bytes"),
+        (b"\x10" + b"\0" * 7, "no safetensors file, or has been cut"),
+        (b"\xff" * 8 + b"{}", "no safetensors file, or has been cut"),
         (b"\x02" + b"\0" * 7 + b"[]", "no table"),
         (b"\x02" + b"\0" * 7 + b"{}", "must hold 'triptych'"),
         (b"\x02" + b"\0" * 7 + b"\xff\xfe", "decode"),
@@ -311,7 +311,7 @@ def test_bits_flipped_bytes_cut_and_inserted_end_in_one_line_or_in_a_model(make,
     tracemalloc.stop()
     assert len(refusals) > 150
     assert not any("\n" in text for text in refusals)
-    assert len(models) > 5
+    assert len(models) > 2
     for model in models:
         if model.sample_shape == whole.sample_shape:
             try_outputs(model, x)

@@ -137,6 +137,8 @@ def test_export_writes_a_graph_that_takes_the_columns_by_name(tmp_path, capsys):
     code, out, err = run(capsys, "export", tmp_path / "m.safetensors", "--onnx", path)
     assert (code, err) == (0, "")
     assert "input '[red]day' takes dates as days from 1970-01-01" in out
+    assert "input 'age': double (batch, 1)\n" in out
+    assert "output 'probabilities': float (batch, 3)\n" in out
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     cells = {
         "age": np.array([[30.0], [np.nan]]), "=cmd()": np.array([["b"], ["new"]], object),
