@@ -3,7 +3,7 @@
 from triptych.records.deletion import Deletion, delete_runs
 from triptych.records.disk import DiskLimit, disk_use
 from triptych.records.environment import code_id, environment
-from triptych.records.files import finite, make_folder, write_atomic
+from triptych.records.files import atomic_file, finite, make_folder, write_atomic
 from triptych.records.findings import Finding
 from triptych.records.keys import STEPS, run_key
 from triptych.records.listing import (
