@@ -44,7 +44,8 @@ def test_inspect_tells_network_inputs_origin_and_scores(tmp_path, capsys):
     assert (
         "=cmd() text, an input for each of 2 words: a␛[31m, b; all others share one more" in lines
     )
-    assert any(line.startswith("[red]day date, days from 1970") for line in lines)
+    day = "date, standardised: mean 2022-01-08, deviation 400 days; month, weekday and time of day"
+    assert any(line.startswith(f"[red]day {day}") for line in lines)
     assert "train rows 12,000" in lines
     assert "note 3 rows are there twice." in lines
     assert 'found {"learning rate": 0.01}' in lines
