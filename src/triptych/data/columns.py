@@ -102,6 +102,13 @@ class Columns:
             return f"row {self.before + row + 1}"
         return f"line {self.lines[row]}"
 
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """Where all rows are, each as `row` calls it."""
+        if self.lines is None:
+            return tuple(map(self.row, range(len(self))))
+        return tuple([f"line {line}" for line in self.lines.tolist()])
+
     def place(self, row: int, column: str) -> str:
         """Return where a cell is, as messages call it."""
         return f"{self.row(row)} column {shown(column)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +82,7 @@ class TextTable:
         """
         while self._block is not None:
             self._cut(rows)
-            found = None if as_written else self._numbers()
+            found = self._plain(as_written=as_written)
             yield self._texts() if found is None else found
 
     def _next(self) -> str | None:
@@ -95,19 +96,31 @@ class TextTable:
             pieces = ["\n".join(lines[k : k + rows]) for k in range(0, len(lines), rows)]
             self._block, self._pieces = pieces[0], [*self._pieces, *reversed(pieces[1:])]
 
-    def _numbers(self) -> TextRows | None:
-        """Take the block off as numbers; None, and it is left, where it is not only numbers."""
+    def _plain(self, *, as_written: bool) -> TextRows | None:
+        """Take the block off without a parser, in a third of its time.
+
+        None, and the block is left, where a cell is quoted, or a row may be at fault.
+        """
         assert self._block is not None
         width, separator = len(self.names), self.delimiter
         lines = self._block.split("\n")
+        if '"' in self._block or "\r" in self._block or "" in lines:
+            return None
+        if max(map(len, lines)) > csv.field_size_limit():
+            return None
         if any(line.count(separator) != width - 1 for line in lines):
             return None
-        values = numbers_in(self._block.replace("\n", separator), separator)
-        if values is None:
-            return None
+        text = self._block.replace("\n", separator)
+        values = None if as_written else numbers_in(text, separator)
+        columns: Sequence[FloatArray | Sequence[str]]
+        if values is not None:
+            columns = list(values.reshape(-1, width).T)
+        else:
+            cells = text.split(separator)
+            columns = [cells[k::width] for k in range(width)]
         numbers = np.arange(self._line, self._line + len(lines))
         self._line, self._block = self._line + len(lines), self._next()
-        return TextRows(numbers, list(values.reshape(-1, width).T))
+        return TextRows(numbers, columns)
 
     def _texts(self) -> TextRows:
         """Take off all rows that begin in the block."""

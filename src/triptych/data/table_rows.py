@@ -201,7 +201,7 @@ class _Reader:
         return Prepared(
             x=x,
             y=y,
-            places=tuple(map(table.row, range(len(table)))),
+            places=table.rows,
             unseen=self._capped(unseen),
             groups=() if self.group is None else part.cells(self.group),
             notes=notes,

@@ -223,7 +223,7 @@ def numbers_of(cells: Sequence[str]) -> FloatArray | None:
     text = "\n".join(known)
     if text.count("\n") >= max(len(known), 1):  # a line break within a cell
         return None
-    found = numbers_in(text, "\n") if known else np.empty(0)
+    found = _floats(known, text, "\n")
     if found is None or len(known) == len(cells):
         return found
     values = np.full(len(cells), np.nan)
@@ -240,11 +240,16 @@ def numbers_in(text: str, separator: str) -> FloatArray | None:
     separator : str
         One character.
     """
+    return _floats(text.split(separator), text, separator)
+
+
+def _floats(cells: Sequence[str], text: str, separator: str) -> FloatArray | None:
+    """Return cells as numbers, which stand in `text` too; None where one is none."""
     if not text.isascii() or text.encode().translate(None, _OF_NUMBERS + separator.encode()):
         return None
     try:
         # Of these characters Python's grammar of numbers is the one that is kept here.
-        return np.array(list(map(float, text.split(separator))))
+        return np.fromiter(map(float, cells), np.float64, len(cells))
     except ValueError:
         return None
 
