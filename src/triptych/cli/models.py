@@ -101,8 +101,11 @@ def _export(options: argparse.Namespace) -> None:
     from triptych.saved import load
 
     model = load(options.model)
-    notes = model.to_onnx(options.onnx)
+    written = model.to_onnx(options.onnx)
     console = create_console()
     say(console, visible(f"{options.onnx}: {model.summary}"))
-    for note in notes:
+    for what, named in (("input", written.inputs), ("output", written.outputs)):
+        for name, kind in named.items():
+            say(console, visible(f"{what} {name!r}: {kind}"))
+    for note in written.notes:
         say(console, visible(f"note: {note}"))
