@@ -101,8 +101,8 @@ def _export(options: argparse.Namespace) -> None:
     from triptych.saved import load
 
     model = load(options.model)
-    notes = model.to_onnx(options.onnx)
+    written = model.to_onnx(options.onnx)
     console = create_console()
     say(console, visible(f"{options.onnx}: {model.summary}"))
-    for note in notes:
-        say(console, visible(f"note: {note}"))
+    for line in written.lines:
+        say(console, visible(line))

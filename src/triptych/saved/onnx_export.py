@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from triptych.data.sequence_preparation import SequencePreparation
 from triptych.data.table_preparation import TablePreparation
 from triptych.errors import SpecError
 from triptych.records import write_atomic
-from triptych.saved.onnx_graph import Graph
+from triptych.saved.onnx_graph import OUTPUTS, Graph
 from triptych.saved.onnx_networks import add_network
 from triptych.saved.onnx_tables import add_columns
 from triptych.spec import RNNSpec
@@ -25,7 +26,31 @@ if TYPE_CHECKING:
 _MOST_BYTES = 2**31 - 2**20
 
 
-def write_onnx(model: Model, path: Path) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class OnnxFile:
+    """What a file takes and gives.
+
+    Attributes
+    ----------
+    inputs, outputs : dict of str to str
+        Dtype and shape of each, by name; sizes that may differ are called so.
+    notes : tuple of str
+        What is left to whoever feeds the graph, in sentences.
+    """
+
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+    notes: tuple[str, ...]
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """All of it as lines of text."""
+        ends = (("input", self.inputs), ("output", self.outputs))
+        told = [f"{what} {name!r}: {kind}" for what, named in ends for name, kind in named.items()]
+        return (*told, *(f"note: {note}" for note in self.notes))
+
+
+def write_onnx(model: Model, path: Path) -> OnnxFile:
     """Write a model as one ONNX file, which replaces what is there.
 
     Parameters
@@ -35,18 +60,28 @@ def write_onnx(model: Model, path: Path) -> tuple[str, ...]:
 
     Returns
     -------
-    tuple of str
-        What the file leaves to whoever uses it, in sentences.
+    OnnxFile
 
     Raises
     ------
     SpecError
-        If ``onnx`` is not installed, or the file would be larger than ONNX files can be.
+        If ``onnx`` is not installed, the file would be larger than ONNX files can be, or a name is
+        no valid Unicode.
     RunError
         If it cannot be written.
     """
     if sum(w.size for w in model.weights.values()) * 4 > _MOST_BYTES:
         raise SpecError(f"{path.name}: an ONNX file holds at most 2 GB, and the weights have more.")
+    try:
+        content, about = _built(model)
+    except UnicodeError as error:
+        raise SpecError(f"{path.name}: a name cannot be written as ONNX: {error}.") from None
+    write_atomic(path, content)
+    return about
+
+
+def _built(model: Model) -> tuple[bytes, OnnxFile]:
+    """Return the content of the file, and what it takes and gives."""
     graph = Graph()
     x, notes, metadata = _add_input(graph, model)
     outputs = add_network(graph, model, x)
@@ -57,8 +92,10 @@ def write_onnx(model: Model, path: Path) -> tuple[str, ...]:
     else:
         _add_numbers(graph, model, outputs)
     metadata["summary"] = model.summary
-    write_atomic(path, graph.to_bytes(metadata))
-    return notes
+    content = graph.to_bytes(metadata)
+    outputs_are = {k: v for k, v in graph.signature.items() if k in OUTPUTS}
+    inputs_are = {k: v for k, v in graph.signature.items() if k not in OUTPUTS}
+    return content, OnnxFile(inputs_are, outputs_are, notes)
 
 
 def _add_input(graph: Graph, model: Model) -> tuple[str, tuple[str, ...], dict[str, str]]:
