@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import numpy as np
 from triptych.contracts import Array, Dataset, IntArray, Split, lengths_of
 from triptych.data.fingerprints import fingerprint, stamp
 from triptych.data.sequences import read_sequences
-from triptych.data.splits import copies, copy_notes, need_two, split_by_class, together
+from triptych.data.splits import copies, copy_notes, need_two, split_by_class
 from triptych.errors import DataError
 from triptych.spec import SequenceFileSpec
 
@@ -54,7 +54,7 @@ def load_sequence_file(spec: SequenceFileSpec, seed: int) -> Dataset:
     splits = Split(train, found.y[train_rows]), Split(test, found.y[test_rows])
     return Dataset(
         name=Path(spec.path).name,
-        train=replace(splits[0], groups=together(found.same, train_rows)),
+        train=splits[0],
         test=splits[1],
         classes=found.classes,
         kind="sequences",
