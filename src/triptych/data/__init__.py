@@ -7,6 +7,7 @@ from typing import assert_never
 
 from triptych.contracts import Dataset
 from triptych.data.arrange import arrange
+from triptych.data.arrays import Arrays, Handed, load_arrays, read_arrays
 from triptych.data.cifar10 import fetch_cifar10, find_cifar10, load_cifar10
 from triptych.data.digits import load_digits_pictures
 from triptych.data.folders import load_folder
@@ -16,6 +17,7 @@ from triptych.data.sequence_files import load_sequence_file
 from triptych.data.tables import load_bundled, load_table
 from triptych.data.toys import load_toy
 from triptych.spec import (
+    ArraysSpec,
     BundledSpec,
     Cifar10Spec,
     DataSpec,
@@ -27,11 +29,20 @@ from triptych.spec import (
     ToySpec,
 )
 
-__all__ = ["arrange", "fetch_cifar10", "find_cifar10", "load", "source_id"]
+__all__ = [
+    "Arrays",
+    "Handed",
+    "arrange",
+    "fetch_cifar10",
+    "find_cifar10",
+    "load",
+    "read_arrays",
+    "source_id",
+]
 
 
-def load(  # noqa: C901 (one case for each source)
-    spec: DataSpec, seed: int, data_dir: Path | None = None
+def load(  # noqa: C901, PLR0911 (one case for each source)
+    spec: DataSpec, seed: int, data_dir: Path | None = None, handed: Handed | None = None
 ) -> Dataset:
     """Return the data set of `spec` for one seed of a study.
 
@@ -42,11 +53,15 @@ def load(  # noqa: C901 (one case for each source)
         Fixes the draw and the split, the same for every arm.
     data_dir : Path, optional
         Where CIFAR-10 is; see `triptych.data.cifar10.find_cifar10`.
+    handed : mapping of str to Arrays or Dataset, optional
+        Arrays of one's own, by their fingerprint; see `read_arrays`.
 
     Raises
     ------
     DataError, UnsafeFileError
         If files that were named cannot be used.
+    SpecError
+        If arrays were not handed over.
     """
     match spec:
         case ToySpec():
@@ -65,5 +80,7 @@ def load(  # noqa: C901 (one case for each source)
             return load_folder(spec, seed)
         case SequenceFileSpec():
             return load_sequence_file(spec, seed)
+        case ArraysSpec():
+            return load_arrays(spec, handed or {}, seed)
         case _:
             assert_never(spec)
