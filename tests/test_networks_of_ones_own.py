@@ -180,7 +180,7 @@ def module_and_code(make):
 
 def built(body, **names):
     """Return a maker whose code is text, as typed at a prompt."""
-    space = {"nn": nn, "torch": torch, **names}
+    space = {"__name__": "__main__", "nn": nn, "torch": torch, **names}
     exec(body, space)
     return space["make"]
 

@@ -184,7 +184,7 @@ def test_a_study_of_arrays_is_run_kept_and_told(tmp_path):
         (CNNSpec(channels=(4,), pool_after=()), {"holds": "pictures"},
          (load_digits(n_class=2).images[:60], load_digits(n_class=2).target[:60])),
         (RNNSpec(hidden=4), {"holds": "sequences"},
-         (["abc", "abdaa", "ab", "ca", "cbbb", "cd"] * 5, ["a"] * 3 * 5 + ["c"] * 3 * 5)),
+         ([c + "ab" * n for n in range(1, 16) for c in "ac"], ["a", "c"] * 15)),
         (MLPSpec(hidden=(4,)), {}, load_diabetes(return_X_y=True)),
     ],
 )  # fmt: skip

@@ -112,15 +112,19 @@ def repeat_command(record: StudyRecord) -> str:
     return f"triptych run {record.folder / 'study.toml'} --out again"
 
 
-def read_result(folder: Path) -> StudyResult:
+def read_result(folder: str | Path) -> StudyResult:
     """Return what a study's folder holds.
+
+    Parameters
+    ----------
+    folder : str or Path
 
     Raises
     ------
     RunError
         If it is not a study's folder, is damaged, or has no finished run.
     """
-    record = StudyFolder(folder).read()
+    record = StudyFolder(Path(folder)).read()
     if not record.runs:
         raise RunError(f"{str(folder)!r} has no finished run yet.")
     return StudyResult(record, judge(record))
