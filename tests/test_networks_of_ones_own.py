@@ -1,5 +1,6 @@
 """A PyTorch module of one's own as an arm: made, trained, kept, described, refused."""
 
+import html
 import tomllib
 from dataclasses import replace
 from functools import partial
@@ -341,8 +342,11 @@ def test_a_file_reads_back_and_trains_nothing(tmp_path, capsys, monkeypatch):
 def test_the_page_is_made_from_records_alone(tmp_path):
     run(tmp_path / "a")
     (tmp_path / "a" / "report.html").unlink()
-    page = triptych.read_result(tmp_path / "a").write_page()
-    assert "Net, of one" in page.read_text("utf-8")
+    text = triptych.read_result(tmp_path / "a").write_page().read_text("utf-8")
+    assert "Net, of one" in text
+    file = str(tmp_path / "a" / "study.toml")
+    how = f"triptych.run(triptych.read_study({file!r}), networks={{'net': ...}}, out='again')"
+    assert how in html.unescape(text)
 
 
 def test_a_run_of_it_cannot_be_done_again_from_its_record(tmp_path, capsys, monkeypatch):

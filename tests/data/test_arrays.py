@@ -7,7 +7,7 @@ from sklearn.datasets import load_diabetes, load_digits, load_iris
 
 import triptych
 from triptych.contracts import Dataset, Split
-from triptych.data import load, read_arrays
+from triptych.data import load, load_arrays, read_arrays
 from triptych.errors import DataError, SpecError
 from triptych.records import StudyFolder
 from triptych.spec import (
@@ -31,7 +31,7 @@ IRIS = load_iris(return_X_y=True)
 
 def loaded(given, seed=0, **fields):
     spec, rows = read_arrays(ArraysSpec(**fields), given)
-    return load(spec, seed, None, {spec.fingerprint: rows})
+    return load_arrays(spec, {spec.fingerprint: rows}, seed)
 
 
 def study(network=None, train=TRAIN, **fields):
@@ -215,3 +215,5 @@ def test_without_arrays_a_study_says_where_they_come_from(tmp_path):
         triptych.run(back, arrays={"iris": IRIS}, out=tmp_path / "b", jobs=2)
     with pytest.raises(SpecError, match="fingerprint: 'x' is no SHA-256"):
         ArraysSpec(fingerprint="x")
+    with pytest.raises(SpecError, match=r"name: '\\x1b\[31m' must have letters"):
+        ArraysSpec(name="\x1b[31m")

@@ -36,13 +36,14 @@ __all__ = [
     "fetch_cifar10",
     "find_cifar10",
     "load",
+    "load_arrays",
     "read_arrays",
     "source_id",
 ]
 
 
 def load(  # noqa: C901, PLR0911 (one case for each source)
-    spec: DataSpec, seed: int, data_dir: Path | None = None, handed: Handed | None = None
+    spec: DataSpec, seed: int, data_dir: Path | None = None
 ) -> Dataset:
     """Return the data set of `spec` for one seed of a study.
 
@@ -53,15 +54,13 @@ def load(  # noqa: C901, PLR0911 (one case for each source)
         Fixes the draw and the split, the same for every arm.
     data_dir : Path, optional
         Where CIFAR-10 is; see `triptych.data.cifar10.find_cifar10`.
-    handed : mapping of str to Arrays or Dataset, optional
-        Arrays of one's own, by their fingerprint; see `read_arrays`.
 
     Raises
     ------
     DataError, UnsafeFileError
         If files that were named cannot be used.
     SpecError
-        If arrays were not handed over.
+        Of arrays, which are in no file: `load_arrays` takes them from what was handed over.
     """
     match spec:
         case ToySpec():
@@ -81,6 +80,6 @@ def load(  # noqa: C901, PLR0911 (one case for each source)
         case SequenceFileSpec():
             return load_sequence_file(spec, seed)
         case ArraysSpec():
-            return load_arrays(spec, handed or {}, seed)
+            return load_arrays(spec, {}, seed)
         case _:
             assert_never(spec)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from triptych.contracts import Dataset
-from triptych.data import Handed, arrange, load
+from triptych.data import Handed, arrange, load, load_arrays
 from triptych.errors import SpecError
-from triptych.spec import ArmSpec, CNNSpec
+from triptych.spec import ArmSpec, ArraysSpec, CNNSpec
 
 
 def load_for(
@@ -19,8 +19,10 @@ def load_for(
     ----------
     arm : ArmSpec
     seed : int
-    data_dir, handed
+    data_dir : Path, optional
         See `triptych.data.load`.
+    handed : mapping of str to Arrays or Dataset, optional
+        See `triptych.data.load_arrays`.
 
     Raises
     ------
@@ -29,7 +31,10 @@ def load_for(
     SpecError
         If pictures are too small for the network, or arrays were not handed over.
     """
-    raw = load(arm.data, seed, data_dir, handed)
+    if isinstance(arm.data, ArraysSpec):
+        raw = load_arrays(arm.data, handed or {}, seed)
+    else:
+        raw = load(arm.data, seed, data_dir)
     data = arrange(raw, arm.network.reads, seed, scrambled=arm.scrambled)
     whitens = isinstance(arm.network, CNNSpec) and arm.network.design == "whitened"
     if whitens and min(data.sample_shape[1:]) < 2:

@@ -223,6 +223,10 @@ class ArraysSpec(Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not re.fullmatch(r"[A-Za-z_]\w{0,63}", self.name):
+            raise SpecError(
+                f"name: {self.name!r} must have letters, digits and '_' only, at most 64."
+            )
         if not re.fullmatch(r"([0-9a-f]{64})?", self.fingerprint):
             raise SpecError(f"fingerprint: {self.fingerprint!r} is no SHA-256; leave it out.")
 
