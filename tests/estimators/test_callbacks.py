@@ -9,17 +9,19 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from triptych import CNNClassifier, MLPClassifier, MLPRegressor, RNNClassifier
+from triptych.spec import CNNSpec
 
 callback = pytest.importorskip(
     "sklearn.callback", reason="callbacks came with scikit-learn 1.9", exc_type=ImportError
 )
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
+TINY = CNNSpec(channels=(4, 4), pool_after=(1,))
 MODELS = [
     MLPClassifier((8,), max_iter=6, engine="numpy", random_state=0),
     MLPRegressor(hidden_layer_sizes=(8,), max_iter=6, engine="numpy", random_state=0),
     MLPClassifier((8,), max_iter=6, solver="lbfgs", random_state=0),
-    CNNClassifier(max_iter=2, batch_size=32, random_state=0),
+    CNNClassifier(TINY, max_iter=2, batch_size=32, random_state=0),
     RNNClassifier(hidden=8, max_iter=3, engine="numpy", random_state=0),
 ]
 models = pytest.mark.parametrize(

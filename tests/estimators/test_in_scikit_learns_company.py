@@ -22,13 +22,15 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils import get_tags
 
 from triptych import CNNClassifier, MLPClassifier, MLPRegressor, RNNClassifier
+from triptych.spec import CNNSpec
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
+TINY = CNNSpec(channels=(4, 4), pool_after=(1,))
 QUICK = {
     MLPClassifier: {"hidden_layer_sizes": (8,), "max_iter": 20, "engine": "numpy"},
     MLPRegressor: {"hidden_layer_sizes": (8,), "max_iter": 20, "engine": "numpy"},
-    CNNClassifier: {"max_iter": 2, "batch_size": 32},
+    CNNClassifier: {"preset": TINY, "max_iter": 2, "batch_size": 32},
     RNNClassifier: {"hidden": 8, "max_iter": 2, "engine": "numpy"},
 }
 CLASSIFIERS = [MLPClassifier, CNNClassifier, RNNClassifier]
