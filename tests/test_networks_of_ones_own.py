@@ -375,8 +375,8 @@ def test_a_file_can_say_no_more_than_a_name(table, says):
 
 
 def test_a_name_that_is_not_there(tmp_path):
-    with pytest.raises(SpecError, match="network 'net' is of kind 'custom'"):
-        triptych.run(study(), networks={"other": make_net}, out=tmp_path / "a")
+    with pytest.raises(SpecError, match="networks: has no 'net', .* Did you mean 'nets'"):
+        triptych.run(study(), networks={"nets": make_net}, out=tmp_path / "a")
 
 
 # What cannot be trained

@@ -10,7 +10,7 @@ from triptych.chance import stream_seed
 from triptych.contracts import Dataset, Learner
 from triptych.engines.choice import DataShape
 from triptych.errors import SpecError
-from triptych.spec import ArmSpec, CustomSpec
+from triptych.spec import ArmSpec, CustomSpec, nearest
 
 Maker = Callable[[DataShape], Any]
 """Makes a ``torch.nn.Module`` for data of a shape."""
@@ -69,6 +69,9 @@ def create_custom(
 
 
 def _maker(network: CustomSpec, networks: Makers) -> Maker:
+    if networks and network.name not in networks:
+        near = nearest(network.name, networks)
+        raise SpecError(f"networks: has no '{network.name}', which an arm names.{near}")
     if network.name not in networks:
         raise SpecError(
             f"network '{network.name}' is of kind 'custom': a file holds no code. Run the study "

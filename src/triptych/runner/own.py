@@ -80,10 +80,12 @@ def with_arrays(study: StudySpec, setting: Setting) -> tuple[StudySpec, Setting]
 def _found(spec: ArraysSpec, setting: Setting) -> object:
     if spec.name in setting.arrays:
         return setting.arrays[spec.name]
-    near = nearest(spec.name, setting.arrays) if setting.arrays else ""
+    if setting.arrays:
+        near = nearest(spec.name, setting.arrays)
+        raise SpecError(f"arrays: has no '{spec.name}', which an arm names.{near}")
     raise SpecError(
         f"data: arrays '{spec.name}' are in no file. Run the study from Python: "
-        f"triptych.run(study, arrays={{'{spec.name}': (x, y)}}).{near}"
+        f"triptych.run(study, arrays={{'{spec.name}': (x, y)}})."
     )
 
 
