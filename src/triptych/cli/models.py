@@ -104,8 +104,5 @@ def _export(options: argparse.Namespace) -> None:
     written = model.to_onnx(options.onnx)
     console = create_console()
     say(console, visible(f"{options.onnx}: {model.summary}"))
-    for what, named in (("input", written.inputs), ("output", written.outputs)):
-        for name, kind in named.items():
-            say(console, visible(f"{what} {name!r}: {kind}"))
-    for note in written.notes:
-        say(console, visible(f"note: {note}"))
+    for line in written.lines:
+        say(console, visible(line))
