@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from triptych.data.sequences import read_sequences
     from triptych.estimators import CNNClassifier, MLPClassifier, MLPRegressor, RNNClassifier
     from triptych.runner import Setting, StudyResult, read_result
+    from triptych.saved import Model, evaluate_file, load, predict_file
     from triptych.spec import StudySpec, parse_study, read_study
     from triptych.studies import find_study
 
@@ -30,12 +31,16 @@ _HOMES = {
     "CNNClassifier": "estimators",
     "MLPClassifier": "estimators",
     "MLPRegressor": "estimators",
+    "Model": "saved",
     "RNNClassifier": "estimators",
     "Setting": "runner",
     "StudyResult": "runner",
     "StudySpec": "spec",
+    "evaluate_file": "saved",
     "find_study": "studies",
+    "load": "saved",
     "parse_study": "spec",
+    "predict_file": "saved",
     "read_result": "runner",
     "read_sequences": "data.sequences",
     "read_study": "spec",
@@ -46,12 +51,16 @@ __all__ = [
     "CNNClassifier",
     "MLPClassifier",
     "MLPRegressor",
+    "Model",
     "RNNClassifier",
     "Setting",
     "StudyResult",
     "StudySpec",
+    "evaluate_file",
     "find_study",
+    "load",
     "parse_study",
+    "predict_file",
     "read_result",
     "read_sequences",
     "read_study",

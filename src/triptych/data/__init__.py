@@ -13,6 +13,7 @@ from triptych.data.digits import load_digits_pictures
 from triptych.data.folders import load_folder
 from triptych.data.identity import source_id
 from triptych.data.palindromes import load_palindromes
+from triptych.data.preparing import preparation_of, read_prepared
 from triptych.data.sequence_files import load_sequence_file
 from triptych.data.tables import load_bundled, load_table
 from triptych.data.toys import load_toy
@@ -37,7 +38,9 @@ __all__ = [
     "find_cifar10",
     "load",
     "load_arrays",
+    "preparation_of",
     "read_arrays",
+    "read_prepared",
     "source_id",
 ]
 

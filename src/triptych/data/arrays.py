@@ -15,7 +15,7 @@ from triptych.contracts import Array, Dataset, IntArray, Split, lengths_of
 from triptych.data.digits import channel_standardization
 from triptych.data.fingerprints import fingerprint
 from triptych.data.splits import copies, copy_notes, need_two, split_by_class
-from triptych.data.table_inputs import columns_standardization
+from triptych.data.table_fitting import columns_standardization
 from triptych.data.table_splits import split_rows
 from triptych.errors import DataError, SpecError
 from triptych.spec import ArraysSpec, Task

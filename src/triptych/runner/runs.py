@@ -183,6 +183,18 @@ def train_jobs(
     (int, Event)
         Which job, and what the loop tells of it.
     """
+    # Whole groups of rows do not always make up the same number of them, seed by seed.
+    alike: dict[tuple[int, int], list[int]] = {}
+    for k, job in enumerate(jobs):
+        alike.setdefault((len(job.data.train), len(job.rows.fit)), []).append(k)
+    for places in alike.values():
+        events = _train_alike([jobs[k] for k in places], spec, engine, stacked=stacked)
+        yield from ((places[k], event) for k, event in events)
+
+
+def _train_alike(
+    jobs: Sequence[Job], spec: TrainSpec, engine: str, *, stacked: bool
+) -> Iterator[tuple[int, Event]]:
     orders = create_orders(engine)
     if len(jobs) == 1 and not stacked:
         yield from ((0, event) for event in train(jobs[0], spec, orders))
@@ -196,7 +208,7 @@ def create_job(
     arm: ArmSpec, engine: str, data: Dataset, seed: int, device: str, networks: Makers = NONE
 ) -> Job:
     """Return what one run of `arm` trains: its learner, its rows, the key of its orders."""
-    rows = split_rows(arm.trained[1], len(data.train), stream(seed, "validation"))
+    rows = split_rows(arm.trained[1], data.train, stream(seed, "validation"))
     learner = create_learner(arm, engine, data, seed, device, networks)
     return Job(learner, data, rows, stream_seed(seed, "order"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from triptych.errors import SpecError
@@ -136,7 +137,7 @@ class PalindromeSpec(Checked):
 
 @dataclass(frozen=True, kw_only=True)
 class FolderSpec(Checked):
-    """Pictures of one's own: a folder with one sub-folder a class.
+    """Pictures of one's own: a folder with one sub-folder a class, or a file of labels.
 
     Attributes
     ----------
@@ -149,6 +150,9 @@ class FolderSpec(Checked):
         Share of each class that is held out; each seed splits anew, copies of one picture together.
     skip_bad : bool
         Whether files that cannot be read are left out, and counted, instead of refused.
+    labels : str, optional
+        Name of a CSV in the folder with the columns ``file`` and ``label``, which says of what
+        class each picture is; absent: its sub-folders do.
     """
 
     holds: ClassVar[Holds] = "pictures"
@@ -157,10 +161,13 @@ class FolderSpec(Checked):
     size: tuple[int, ...] | None = field(default=None, metadata=between(2, 4096))
     test_size: float = field(default=0.2, metadata=between(0.01, 0.99))
     skip_bad: bool = False
+    labels: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "path", absolute(self.path))
+        if self.labels is not None and not _is_name(self.labels):
+            raise SpecError(f"labels: must name a file in the folder, got {self.labels!r}.")
         if self.size is not None and len(self.size) != 2:
             raise SpecError(f"size: must be [height, width], got {list(self.size)}.")
 
@@ -229,6 +236,10 @@ class ArraysSpec(Checked):
             )
         if not re.fullmatch(r"([0-9a-f]{64})?", self.fingerprint):
             raise SpecError(f"fingerprint: {self.fingerprint!r} is no SHA-256; leave it out.")
+
+
+def _is_name(text: str) -> bool:
+    return text not in ("", "..") and text == Path(text).name and text.isprintable()
 
 
 DataSpec = (
