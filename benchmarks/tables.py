@@ -110,10 +110,8 @@ def main() -> None:
             ("24 numbers with gaps, 5 texts, a date", "n" * 24 + "ttttt" + "d", True),
         ):
             write(path, 100_000, kinds, gaps=gaps)
-            rows, seconds, memory = timed("--train", str(path))
-            print(
-                f"train   {rows:>9,} x {what}: {seconds:.1f} s (bar 10), {memory:.0f} MB (bar 1000)"
-            )
+            rows, taken = timed("--train", str(path))
+            print(f"train   {rows:>9,} x {what}: {taken} (bars 10 s, 1000 MB)")
         for what, kinds, gaps in (
             ("10 numbers", "n" * 10, False),
             ("10 numbers with gaps", "n" * 10, True),
