@@ -9,6 +9,10 @@ Studies
     `find_study` finds one that ships, `read_study` and `parse_study` read a study file; each gives
     a `StudySpec`, whose parts are in `triptych.spec`. `Setting` says where runs are made.
 
+Models
+    `load` reads a model's file as a `Model`; `predict_file` and `evaluate_file` use one on a table,
+    pictures or sequences of one's own.
+
 Names are loaded when they are first used: ``import triptych`` loads neither PyTorch nor
 scikit-learn. ``docs/python.md`` shows all of it by examples.
 """

@@ -14,7 +14,7 @@ from triptych.chance import stream
 from triptych.contracts import Array, Dataset, IntArray, Split, lengths_of
 from triptych.data.digits import channel_standardization
 from triptych.data.fingerprints import fingerprint
-from triptych.data.splits import copies, copy_notes, need_two, split_by_class
+from triptych.data.splits import copies, copy_notes, need_two, split_by_class, together
 from triptych.data.table_fitting import columns_standardization
 from triptych.data.table_splits import split_rows
 from triptych.errors import DataError, SpecError
@@ -158,6 +158,7 @@ def load_arrays(spec: ArraysSpec, handed: Handed, seed: int) -> Dataset:
         return rows
     train_rows, test_rows = _split(rows, spec.test_size, seed)
     train, test = Split(rows.x, rows.y).take(train_rows), Split(rows.x, rows.y).take(test_rows)
+    train = replace(train, groups=together(rows.same, train_rows))
     target = None
     if not rows.classes:
         target = columns_standardization(train.y)

@@ -202,10 +202,6 @@ class SequenceFileSpec(Checked):
         object.__setattr__(self, "path", absolute(self.path))
 
 
-def _is_name(text: str) -> bool:
-    return text not in ("", "..") and text == Path(text).name and text.isprintable()
-
-
 @dataclass(frozen=True, kw_only=True)
 class ArraysSpec(Checked):
     """Arrays of one's own, or a `triptych.contracts.Dataset`, that `triptych.run` is handed.
@@ -240,6 +236,10 @@ class ArraysSpec(Checked):
             )
         if not re.fullmatch(r"([0-9a-f]{64})?", self.fingerprint):
             raise SpecError(f"fingerprint: {self.fingerprint!r} is no SHA-256; leave it out.")
+
+
+def _is_name(text: str) -> bool:
+    return text not in ("", "..") and text == Path(text).name and text.isprintable()
 
 
 DataSpec = (
