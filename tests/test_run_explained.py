@@ -63,6 +63,8 @@ def plane(engine="numpy", seeds=1, epochs=60, size=1):
 class Blind:
     """Stands in for `Explainer`, and sees nothing."""
 
+    seconds = 0.0
+
     def __init__(self, *_):
         pass
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 from triptych import __version__
 from triptych.cli.check import add_check
 from triptych.cli.console import create_console
+from triptych.cli.export import add_export, live_events, to_tensorboard
 from triptych.cli.init import add_init
 from triptych.cli.runs import add_runs
 from triptych.cli.twin import add_twin_cnn, add_twin_mlp, add_twin_rnn
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from triptych.spec import StudySpec
 
 
-_JSON = "print verdicts and runs as JSON, for programs"
+_JSON = "print verdicts, runs, curves and findings as JSON, for programs"
 
 
 class Terminated(BaseException):
@@ -72,6 +73,8 @@ def build_parser() -> argparse.ArgumentParser:
                      help="runs made at the same time; auto: one for each core")  # fmt: skip
     run.add_argument("--disk", metavar="SIZE", help="the most that the study's folder may take, "
                      "such as '2 GB' (default: TRIPTYCH_DISK); drops old weights")  # fmt: skip
+    run.add_argument("--tensorboard", type=Path, metavar="DIR",
+                     help="folder of event files, written as it runs")  # fmt: skip
     run.add_argument("--json", action="store_true", help=f"{_JSON}; the rest goes to stderr")
     run.set_defaults(call=_run)
 
@@ -83,6 +86,7 @@ def build_parser() -> argparse.ArgumentParser:
     report.add_argument("--json", action="store_true", help=_JSON)
     report.set_defaults(call=_report)
 
+    add_export(commands, common)
     add_runs(commands, common)
     twin = commands.add_parser(
         "twin", help="train the engines side by side, or your own layer beside ours"
@@ -148,15 +152,18 @@ def _run(options: argparse.Namespace) -> None:
     begin = visible(f"{study.title}\n{size}; kept in {folder.path}")
     console.print(begin, highlight=False, soft_wrap=True)
     watcher = Watcher(study, console, debug=options.debug)
+    live = live_events(options.tensorboard)
     try:
         with closing(execute_study(study, folder, setting, options.jobs)) as events:
-            watcher.watch(events)
+            watcher.watch(live.follow(events) if live else events)
     except (KeyboardInterrupt, Terminated):
         print(f"stopped; finished runs are kept in {folder.path}, the same command goes on",
               file=sys.stderr)  # fmt: skip
         raise
     result = read_result(folder.path)
     _show(result, console, anew=False)
+    if live:
+        to_tensorboard(result, options.tensorboard, console)
     if options.json:
         _print_json(result)
     _show_disk(folder.path, setting.disk, console)
@@ -209,12 +216,16 @@ def _show_disk(folder: Path, most: int | None, console: Console) -> None:
 
 
 def _show(result: StudyResult, console: Console, *, anew: bool = True) -> None:
+    from triptych.records import StudyFolder
     from triptych.report import study_tables
+    from triptych.report.wording import duration
 
     page = result.write_page(anew=anew)
     for table in study_tables(result.record, result.verdicts):
         console.print(table)
-    console.print(f"The page: {page}", highlight=False, soft_wrap=True)
+    seconds = StudyFolder(result.record.folder).page_seconds()
+    took = f" (drawn in {duration(seconds)})" if seconds else ""
+    console.print(f"The page: {page}{took}", highlight=False, soft_wrap=True)
 
 
 def _data(options: argparse.Namespace) -> None:

@@ -85,6 +85,26 @@ class MLPNumpy:
                 out, _ = self.functions.activation(out)
         return out
 
+    def outputs_and_backward(self, x: FloatArray) -> tuple[FloatArray, Backward]:
+        """Return the output (B, O) in eval mode, and what maps a slope by it to one by x (B, I)."""
+        out = x
+        backwards: list[Backward] = []
+        for k in self.layers:
+            out, dense_backward = self.functions.dense(
+                out, self.weights[f"w{k}"], self.weights[f"b{k}"]
+            )
+            backwards.append(lambda dy, layer=dense_backward: layer(dy)[0])
+            if k != self.layers[-1]:
+                out, slope = self.functions.activation(out)
+                backwards.append(slope)
+
+        def backward(dy: FloatArray) -> FloatArray:
+            for layer in reversed(backwards):
+                dy = layer(dy)
+            return dy
+
+        return out, backward
+
     def loss(self, outputs: FloatArray, y: Array, weight: FloatArray | None = None) -> float:
         """Return the mean loss of outputs (B, O) for classes (B,) or targets (B, O)."""
         return self.functions.loss(outputs, y, shares(len(outputs), weight, outputs.dtype))[0]

@@ -3,8 +3,8 @@
 from triptych.records.deletion import Deletion, delete_runs
 from triptych.records.disk import DiskLimit, disk_use
 from triptych.records.environment import code_id, environment
-from triptych.records.files import finite, make_folder, write_atomic
-from triptych.records.findings import Finding
+from triptych.records.files import append_bytes, finite, make_folder, write_atomic
+from triptych.records.findings import Finding, finding_values
 from triptych.records.keys import STEPS, run_key
 from triptych.records.listing import (
     DAMAGED,
@@ -70,11 +70,13 @@ __all__ = [
     "StudyEntry",
     "StudyFolder",
     "StudyRecord",
+    "append_bytes",
     "code_id",
     "delete_runs",
     "disk_use",
     "environment",
     "find_run",
+    "finding_values",
     "finite",
     "list_studies",
     "list_study",

@@ -124,17 +124,26 @@ def _wrong_pictures(finding: Finding) -> list[Panel]:
 def _wrong_rows(one: Explained) -> Table:
     arrays, labels = one.finding.arrays, one.finding.labels
     heads = ("row", "true", "predicted", "p of predicted", "p of true", *labels["features"])
+    places = labels.get("places") or [f"test row {row:,.0f}" for row in arrays["rows"].tolist()]
     rows = [
         (
-            (f"{row:,.0f}", true, predicted),
+            (place, true, predicted),
             [Cell(_share(p)) for p in (arrays["predicted"][k], arrays["true"][k])]
-            + [Cell(figure(value)) for value in arrays["values"][k].tolist()],
+            + [Cell(text) for text in _row_texts(one.finding, k)],
         )
-        for k, (row, true, predicted) in enumerate(
-            zip(arrays["rows"].tolist(), labels["true"], labels["predicted"], strict=True)
+        for k, (place, true, predicted) in enumerate(
+            zip(places, labels["true"], labels["predicted"], strict=True)
         )
     ]
     return Table(f"Worst mistakes: {one.label}", heads, rows)
+
+
+def _row_texts(finding: Finding, k: int) -> list[str]:
+    """Return the cells of a row as they stand in the data, or else what the network reads."""
+    count = len(finding.labels["features"])
+    if "cells" in finding.labels:
+        return [text or "empty" for text in finding.labels["cells"][k * count : (k + 1) * count]]
+    return [figure(value) for value in finding.arrays["values"][k].tolist()]
 
 
 def _share(value: float) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 
 from triptych.errors import RunError
 from triptych.records import Finding, StudyRecord
+from triptych.report.attribution_findings import draw_attributions
 from triptych.report.charts import COLOURS, colour
 from triptych.report.class_findings import (
     draw_calibration,
@@ -22,6 +23,7 @@ from triptych.report.picture_findings import (
     draw_occlusion,
 )
 from triptych.report.sequences import draw_flow, draw_paths
+from triptych.report.times import draw_times
 from triptych.report.wording import arm_label, plural
 from triptych.spec import RNNSpec
 
@@ -61,6 +63,7 @@ WAYS = {
     "confusion": Way(draw_confusion),
     "mistakes": Way(draw_mistakes),
     "occlusion": Way(draw_occlusion),
+    "integrated gradients": Way(draw_attributions),
     "first layer": Way(draw_filters),
     "feature maps": Way(draw_maps),
     "permutation importance": Way(draw_importance, in_one=True, by_data=True),
@@ -69,7 +72,7 @@ WAYS = {
 
 
 def findings(record: StudyRecord, names: Sequence[str]) -> list[Figure]:
-    """Return the figures of what explains some arms, by the first seed of each.
+    """Return the figures of what explains some arms, by the first seed of each; then their time.
 
     Of arms that differ only in their engine one is shown; where each takes much of the page, also
     of those that differ only in how they were trained: the one trained for the most epochs.
@@ -93,7 +96,8 @@ def findings(record: StudyRecord, names: Sequence[str]) -> list[Figure]:
         # Recurrent arms have the colours and the charts that they have for accuracy by length.
         found += _figures(record, kind, way, recurrent, recurrent)
         found += _figures(record, kind, way, others)
-    return found
+    times = draw_times(record, names)
+    return found if times is None else [*found, times]
 
 
 def _figures(
@@ -135,6 +139,12 @@ def _alike(
     for name in list(series)[:most]:
         groups.setdefault(key(name), {})[name] = series[name]
     return list(groups.values())
+
+
+def telling(record: StudyRecord) -> list[str]:
+    """Return the explained arms of a study that tell something which the others do not."""
+    names = [name for name in record.study.arms if record.finished(name)]
+    return _telling(names, record, in_one=False)
 
 
 def _first(record: StudyRecord, name: str, kind: str) -> Finding | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -61,6 +62,8 @@ class Job:
         From `split_rows`.
     order_seed : int
         Keys the order of each epoch, see `triptych.chance.orders`.
+    seconds, judging : float
+        Spent in training steps, and in evaluations.
     """
 
     learner: Learner
@@ -68,6 +71,7 @@ class Job:
     rows: Rows
     order_seed: int
     seconds: float = field(default=0.0, init=False)
+    judging: float = field(default=0.0, init=False)
     best: Finished | None = field(default=None, init=False)
     last: Evaluation | None = field(default=None, init=False)
     waited: int = field(default=0, init=False)
@@ -81,7 +85,7 @@ class Job:
 
     def evaluate(self, epoch: int, step: int, lr: float) -> Evaluation:
         """Judge the present weights."""
-        evaluate = self._scores
+        evaluate, started = self._scores, time.perf_counter()
         self.last = Evaluation(
             epoch=epoch,
             step=step,
@@ -91,6 +95,7 @@ class Job:
             validation=None if self.validation is None else evaluate(self.validation),
             seconds=self.seconds,
         )
+        self.judging += time.perf_counter() - started
         return self.last
 
     def _scores(self, split: Split) -> Scores:
@@ -111,6 +116,7 @@ class Job:
     def finish(self, spec: TrainSpec) -> Finished:
         """Return what training came to, with the best weights where they were kept."""
         assert self.last is not None  # the last epoch is always evaluated
+        started = time.perf_counter()
         evaluation, weights = self.last, None
         if self.best is not None:
             evaluation, weights = self.best.evaluation, self.best.weights
@@ -126,6 +132,7 @@ class Job:
             }
             evaluation = replace(evaluation, probes=probes)
         weights = self.learner.weights() if weights is None else weights
+        self.judging += time.perf_counter() - started
         return Finished(weights, evaluation, self.last.epoch, self.seconds)
 
 
