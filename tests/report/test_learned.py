@@ -11,7 +11,7 @@ from triptych.records import Finding, StudyRecord
 from triptych.report import study_tables
 from triptych.report.finding_lines import finding_line
 from triptych.report.sparklines import BLOCKS, PLAIN, sparkline
-from triptych.report.times import draw_times, times_line
+from triptych.report.time_parts import draw_times, times_line
 from triptych.spec import parse_study
 
 STUDY = """

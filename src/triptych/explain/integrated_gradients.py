@@ -115,14 +115,13 @@ def attribute(asked: Asked, x: FloatArray, plain: FloatArray, outputs: IntArray)
     shares of a row sum to within a hundredth of what they should.
     """
     found = [_one(asked, row, plain, int(k)) for row, k in zip(x, outputs, strict=True)]
-    return Attribution(
-        np.stack([shares for shares, _ in found]), *np.array([ends for _, ends in found]).T
-    )
+    shares, predicted, least = zip(*found, strict=True)
+    return Attribution(np.stack(shares), np.array(predicted), np.array(least))
 
 
 def _one(
     asked: Asked, x: FloatArray, plain: FloatArray, output: int
-) -> tuple[FloatArray, tuple[float, float]]:
+) -> tuple[FloatArray, float, float]:
     """Return the shares of one row (...), and what is predicted of it and of the plain input."""
     way = x.astype(np.float64) - plain
     (predicted, least), _ = asked.at(np.stack([x.astype(np.float64), plain]), output)
@@ -131,7 +130,7 @@ def _one(
         shares = way * _mean_slope(asked, plain, way, steps, output)
         gap = abs(float(shares.sum()) - (predicted - least))
         if gap <= _TOLERANCE * max(abs(predicted - least), _LEAST) or 2 * steps > asked.most:
-            return shares, (float(predicted), float(least))
+            return shares, float(predicted), float(least)
         steps *= 2
 
 

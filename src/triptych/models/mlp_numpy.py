@@ -90,10 +90,9 @@ class MLPNumpy:
         out = x
         backwards: list[Backward] = []
         for k in self.layers:
-            out, dense_backward = self.functions.dense(
-                out, self.weights[f"w{k}"], self.weights[f"b{k}"]
-            )
-            backwards.append(lambda dy, layer=dense_backward: layer(dy)[0])
+            w_IO, b_O = self.weights[f"w{k}"], self.weights[f"b{k}"]
+            out, dense_backward = self.functions.dense(out, w_IO, b_O)
+            backwards.append(_by_input(dense_backward))
             if k != self.layers[-1]:
                 out, slope = self.functions.activation(out)
                 backwards.append(slope)
@@ -154,3 +153,8 @@ class MLPNumpy:
         mask = dropout_mask(self.dropout_seed, step, layer, shape, self.spec.dropout)
         out, masked = drop(out, mask)
         return out, [slope, masked]
+
+
+def _by_input(backward: DenseBackward) -> Backward:
+    """Return the backward of a linear layer without the gradients of its weights."""
+    return lambda dy: backward(dy)[0]

@@ -23,7 +23,7 @@ from triptych.report.picture_findings import (
     draw_occlusion,
 )
 from triptych.report.sequences import draw_flow, draw_paths
-from triptych.report.times import draw_times
+from triptych.report.time_parts import draw_times
 from triptych.report.wording import arm_label, plural
 from triptych.spec import RNNSpec
 

@@ -73,7 +73,8 @@ def rested_on(
     if judged is not None and has_pictures:
         grey = np.broadcast_to(cover(data), data.sample_shape)
         return pixels_rested_on(asked, judged, x, _inputs(data, grey[None])[0])
-    plain = _inputs(data, data.train.x).mean(axis=0)
+    # Standardising is linear: that of the mean is the mean.
+    plain = _inputs(data, data.train.x.mean(axis=0, dtype=np.float64)[None])[0]
     outputs = np.zeros(len(rows), np.int64) if judged is None else judged.predicted[rows]
     origins = tuple(data.origin(int(row)) for row in rows) if data.origin else ()
     places = [one.place for one in origins] or [f"test row {row}" for row in rows]
