@@ -69,6 +69,12 @@ def test_settings_are_hyperparameters_and_claims_are_texts(exported):
     end = metadata.parse_session_end_info_plugin_data(plugin[metadata.SESSION_END_INFO_TAG])
     assert end.status == 1  # success
     whole = read(folder)
+    listed = metadata.parse_experiment_plugin_data(
+        whole.PluginTagToContent("hparams")[metadata.EXPERIMENT_TAG]
+    )
+    assert {"arm", "seed", "network.hidden"} < {one.name for one in listed.hparam_infos}
+    assert "train.epochs" not in {one.name for one in listed.hparam_infos}  # the same of all
+    assert "final/test_accuracy" in {one.name.tag for one in listed.metric_infos}
     (verdict,) = result.verdicts
     assert f"{verdict.verdict}: Width helps." in text(whole, "claims/1")
     assert "kept" in text(whole, "study")

@@ -136,12 +136,30 @@ def _of_run(record: StudyRecord, run: RunRecord) -> Iterator[Any]:
 
 def _of_study(record: StudyRecord, verdicts: Sequence[VerdictLike]) -> Iterator[Any]:
     """Give the events of the study: what it is, and what became of each claim."""
+    from tensorboard.compat.proto.event_pb2 import Event
+
     end = max(ended(record, run) for run in record.runs)
     yield first_event(end)
+    yield Event(wall_time=end, summary=_columns(record, end))
     about = f"# {_safe(record.study.title)}\n\n{_safe(summary(record, verdicts))}"
     yield _text(end, "study", f"{about}\n\nThe page: triptych report {_safe(str(record.folder))}")
     for number, (verdict, measured) in enumerate(claims(record, verdicts), start=1):
         yield _text(end, f"claims/{number}", f"**{_safe(verdict)}**\n\n{_safe(measured)}")
+
+
+def _columns(record: StudyRecord, when: float) -> Any:
+    """Return what the HPARAMS page lists: settings that differ between runs, figures at the end."""
+    from tensorboard.plugins.hparams import summary_v2
+
+    asked = [settings(record, run) for run in record.runs]
+    names = dict.fromkeys(name for one in asked for name in one)
+    differ = [name for name in names if len({str(one.get(name)) for one in asked}) > 1]
+    figures = dict.fromkeys(name for run in record.runs for name in final_figures(run))
+    return summary_v2.hparams_config_pb(
+        hparams=[summary_v2.HParam(name) for name in differ],
+        metrics=[summary_v2.Metric(f"final/{name}") for name in figures],
+        time_created_secs=when,
+    )
 
 
 def _tag(name: str) -> str:
