@@ -15,6 +15,7 @@ def call(*arguments):
     return left.value.code
 
 
+@pytest.mark.slow  # MLflow takes seconds to make its tables
 def test_a_study_is_exported_to_both_at_once(kept, capsys):
     pytest.importorskip("tensorboard")
     pytest.importorskip("mlflow")

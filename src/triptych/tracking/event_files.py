@@ -59,6 +59,7 @@ def export_tensorboard(
         If a file cannot be written.
     """
     require_tensorboard()
+    make_folder(folder)
     runs = [
         _write(place_of(folder, run.arm, run.seed), _of_run(record, run)) for run in record.runs
     ]
