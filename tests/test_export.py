@@ -15,15 +15,13 @@ def call(*arguments):
     return left.value.code
 
 
-@pytest.mark.slow  # MLflow takes seconds to make its tables
-def test_a_study_is_exported_to_both_at_once(kept, capsys):
+def test_a_study_is_exported_to_both_at_once(kept, store, capsys):
     pytest.importorskip("tensorboard")
-    pytest.importorskip("mlflow")
-    assert call(kept, "--tensorboard", "events", "--mlflow", "store") == 0
+    assert call(kept, "--tensorboard", "events", "--mlflow", store) == 0
     said = capsys.readouterr().out
     assert "4 runs for TensorBoard: tensorboard --logdir events" in said
     assert "4 runs added to MLflow: mlflow ui --backend-store-uri sqlite:///" in said
-    assert call(kept, "--mlflow", "store") == 0
+    assert call(kept, "--mlflow", store) == 0
     assert "0 runs added to MLflow, 4 were there" in capsys.readouterr().out
 
 

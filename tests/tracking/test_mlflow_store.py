@@ -1,6 +1,5 @@
 """An MLflow store, read back by MLflow's own client."""
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,21 +15,6 @@ from triptych.verdicts import judge
 pytest.importorskip("mlflow")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 HOSTILE = "<img src=x onerror=alert(1)>\x1b[31m\u202e=cmd()"
-
-
-@pytest.fixture(scope="module")
-def tables(tmp_path_factory):
-    """Return a database with MLflow's tables, which take it seconds to make."""
-    client = client_of(tmp_path_factory.mktemp("empty"))
-    client.search_experiments()
-    return Path(client.tracking_uri.removeprefix("sqlite:///"))
-
-
-@pytest.fixture
-def store(tables, tmp_path):
-    (tmp_path / "store").mkdir()
-    shutil.copy(tables, tmp_path / "store" / "mlflow.db")
-    return tmp_path / "store"
 
 
 def client_of(folder):
