@@ -155,14 +155,14 @@ def columns_rested_on(
             f"Integrated gradients: the difference between the {of} that the network tells for a "
             "test row and for the mean training row, shared out among the columns"
             f"{', in points' if of == 'probability' else ''}. The stronger the tint, the more a "
-            "column adds to it (blue) or takes from it (red); beside it stands the column's value "
+            "column adds to it (blue) or takes from it (red); beneath stands the column's value "
             f"in that row{'' if rows.origins else ', as the network reads it'}. "
             + _completeness(found)
             + (f" The {len(kept)} columns that count most of {len(columns)}." if left else "")
         ),
         arrays={
             "shares": whole_RK[:, kept],
-            "others": found.sums - whole_RK[:, kept].sum(axis=1),
+            "others": np.delete(whole_RK, kept, axis=1).sum(axis=1),
             "values": np.array(values, float).reshape(len(rows.x), len(kept)),
             **_ends(found),
         },

@@ -77,9 +77,11 @@ def _occlusion(finding: Finding) -> str:
 def _attributions(finding: Finding) -> str:
     arrays, labels = finding.arrays, finding.labels
     if "pictures" in arrays:
-        gaps = np.abs(arrays["sums"] - (arrays["predicted"] - arrays["plain"]))
+        adds = np.sort(arrays["toward"][0].astype(float), axis=None)[::-1]
+        half = int(np.searchsorted(adds.cumsum(), adds.sum() / 2)) + 1
         return (
-            f"{plural(len(gaps), 'prediction')} shared out among pixels, to within {gaps.max():.1g}"
+            f"half of what speaks for {labels['predicted'][0]} in a test picture stands in "
+            f"{half:,} of {adds.size:,} pixels"
         )
     (of,) = labels["of"]
     shares_RK = arrays["shares"]

@@ -39,7 +39,8 @@ class Curves:
         table.add_column("arm", ratio=2)
         scores = dict.fromkeys(_score(run) for run in self.runs.values())
         heads = [metric_name(metric) for metric in _LOSSES]
-        for head in (*heads, " or ".join(map(metric_name, scores))):
+        score = metric_name(next(iter(scores))) if len(scores) == 1 else "test accuracy, R²"
+        for head in (*heads, score):
             table.add_column(head, no_wrap=True, ratio=2)
         for name, run in self.runs.items():
             cells = [_cell(run, metric, letters) for metric in (*_LOSSES, _score(run))]
