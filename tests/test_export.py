@@ -28,7 +28,7 @@ def test_a_study_is_exported_to_both_at_once(kept, store, capsys):
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (("KEPT",), 2, "to where? Name --tensorboard DIR or --mlflow WHERE."),
+        (("KEPT",), 2, "to where? Name --onnx FILE for a model; for a study"),
         (("nowhere", "--tensorboard", "x"), 4, "'nowhere' is not the folder of a study"),
         (("KEPT", "--tensorboard", "triptych-runs/kept/study.toml"), 4, "it is a file"),
     ],

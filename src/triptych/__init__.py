@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from triptych.api import run
+    from triptych.baseline import TrainResult, train
     from triptych.data.sequences import read_sequences
     from triptych.estimators import CNNClassifier, MLPClassifier, MLPRegressor, RNNClassifier
     from triptych.runner import Setting, StudyResult, read_result
+    from triptych.saved import Model, evaluate_file, load, predict_file
     from triptych.spec import StudySpec, parse_study, read_study
     from triptych.studies import find_study
 
@@ -21,32 +23,44 @@ _HOMES = {
     "CNNClassifier": "estimators",
     "MLPClassifier": "estimators",
     "MLPRegressor": "estimators",
+    "Model": "saved",
     "RNNClassifier": "estimators",
     "Setting": "runner",
     "StudyResult": "runner",
     "StudySpec": "spec",
+    "TrainResult": "baseline",
+    "evaluate_file": "saved",
     "find_study": "studies",
+    "load": "saved",
     "parse_study": "spec",
+    "predict_file": "saved",
     "read_result": "runner",
     "read_sequences": "data.sequences",
     "read_study": "spec",
     "run": "api",
+    "train": "baseline",
 }
 
 __all__ = [
     "CNNClassifier",
     "MLPClassifier",
     "MLPRegressor",
+    "Model",
     "RNNClassifier",
     "Setting",
     "StudyResult",
     "StudySpec",
+    "TrainResult",
+    "evaluate_file",
     "find_study",
+    "load",
     "parse_study",
+    "predict_file",
     "read_result",
     "read_sequences",
     "read_study",
     "run",
+    "train",
 ]
 __version__ = "0.1.0"
 

@@ -106,7 +106,7 @@ def slope_by_differences(value, x, step):
 @pytest.mark.parametrize("loss", ["softmax", "sigmoid", "squared"])
 @pytest.mark.parametrize("activation", ["relu", "gelu"])
 def test_slopes_are_those_of_finite_differences(activation, loss):
-    asked = Asked(create_forward(*mlp(activation)), loss, scale=2.0)
+    asked = Asked(create_forward(*mlp(activation)), loss, scale=2.0, temperature=1.5)
     x, _ = rows(1)
     _, slope = asked.at(x, 1)
     expected = slope_by_differences(lambda x: asked.at(x, 1)[0][0], x, 1e-6)

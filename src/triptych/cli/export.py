@@ -1,4 +1,4 @@
-"""``triptych export``: a finished study for those who track elsewhere."""
+"""``triptych export``: a study for those who track elsewhere, a model as ONNX."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from triptych.tracking import LiveEvents
 
 _SAYS = """\
-Write a study's runs for TensorBoard, or into an MLflow store: every evaluation by its training
-step, settings, figures at the end, claims with their verdicts. Made from records, so it works for
-any study that was ever run; exporting again adds what is new and doubles nothing.
+Write a model as ONNX; or a study's runs for TensorBoard, or into an MLflow store: every evaluation
+by its training step, settings, figures at the end, claims with their verdicts. Runs are taken from
+records, so it works for any study that was ever run; exporting again adds what is new and doubles
+nothing.
 """
 
 
@@ -26,10 +27,12 @@ def add_export(commands: Any, common: argparse.ArgumentParser) -> None:
     """Add ``export`` to the parsers of the command line."""
     export = commands.add_parser(
         "export", parents=[common], description=_SAYS,
-        help="write runs for TensorBoard or MLflow",
+        help="write a model as ONNX, or a study's runs for TensorBoard or MLflow",
     )  # fmt: skip
     add = export.add_argument
-    add("what", metavar="FOLDER", type=Path, help="folder of a study")
+    add("what", metavar="FOLDER | MODEL", type=Path, help="folder of a study, or a model's file")
+    add("--onnx", metavar="FILE", type=Path,
+        help="of a model: the ONNX file to write; needs triptych[onnx]")  # fmt: skip
     add("--tensorboard", metavar="DIR", type=Path,
         help="folder of event files, for tensorboard --logdir")  # fmt: skip
     add("--mlflow", metavar="WHERE", help="address of an MLflow server or store, such as "
@@ -38,16 +41,37 @@ def add_export(commands: Any, common: argparse.ArgumentParser) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
+    to_trackers = options.tensorboard is not None or options.mlflow is not None
+    if options.onnx is not None:
+        if to_trackers:
+            raise SpecError("export: --onnx takes a model; --tensorboard and --mlflow a study.")
+        _to_onnx(options.what, options.onnx)
+        return
+    if not to_trackers:
+        raise SpecError(
+            "export: to where? Name --onnx FILE for a model; for a study --tensorboard DIR or "
+            "--mlflow WHERE."
+        )
     from triptych.runner import read_result
 
-    if options.tensorboard is None and options.mlflow is None:
-        raise SpecError("export: to where? Name --tensorboard DIR or --mlflow WHERE.")
     result = read_result(options.what)
     console = create_console()
     if options.tensorboard is not None:
         to_tensorboard(result, options.tensorboard, console)
     if options.mlflow is not None:
         _to_mlflow(result, options.mlflow, console)
+
+
+def _to_onnx(path: Path, file: Path) -> None:
+    from triptych.report.wording import visible
+    from triptych.saved import load
+
+    model = load(path)
+    notes = model.to_onnx(file)
+    console = create_console()
+    say(console, visible(f"{file}: {model.summary}"))
+    for note in notes:
+        say(console, visible(f"note: {note}"))
 
 
 def live_events(folder: Path | None) -> LiveEvents | None:

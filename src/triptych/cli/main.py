@@ -8,17 +8,21 @@ import os
 import signal
 import sys
 import warnings
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from triptych import __version__
 from triptych.cli.check import add_check
 from triptych.cli.console import create_console
+from triptych.cli.evaluate import add_evaluate
 from triptych.cli.export import add_export, live_events, to_tensorboard
 from triptych.cli.init import add_init
+from triptych.cli.models import add_models
+from triptych.cli.predict import add_predict
 from triptych.cli.runs import add_runs
+from triptych.cli.train import add_train
 from triptych.cli.twin import add_twin_cnn, add_twin_mlp, add_twin_rnn
+from triptych.cli.watching import Terminated, watch_study
 from triptych.errors import SpecError, TriptychError
 
 if TYPE_CHECKING:
@@ -29,10 +33,6 @@ if TYPE_CHECKING:
 
 
 _JSON = "print verdicts, runs, curves and findings as JSON, for programs"
-
-
-class Terminated(BaseException):
-    """SIGTERM arrived; not an Exception, so that nothing swallows it."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -78,8 +78,13 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--json", action="store_true", help=f"{_JSON}; the rest goes to stderr")
     run.set_defaults(call=_run)
 
+    add_train(commands, common, _count)
     add_init(commands, common)
     add_check(commands, common, study)
+
+    add_models(commands, common)
+    add_predict(commands, common)
+    add_evaluate(commands, common)
 
     report = commands.add_parser("report", parents=[common], help="write the page of a study again")
     report.add_argument("run", metavar="RUN", type=Path, help="folder of a study")
@@ -133,7 +138,6 @@ _count.__name__ = "number"  # argparse's message names the type
 
 
 def _run(options: argparse.Namespace) -> None:
-    from triptych.live import Watcher
     from triptych.records import StudyFolder
     from triptych.report.wording import budget_text, visible
     from triptych.runner import Setting, default_folder, execute_study, read_result
@@ -151,15 +155,10 @@ def _run(options: argparse.Namespace) -> None:
     size = f"arms: {len(study.arms)}, seeds: {seeds}{scale}"
     begin = visible(f"{study.title}\n{size}; kept in {folder.path}")
     console.print(begin, highlight=False, soft_wrap=True)
-    watcher = Watcher(study, console, debug=options.debug)
     live = live_events(options.tensorboard)
-    try:
-        with closing(execute_study(study, folder, setting, options.jobs)) as events:
-            watcher.watch(live.follow(events) if live else events)
-    except (KeyboardInterrupt, Terminated):
-        print(f"stopped; finished runs are kept in {folder.path}, the same command goes on",
-              file=sys.stderr)  # fmt: skip
-        raise
+    events = execute_study(study, folder, setting, options.jobs)
+    followed = live.follow(events) if live else events
+    watch_study(study, console, followed, folder.path, debug=options.debug)
     result = read_result(folder.path)
     _show(result, console, anew=False)
     if live:
@@ -253,6 +252,16 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     sys.exit(_guarded(sys.argv[1:] if arguments is None else arguments))
 
 
+def _one_line(error: TriptychError) -> str:
+    """Return an error as a terminal may show it: names in it may hold what a terminal obeys."""
+    text = " ".join(str(error).split())
+    if text.isprintable():
+        return text
+    from triptych.report.wording import visible
+
+    return visible(text)
+
+
 def _guarded(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, _on_terminate)
     warnings.showwarning = _show_warning  # type: ignore[assignment] # it takes more than it uses
@@ -263,7 +272,7 @@ def _guarded(arguments: list[str]) -> int:
     except TriptychError as error:
         if "--debug" in arguments:
             raise
-        print(f"triptych: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"triptych: {_one_line(error)}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         return 130

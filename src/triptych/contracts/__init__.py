@@ -11,6 +11,7 @@ from triptych.contracts.data import (
     Split,
     Standardization,
     Weights,
+    latest,
     lengths_of,
 )
 from triptych.contracts.networks import (
@@ -37,5 +38,6 @@ __all__ = [
     "Split",
     "Standardization",
     "Weights",
+    "latest",
     "lengths_of",
 ]

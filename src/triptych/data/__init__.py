@@ -12,6 +12,7 @@ from triptych.data.digits import load_digits_pictures
 from triptych.data.folders import load_folder
 from triptych.data.identity import source_id
 from triptych.data.palindromes import load_palindromes
+from triptych.data.preparing import preparation_of, read_prepared
 from triptych.data.sequence_files import load_sequence_file
 from triptych.data.tables import load_bundled, load_table
 from triptych.data.toys import load_toy
@@ -27,7 +28,15 @@ from triptych.spec import (
     ToySpec,
 )
 
-__all__ = ["arrange", "fetch_cifar10", "find_cifar10", "load", "source_id"]
+__all__ = [
+    "arrange",
+    "fetch_cifar10",
+    "find_cifar10",
+    "load",
+    "preparation_of",
+    "read_prepared",
+    "source_id",
+]
 
 
 def load(  # noqa: C901 (one case for each source)

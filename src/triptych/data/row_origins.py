@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from triptych.contracts import IntArray, Origin
 from triptych.data.columns import Column
@@ -19,25 +17,17 @@ class RowOrigins:
     ----------
     columns : sequence of Column
         Of the whole table, N rows.
-    lines : IntArray, shape (N,), optional
-        The line of each in a file of text.
+    place : callable
+        From one of the N to what it is called.
     rows : IntArray
         Which of them the split has, in its order.
     """
 
     columns: Sequence[Column]
-    lines: IntArray | None
+    place: Callable[[int], str]
     rows: IntArray
 
     def __call__(self, row: int) -> Origin:
         """Return what a row of the split was."""
         at = int(self.rows[row])
-        place = f"row {at + 1}" if self.lines is None else f"line {self.lines[at]}"
-        return Origin(place, {column.name: _cell(column, at) for column in self.columns})
-
-
-def _cell(column: Column, row: int) -> str:
-    value = float(column.values[row])
-    if np.isnan(value):
-        return ""
-    return column.words[int(value)] if column.words else f"{value:.6g}"
+        return Origin(self.place(at), {column.name: column.text(at) for column in self.columns})

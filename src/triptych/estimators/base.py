@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy import sparse
 from sklearn.utils import check_random_state, column_or_1d
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from triptych.contracts import Array, FloatArray, Learner, Split, Weights
 from triptych.engines import choose_device, choose_mlp_engine, create_mlp
@@ -29,6 +29,7 @@ from triptych.estimators.stochastic import fit_stochastic
 from triptych.estimators.stopping import forget
 from triptych.models import MLPNumpy
 from triptych.models.layers_numpy import sigmoid
+from triptych.saved import Model, mlp_model
 from triptych.spec import MLPSpec, TrainSpec
 
 
@@ -139,6 +140,17 @@ class BaseMLP(BaseNetwork):
             return sigmoid(z)
         with np.errstate(over="ignore"):
             return np.exp(z) if self.out_activation_ == "exp" else z
+
+    def to_model(self) -> Model:
+        """Return the fitted network as a model, which can be saved, exported and read elsewhere.
+
+        Raises
+        ------
+        SpecError
+            If it tells several labels at once.
+        """
+        check_is_fitted(self)
+        return mlp_model(self)
 
     def _checked_pair(self, x: Any, y: Any, *, reset: bool, y_numeric: bool) -> Any:
         """Return rows and targets as arrays, or raise what scikit-learn raises."""

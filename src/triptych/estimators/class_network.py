@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
+from sklearn.utils.validation import check_is_fitted
 
 from triptych.chance import stream
 from triptych.contracts import (
@@ -27,6 +28,7 @@ from triptych.estimators.parameters import check_classes, check_labels
 from triptych.estimators.stochastic import fit_stochastic
 from triptych.estimators.stopping import forget
 from triptych.models import initial_weights
+from triptych.saved import Model, named_classes, origin
 from triptych.spec import NetworkSpec, TrainSpec
 
 # Row weights that are whole numbers up to this are so many rows.
@@ -112,6 +114,7 @@ class ClassNetwork(Classifying, BaseNetwork):
         self.network_ = self._described()
         self.n_outputs_ = len(self.classes_)
         self._standardization = self._measured(x)
+        self._sample_shape = tuple(x.shape[1:])
         nothing = Split(x[:0], np.zeros(0, np.int64))
         data = self._dataset(nothing, tuple(map(str, self.classes_)))
         rng = stream(int(self._random_state.randint(2**31)), "weights")
@@ -164,6 +167,38 @@ class ClassNetwork(Classifying, BaseNetwork):
         rows = Split(x, np.zeros(len(x), np.int64))
         learner = self._bound(rows.take(np.arange(0)))
         return self._probabilities(learner.outputs(self._ready(rows).x))
+
+    def to_model(self) -> Model:
+        """Return the fitted network as a model, which can be saved, exported and read elsewhere.
+
+        It reads samples as the network does: pictures (N, C, H, W); vectors (N, T, D); symbols as
+        their places in `symbols_`.
+
+        Raises
+        ------
+        SpecError
+            If a class is neither a text nor a number.
+        """
+        check_is_fitted(self)
+        spec, _ = self._spec
+        names, labels = named_classes(self.classes_)
+        symbols = getattr(self, "symbols_", None)
+        facts = origin(self)
+        if symbols is not None:
+            facts["symbols"] = symbols.tolist()
+        return Model(
+            network=self.network_,
+            loss="softmax",
+            dtype=spec.dtype,
+            weights={name: w.astype(spec.dtype) for name, w in self.weights_.items()},
+            sample_shape=self._sample_shape,
+            n_outputs=self.n_outputs_,
+            symbols=None if symbols is None else len(symbols),
+            standardization=self._standardization,
+            classes=names,
+            labels=labels,
+            facts=facts,
+        )
 
     def _probabilities(self, outputs: FloatArray) -> FloatArray:
         return softmax(outputs)

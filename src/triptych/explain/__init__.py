@@ -1,7 +1,7 @@
 """From a trained network to findings: what it does inside, as a few numbers to draw."""
 
 from triptych.explain.boundaries import BOUNDARY, Boundary, chosen_epochs
-from triptych.explain.calibration import CALIBRATION, calibration
+from triptych.explain.calibration import CALIBRATION, Tempered, calibration
 from triptych.explain.confusions import CONFUSION, MISTAKES, confusion, mistakes
 from triptych.explain.gradient_flow import FLOW, gradient_flow
 from triptych.explain.hidden_states import STATES, hidden_states
@@ -11,6 +11,7 @@ from triptych.explain.judged import SHARING, Judged, Tells, class_shares, number
 from triptych.explain.layers import FILTERS, MAPS, feature_maps, filters
 from triptych.explain.networks import Recurrent
 from triptych.explain.occlusion import OCCLUSION, occlusion
+from triptych.explain.rates import RATES, learning_rates
 from triptych.explain.rested_on import (
     INTEGRATED,
     Rows,
@@ -22,7 +23,7 @@ from triptych.explain.thumbnails import levels, thumbnails
 
 KINDS = (
     BOUNDARY, CONFUSION, MISTAKES, FILTERS, MAPS, OCCLUSION, INTEGRATED, IMPORTANCE, CALIBRATION,
-    FLOW, STATES,
+    RATES, FLOW, STATES,
 )  # fmt: skip
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "Recurrent",
     "Rows",
     "Tells",
+    "Tempered",
     "attribute",
     "calibration",
     "chosen_epochs",
@@ -48,6 +50,7 @@ __all__ = [
     "gradient_flow",
     "hidden_states",
     "importance",
+    "learning_rates",
     "levels",
     "mistakes",
     "numbered",

@@ -65,6 +65,8 @@ class Asked:
         `triptych.explain.judged.class_shares`; of others the output itself.
     scale, shift : float
         What a number is multiplied by, and what is added, to be in the unit of what it tells.
+    temperature : float
+        By which outputs are divided before they are probabilities.
     most : int
         Points of a path, at most.
     """
@@ -73,11 +75,13 @@ class Asked:
     loss: str
     scale: float = 1.0
     shift: float = 0.0
+    temperature: float = 1.0
     most: int = MOST_STEPS
 
     def at(self, x: FloatArray, output: int) -> tuple[FloatArray, FloatArray]:
         """Return what is explained at inputs (B, ...), (B,), and its slope by them (B, ...)."""
         outputs, backward = self.forward(x)
+        outputs = outputs / self.temperature
         shares = class_shares(outputs, self.loss)
         if shares is None:
             slope = np.zeros_like(outputs)
@@ -88,7 +92,7 @@ class Asked:
         value = shares[:, output]
         slope = -value[:, None] * inner
         slope[:, output] += inner[:, output]
-        return value, backward(slope)
+        return value, backward(slope / self.temperature)
 
 
 def _sigmoid(outputs: FloatArray) -> FloatArray:

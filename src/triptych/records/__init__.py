@@ -3,7 +3,15 @@
 from triptych.records.deletion import Deletion, delete_runs
 from triptych.records.disk import DiskLimit, disk_use
 from triptych.records.environment import code_id, environment
-from triptych.records.files import append_bytes, finite, make_folder, write_atomic
+from triptych.records.files import (
+    append_bytes,
+    atomic_file,
+    dump_json,
+    finite,
+    make_folder,
+    read_json,
+    write_atomic,
+)
 from triptych.records.findings import Finding, finding_values
 from triptych.records.keys import STEPS, run_key
 from triptych.records.listing import (
@@ -18,10 +26,13 @@ from triptych.records.listing import (
     named_study,
 )
 from triptych.records.matching import Matched, lookup, settled
+from triptych.records.model_files import open_model, write_model
 from triptych.records.runs import (
     DIVERGED,
     FAILED,
     FINISHED,
+    LEARNING_RATE,
+    TEMPERATURE,
     RunFolder,
     RunRecord,
 )
@@ -52,11 +63,13 @@ __all__ = [
     "FAILED",
     "FINISHED",
     "FORMER",
+    "LEARNING_RATE",
     "MAX_SEEDS",
     "SORTS",
     "STATUSES",
     "STEPS",
     "STUDIES",
+    "TEMPERATURE",
     "UNFINISHED",
     "Deletion",
     "DiskLimit",
@@ -71,9 +84,11 @@ __all__ = [
     "StudyFolder",
     "StudyRecord",
     "append_bytes",
+    "atomic_file",
     "code_id",
     "delete_runs",
     "disk_use",
+    "dump_json",
     "environment",
     "find_run",
     "finding_values",
@@ -84,10 +99,13 @@ __all__ = [
     "main_score",
     "make_folder",
     "named_study",
+    "open_model",
+    "read_json",
     "run_key",
     "settled",
     "sorted_runs",
     "study_of",
     "temporary_study",
     "write_atomic",
+    "write_model",
 ]

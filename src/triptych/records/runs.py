@@ -8,8 +8,6 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import safetensors.numpy
-
 from triptych.contracts import Weights
 from triptych.errors import RunError
 from triptych.records.checks import check_curve, check_result, check_texts
@@ -24,9 +22,12 @@ from triptych.records.files import (
     write_atomic,
 )
 from triptych.records.findings import FINDINGS_FILE, Finding, read_findings, write_findings
+from triptych.records.tensors import dump_tensors, read_tensors
 from triptych.spec import ArmSpec, Metric, plain, size_text
 
 FINISHED, DIVERGED, FAILED = "finished", "diverged", "failed"
+LEARNING_RATE, TEMPERATURE = "learning_rate", "temperature"
+"""What scores also hold where they were found on the way: see `triptych.spec.TrainSpec`."""
 # What stands in files of its own.
 _APART = ("curve", "environment", "findings")
 RESULT_FILE, RESULT_BYTES = "result.json", 4_000
@@ -74,7 +75,8 @@ class RunRecord:
     scores : dict of str to float
         At the end, ``train_`` and ``test_``: ``loss``, ``accuracy``, ``balanced_accuracy``,
         ``macro_f1`` of classes, ``r2``, ``rmse`` of numbers, see `triptych.contracts.Scores`;
-        ``test_accuracy_at(T)`` where longer sequences were judged.
+        ``test_accuracy_at(T)`` where longer sequences were judged. Also `LEARNING_RATE` and
+        `TEMPERATURE`, where they were found.
     steps : dict of str to float
         The smallest differences that some scores can show, where that is not one row in all.
     peak_memory : float or None
@@ -192,7 +194,7 @@ class RunFolder:
     def finish(self, record: RunRecord, weights: Weights | None) -> None:
         """Write weights and findings, then the result: where it is, the run is whole."""
         if weights is not None:
-            content = safetensors.numpy.save(weights, {"key": record.key})
+            content = dump_tensors(weights, {"key": record.key})
             if self._has_room(len(content)):
                 write_atomic(self.path / WEIGHTS_FILE, content)
         if record.findings:
@@ -221,8 +223,8 @@ class RunFolder:
             If they are missing or damaged.
         """
         try:
-            return safetensors.numpy.load_file(self.path / WEIGHTS_FILE)
-        except (OSError, safetensors.SafetensorError) as error:
+            return read_tensors(self.path / WEIGHTS_FILE)
+        except (OSError, ValueError) as error:
             raise RunError(f"{self.path / WEIGHTS_FILE}: {error}.") from None
 
     def has_weights(self) -> bool:

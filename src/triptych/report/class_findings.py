@@ -158,6 +158,7 @@ def draw_calibration(series: Sequence[Explained]) -> Figure:
     table = Table(f"Table of calibration: {who}", heads, [_calibrated(one) for one in series])
     errors = "; ".join(f"{one.label} {one.finding.arrays['error']:.3f}" for one in series)
     first = series[0].finding
+    errors += "".join(_tempered(one) for one in series)
     caption = (
         f"{first.caption} ECE: {errors}. By chance: what it would be on as many rows of "
         "a network that is right as often as it says. Larger dots are of more rows."
@@ -165,6 +166,19 @@ def draw_calibration(series: Sequence[Explained]) -> Figure:
     chart = Markup(_calibration_svg(series, f"accuracy by confidence: {who}"))
     keys = [*(Key(one.label, one.colour) for one in series), Key("as it says", dashed=True)]
     return Figure(first.title, caption, [Group([Panel(chart)], "pair", table=table)], keys)
+
+
+def _tempered(one: Explained) -> str:
+    """Return what dividing by a temperature did, as the end of a sentence."""
+    arrays = one.finding.arrays
+    if "temperature" not in arrays:
+        return ""
+    before, after = (
+        f"ECE {accuracy(error)} and log loss {figure(loss)}"
+        for error, loss in zip(arrays["errors"].tolist(), arrays["losses"].tolist(), strict=True)
+    )
+    by = figure(float(arrays["temperature"]))
+    return f"; of {one.label} outputs were divided by {by}: {before} before, {after} after"
 
 
 def _calibrated(one: Explained) -> tuple[tuple[str], list[Cell]]:

@@ -22,6 +22,7 @@ from triptych.report.picture_findings import (
     draw_maps,
     draw_occlusion,
 )
+from triptych.report.rate_findings import draw_rates
 from triptych.report.sequences import draw_flow, draw_paths
 from triptych.report.time_parts import draw_times
 from triptych.report.wording import arm_label, plural
@@ -68,6 +69,7 @@ WAYS = {
     "feature maps": Way(draw_maps),
     "permutation importance": Way(draw_importance, in_one=True, by_data=True),
     "calibration": Way(draw_calibration, in_one=True),
+    "learning rate": Way(draw_rates, in_one=True),
 }
 
 

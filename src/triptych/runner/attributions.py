@@ -35,6 +35,7 @@ def rested_on(
     data: Dataset,
     weights: Weights,
     judged: Judged | None,
+    temperature: float = 1.0,
 ) -> Finding | None:
     """Return what predictions on some test rows are made of.
 
@@ -48,6 +49,8 @@ def rested_on(
         That it ended with.
     judged : Judged or None
         The test rows and the probabilities of their classes, where there are any.
+    temperature : float
+        By which outputs are divided.
 
     Returns
     -------
@@ -68,7 +71,7 @@ def rested_on(
         scale, shift = float(data.target.std.flat[0]), float(data.target.mean.flat[0])
     most = int(_MOST_FLOPS / (_PASSES * len(rows) * max(1, cost_on(network, data).flops)))
     most = min(max(most, _FEWEST_STEPS), MOST_STEPS)
-    asked = Asked(create_forward(network, weights), train.loss, scale, shift, most)
+    asked = Asked(create_forward(network, weights), train.loss, scale, shift, temperature, most)
     x = _inputs(data, data.test.x[rows])
     if judged is not None and has_pictures:
         grey = np.broadcast_to(cover(data), data.sample_shape)

@@ -16,6 +16,7 @@ from triptych.explain import (
     SHARING,
     Boundary,
     Judged,
+    Tempered,
     calibration,
     chosen_epochs,
     class_shares,
@@ -25,6 +26,7 @@ from triptych.explain import (
     gradient_flow,
     hidden_states,
     importance,
+    learning_rates,
     levels,
     mistakes,
     occlusion,
@@ -32,7 +34,8 @@ from triptych.explain import (
 from triptych.models import RNNNumpy, block_outputs, initial_weights
 from triptych.records import Finding
 from triptych.runner.attributions import cover, rested_on
-from triptych.spec import ArmSpec, CNNSpec, MLPSpec, PalindromeSpec, RNNSpec
+from triptych.spec import ArmSpec, CNNSpec, MLPSpec, PalindromeSpec, RNNSpec, SequenceFileSpec
+from triptych.training import RateFound
 
 # One length for all arms, so that they can be compared; longer than what most are trained on.
 _FLOW_LENGTH, _FLOW_STRINGS = 101, 64
@@ -58,6 +61,8 @@ class Explainer:
 
     Attributes
     ----------
+    rates : RateFound or None
+        Set where a learning rate was looked for.
     seconds : float
         Spent here so far.
     """
@@ -65,6 +70,8 @@ class Explainer:
     def __init__(self, arm: ArmSpec, seed: int, data: Dataset, learner: Learner) -> None:
         self.seconds = 0.0
         self.arm, self.seed, self.data, self.learner = arm, seed, data, learner
+        self.rates: RateFound | None = None
+        self.temperature: float | None = None
         _, self.train = arm.trained
         self.boundary: Boundary | None = None
         if self._is_plane():
@@ -90,7 +97,9 @@ class Explainer:
         yield
         self.seconds += time.perf_counter() - started
 
-    def findings(self, weights: Weights, epoch: int) -> tuple[Finding, ...]:
+    def findings(
+        self, weights: Weights, epoch: int, temperature: float | None = None
+    ) -> tuple[Finding, ...]:
         """Return the findings on the network with the weights that it ended with.
 
         Parameters
@@ -99,11 +108,36 @@ class Explainer:
             That the learner has too.
         epoch : int
             After which it had them.
+        temperature : float, optional
+            By which its outputs are divided.
         """
+        self.temperature = temperature
         with self._timed():
-            if isinstance(self.arm.network, RNNSpec):
-                return _recurrent(self.arm, self.seed, self.data, weights)
-            return tuple(self._found(weights, epoch))
+            return (*self._all(weights, epoch), *self._searched())
+
+    def _all(self, weights: Weights, epoch: int) -> Iterator[Finding]:
+        if isinstance(self.arm.network, RNNSpec):
+            yield from _recurrent(self.arm, self.seed, self.data, weights)
+            yield from self._of_own_sequences()
+            return
+        yield from self._found(weights, epoch)
+
+    def _of_own_sequences(self) -> Iterator[Finding]:
+        judged = self._judged() if isinstance(self.arm.data, SequenceFileSpec) else None
+        if judged is not None:
+            yield self._calibration(judged)
+            yield confusion(judged)
+
+    def _calibration(self, judged: Judged) -> Finding:
+        if self.temperature is None:
+            return calibration(judged)
+        before = self._judged(divided=False)
+        assert before is not None
+        return calibration(judged, Tempered(self.temperature, before))
+
+    def _searched(self) -> Iterator[Finding]:
+        if self.rates is not None:
+            yield learning_rates(self.rates.rates, self.rates.losses, self.rates.best)
 
     def _found(self, weights: Weights, epoch: int) -> Iterator[Finding]:
         network, data, tells = self.arm.network, self.data, self.learner.outputs
@@ -114,11 +148,11 @@ class Explainer:
             yield importance(tells, data.test, data.features, stream(self.seed, "explain"))
         judged = self._judged()
         if self.boundary is None and isinstance(network, MLPSpec | CNNSpec):
-            rests = rested_on(network, self.train, data, weights, judged)
+            rests = rested_on(network, self.train, data, weights, judged, self.temperature or 1.0)
             yield from [] if rests is None else [rests]
         if judged is None:
             return
-        yield calibration(judged)
+        yield self._calibration(judged)
         if self.boundary is None:  # which says as much
             yield confusion(judged)
             worst = mistakes(judged, data.features, data.origin)
@@ -131,12 +165,16 @@ class Explainer:
                 yield from [] if maps is None else [maps]
             yield occlusion(tells, self.train.loss, judged, cover(data))
 
-    def _judged(self) -> Judged | None:
-        """Return the test rows and the probabilities of their classes, where there are any."""
+    def _judged(self, *, divided: bool = True) -> Judged | None:
+        """Return the test rows and the probabilities of their classes, where there are any.
+
+        Those of outputs that are divided by the temperature, if there is one, unless told not to.
+        """
         data, test = self.data, self.data.test
         if not data.classes:
             return None
-        shares = class_shares(self.learner.outputs(test.x), self.train.loss)
+        by = self.temperature if self.temperature and divided else 1.0
+        shares = class_shares(self.learner.outputs(test.x) / by, self.train.loss)
         if shares is None or not np.isfinite(shares).all():
             return None
         has_places = data.kind == "pictures" and min(data.sample_shape[1:]) >= _LEAST_EDGE

@@ -16,6 +16,7 @@ from triptych.spec.networks import (
     RNNSpec,
 )
 from triptych.spec.parts import PartSpec, Reported
+from triptych.spec.searching import SearchSpec
 from triptych.spec.sizes import bytes_of, size_text
 from triptych.spec.sources import (
     Cifar10Spec,
@@ -72,6 +73,7 @@ __all__ = [
     "ReferenceSpec",
     "Reported",
     "ScheduleSpec",
+    "SearchSpec",
     "SequenceFileSpec",
     "StudySpec",
     "TableSpec",

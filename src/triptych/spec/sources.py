@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from triptych.errors import SpecError
@@ -135,7 +136,7 @@ class PalindromeSpec(Checked):
 
 @dataclass(frozen=True, kw_only=True)
 class FolderSpec(Checked):
-    """Pictures of one's own: a folder with one sub-folder a class.
+    """Pictures of one's own: a folder with one sub-folder a class, or a file of labels.
 
     Attributes
     ----------
@@ -148,6 +149,9 @@ class FolderSpec(Checked):
         Share of each class that is held out; each seed splits anew, copies of one picture together.
     skip_bad : bool
         Whether files that cannot be read are left out, and counted, instead of refused.
+    labels : str, optional
+        Name of a CSV in the folder with the columns ``file`` and ``label``, which says of what
+        class each picture is; absent: its sub-folders do.
     """
 
     holds: ClassVar[Holds] = "pictures"
@@ -156,10 +160,13 @@ class FolderSpec(Checked):
     size: tuple[int, ...] | None = field(default=None, metadata=between(2, 4096))
     test_size: float = field(default=0.2, metadata=between(0.01, 0.99))
     skip_bad: bool = False
+    labels: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "path", absolute(self.path))
+        if self.labels is not None and not _is_name(self.labels):
+            raise SpecError(f"labels: must name a file in the folder, got {self.labels!r}.")
         if self.size is not None and len(self.size) != 2:
             raise SpecError(f"size: must be [height, width], got {list(self.size)}.")
 
@@ -192,6 +199,10 @@ class SequenceFileSpec(Checked):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "path", absolute(self.path))
+
+
+def _is_name(text: str) -> bool:
+    return text not in ("", "..") and text == Path(text).name and text.isprintable()
 
 
 DataSpec = (

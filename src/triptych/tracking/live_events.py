@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from triptych.records import append_bytes, make_folder, write_atomic
 from triptych.runner import RunEnded, RunTold, StudyEvent
 from triptych.runner.events import RunPrepared
-from triptych.runner.runs import evaluation_row
+from triptych.runner.rows import evaluation_row
 from triptych.tracking.event_files import (
     FILE,
     evaluation_event,
@@ -49,7 +50,7 @@ class LiveEvents:
         self._coming: dict[Run, list[Any]] = {}
         self._written = time.monotonic()
 
-    def follow(self, events: Iterable[StudyEvent]) -> Iterator[StudyEvent]:
+    def follow(self, events: Generator[StudyEvent]) -> Generator[StudyEvent]:
         """Hand all events on, and write what they tell of runs.
 
         Raises
@@ -57,15 +58,16 @@ class LiveEvents:
         RunError
             If a file cannot be written.
         """
-        for event in events:
-            match event:
-                case RunPrepared(blank):
-                    self._start((blank.arm, blank.seed))
-                case RunTold(arm, seed, Evaluation() as evaluation):
-                    self._take((arm, seed), evaluation)
-                case RunEnded():
-                    self._write()
-            yield event
+        with closing(events):
+            for event in events:
+                match event:
+                    case RunPrepared(blank):
+                        self._start((blank.arm, blank.seed))
+                    case RunTold(arm, seed, Evaluation() as evaluation):
+                        self._take((arm, seed), evaluation)
+                    case RunEnded():
+                        self._write()
+                yield event
 
     def _start(self, run: Run) -> None:
         """Begin a run's file anew, as a run that was cut short begins anew."""

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from triptych.contracts import Dataset, IntArray, Learner, Scores, Split
+from triptych.contracts import Dataset, IntArray, Learner, Scores, Split, latest
 from triptych.errors import SpecError
 from triptych.spec import TrainSpec
 from triptych.training.events import Evaluation, Finished
 from triptych.training.scores import accuracy, in_unit
+from triptych.training.temperature import cross_entropy, fit_temperature
 from triptych.training.views import mean_outputs
 
 
@@ -25,27 +26,49 @@ class Rows:
     judged: IntArray
 
 
-def split_rows(spec: TrainSpec, n: int, rng: np.random.Generator) -> Rows:
-    """Set ``spec.validation`` of `n` rows aside, and choose which to score, drawn from `rng`.
+def split_rows(spec: TrainSpec, rows: Split, rng: np.random.Generator) -> Rows:
+    """Set ``spec.validation`` of `rows` aside, and choose which to score, drawn from `rng`.
+
+    Rows that belong together are not parted, and where rows have times it is the latest that are
+    set aside; see `triptych.contracts.Split`. So early stopping is judged as the network will be.
 
     Raises
     ------
     SpecError
         If nothing would be left on either side.
     """
-    held = 0
+    n, held = len(rows), np.empty(0, np.int64)
     if spec.patience is not None:
-        held = round(n * spec.validation)
-        if not 0 < held < n:
+        count = round(n * spec.validation)
+        held = np.sort(_set_aside(rows, count, rng)) if 0 < count < n else held
+        if not 0 < len(held) < n:
             raise SpecError(
                 f"train.validation: {spec.validation} of {n} rows leaves one side empty."
             )
-    order = rng.permutation(n) if held else np.arange(n)
-    fit = np.sort(order[held:])
+    fit = np.setdiff1d(np.arange(n), held, assume_unique=True)
     judged = fit
     if spec.judged_rows is not None and spec.judged_rows < len(fit):
         judged = np.sort(rng.permutation(fit)[: spec.judged_rows])
-    return Rows(fit, np.sort(order[:held]), judged)
+    return Rows(fit, held, judged)
+
+
+def _set_aside(rows: Split, count: int, rng: np.random.Generator) -> IntArray:
+    """Return about `count` of the rows; all of them, or none, where all belong together."""
+    if rows.times is not None:
+        return np.flatnonzero(latest(rows.times, count))
+    order = rng.permutation(len(rows))
+    if rows.groups is None:
+        return order[:count]
+    _, first, inverse, sizes = np.unique(
+        rows.groups[order], return_index=True, return_inverse=True, return_counts=True
+    )
+    taken = np.zeros(len(sizes), bool)
+    for group in np.argsort(first):  # in the order in which a row of each is drawn first
+        if sizes[group] <= count:
+            taken[group], count = True, count - int(sizes[group])
+    if not taken.any():
+        taken[sizes.argmin()] = True
+    return order[taken[inverse.reshape(-1)]]
 
 
 @dataclass
@@ -132,8 +155,31 @@ class Job:
             }
             evaluation = replace(evaluation, probes=probes)
         weights = self.learner.weights() if weights is None else weights
+        finished = Finished(weights, evaluation, self.last.epoch, self.seconds)
+        if spec.calibration is not None:
+            finished = self._calibrated(finished)
         self.judging += time.perf_counter() - started
-        return Finished(weights, evaluation, self.last.epoch, self.seconds)
+        return finished
+
+    def _calibrated(self, finished: Finished) -> Finished:
+        """Return what training came to with the temperature that fits the rows set aside."""
+        assert self.validation is not None  # which calibration needs
+        held = self.validation
+        outputs = self.learner.outputs(held.x)
+        temperature = fit_temperature(outputs, held.y)
+        told, found = (
+            finished.evaluation,
+            {"validation": cross_entropy(outputs, held.y, temperature)},
+        )
+        for name, split in (("train", self.judged), ("test", self.data.test)):
+            found[name] = cross_entropy(self.learner.outputs(split.x), split.y, temperature)
+        splits = {n: replace(getattr(told, n), loss=loss) for n, loss in found.items()}
+        return replace(
+            finished,
+            evaluation=replace(told, **splits),
+            temperature=temperature,
+            undivided=told.test.loss,
+        )
 
 
 def _validation_loss(finished: Finished) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 
 from triptych.chance import stream
 from triptych.contracts import Array, Dataset, FloatArray, Scores, Split
-from triptych.errors import DataError
+from triptych.errors import DataError, SpecError
 from triptych.spec import ReferenceSpec
 from triptych.training.events import Evaluation, Event, Finished, Notice
 from triptych.training.scores import in_unit, scored
@@ -89,19 +89,25 @@ def _classifier(spec: ReferenceSpec, random_state: int) -> Any:
         case "most_frequent":
             return DummyClassifier(strategy="prior")
         case "linear":
-            return LogisticRegression(max_iter=_MOST_ROUNDS, random_state=random_state)
+            return LogisticRegression(
+                max_iter=_MOST_ROUNDS, random_state=random_state, class_weight=spec.class_weight
+            )
+        case "ridge":
+            raise SpecError("model: 'ridge' tells numbers, not classes. Use 'linear'.")
         case "nearest_neighbours":
             return KNeighborsClassifier()
         case "gradient_boosting":
-            return HistGradientBoostingClassifier(random_state=random_state)
+            return HistGradientBoostingClassifier(
+                random_state=random_state, class_weight=spec.class_weight
+            )
         case "random_forest":
-            return RandomForestClassifier(random_state=random_state)
+            return RandomForestClassifier(random_state=random_state, class_weight=spec.class_weight)
 
 
 def _regressor(spec: ReferenceSpec, random_state: int) -> Any:
     from sklearn.dummy import DummyRegressor
     from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
-    from sklearn.linear_model import LinearRegression
+    from sklearn.linear_model import LinearRegression, Ridge
     from sklearn.neighbors import KNeighborsRegressor
 
     match spec.model:
@@ -109,6 +115,8 @@ def _regressor(spec: ReferenceSpec, random_state: int) -> Any:
             return DummyRegressor()
         case "linear":
             return LinearRegression()
+        case "ridge":
+            return Ridge(random_state=random_state)
         case "nearest_neighbours":
             return KNeighborsRegressor()
         case "gradient_boosting":
