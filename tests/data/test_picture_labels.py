@@ -33,7 +33,7 @@ def rewrite(folder, old, new):
     path = folder / "labels.csv"
     text = path.read_text()
     assert old in text
-    path.write_text(text.replace(old, new))
+    path.write_text(text.replace(old, new, 1))
 
 
 def test_labels_are_the_classes_of_pictures_wherever_they_lie(folder):

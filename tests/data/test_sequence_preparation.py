@@ -103,7 +103,7 @@ def test_lines_need_no_label_to_be_predicted(write):
     (part,) = parts_of(data, write("abc\nb\n", "new.txt"))
     assert part.y is None
     assert part.x.tolist() == [[0, 1, 2], [1, -1, -1]]
-    assert part.places == ("1", "2")
+    assert part.places == ("line 1", "line 2")
     (part,) = parts_of(data, write("?\tabc\n?\tb\n", "labelled.txt"))
     assert part.x.tolist() == [[0, 1, 2], [1, -1, -1]]
     for text, says in (

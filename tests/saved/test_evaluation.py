@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from triptych import cli, evaluate_file
+from triptych import cli, evaluate_file, predict_file
 from triptych.contracts import Prepared
-from triptych.data import load
+from triptych.data import load, read_prepared
 from triptych.errors import DataError
 from triptych.explain import Judged, calibration
 from triptych.models import initial_weights
@@ -50,11 +50,9 @@ def table(tmp_path):
 
 def known(model, path):
     """Return y, probabilities and predictions as somebody else would get them."""
-    from triptych.data import read_prepared
-
-    (part,) = read_prepared(model.preparation, path, needs_target=True)
-    shares = model.probabilities(part.x)
-    return part.y, shares, shares.argmax(axis=1)
+    parts = list(read_prepared(model.preparation, path, needs_target=True))
+    shares = model.probabilities(np.concatenate([part.x for part in parts]))
+    return np.concatenate([part.y for part in parts]), shares, shares.argmax(axis=1)
 
 
 @pytest.mark.parametrize("rows", [7, 65_536])
@@ -123,8 +121,6 @@ def test_numbers_are_scored_in_their_own_unit(tmp_path):
 
 
 def predicted(model, path):
-    from triptych import predict_file
-
     return list(predict_file(model, path))
 
 
@@ -197,10 +193,8 @@ def test_it_is_said_whose_rows_these_are(table):
     sides = {row.tobytes(): "train" for row in data.train.x} | {
         row.tobytes(): "test" for row in data.test.x
     }
-    from triptych.data import read_prepared
-
-    (part,) = read_prepared(model.preparation, table)
-    side = [sides[row.tobytes()] for row in part.x]
+    parts = read_prepared(model.preparation, table)
+    side = [sides[row.tobytes()] for part in parts for row in part.x]
     for name, words in (("test", "were held out"), ("train", "was trained on: new ones")):
         some = [line for line, which in zip(lines[1:], side, strict=True) if which == name]
         # In another order they are the same rows.

@@ -64,7 +64,7 @@ def test_a_pipeline_with_a_scaler_is_one_model(with_mean, with_std, tmp_path):
 @pytest.mark.parametrize("loss", ["squared_error", "poisson"])
 def test_a_regressor_of_scikit_learn_tells_the_same_numbers(outputs, loss, tmp_path):
     y = X[:, 0] if outputs == 1 else X[:, :3]
-    fitted = MLPRegressor((7,), loss=loss, max_iter=20, random_state=0).fit(X, y)
+    fitted = MLPRegressor(loss, (7,), max_iter=20, random_state=0).fit(X, y)
     model = saved(from_sklearn(fitted), tmp_path)
     want = fitted.predict(X).reshape(len(X), outputs)
     np.testing.assert_allclose(model.predict(X), want, rtol=1e-12)
@@ -139,7 +139,9 @@ def test_a_pipeline_of_a_scaler_and_our_classifier_is_one_model():
 
 def test_the_regressor_makes_a_model(tmp_path):
     frame = pd.DataFrame(X, columns=[*"abcd"])
-    fitted = triptych.MLPRegressor((5,), max_iter=20, random_state=0).fit(frame, X[:, 0])
+    fitted = triptych.MLPRegressor(hidden_layer_sizes=(5,), max_iter=20, random_state=0).fit(
+        frame, X[:, 0]
+    )
     model = saved(fitted.to_model(), tmp_path)
     np.testing.assert_allclose(model.predict(X)[:, 0], fitted.predict(frame), rtol=1e-12)
     assert model.facts["features"] == [["a", ""], ["b", ""], ["c", ""], ["d", ""]]

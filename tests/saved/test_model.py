@@ -54,7 +54,7 @@ def test_a_file_holds_all_of_a_model(name, tmp_path):
         if field.name in ("standardization", "target") and ours is not None:
             assert np.array_equal(ours.mean, theirs.mean)
             assert np.array_equal(ours.std, theirs.std)
-        elif field.name not in ("weights", "learners"):
+        elif field.name not in ("weights", "engines"):
             assert ours == theirs, field.name
     assert list(read.weights) == list(model.weights)
     x = samples_of(model)
@@ -115,7 +115,7 @@ def test_batches_change_nothing_and_no_rows_make_no_outputs(name, monkeypatch):
     whole = model.outputs(x)
     monkeypatch.setattr(computing_module, "_VALUES_AT_ONCE", 1)
     seen = []
-    learner = next(iter(model.learners.values()))
+    learner = next(iter(model.engines.learners.values()))
     outputs = learner.outputs
     monkeypatch.setattr(learner, "outputs", lambda x: seen.append(len(x)) or outputs(x))
     np.testing.assert_allclose(model.outputs(x), whole, atol=1e-12)
@@ -190,6 +190,15 @@ def test_few_rows_of_an_mlp_or_a_small_rnn_never_load_pytorch(tmp_path):
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout == "[]\n"
+
+
+def test_an_engine_is_started_once_it_would_have_paid(monkeypatch):
+    model, x = model_of("rnn symbols"), np.zeros((10, 100), np.int8)
+    flops = 10 * computing_module._flops(model, x)
+    monkeypatch.setattr(computing_module, "_STEPPED", {"numpy": 2.0, "compiled": 1.0})
+    monkeypatch.setitem(computing_module._STARTS, "compiled", 2.5 * flops)
+    chosen = [computing_module._chosen(model, x, "cpu") for _ in range(4)]
+    assert chosen == ["numpy", "numpy", "compiled", "compiled"]
 
 
 @pytest.mark.parametrize("name", SPECS)

@@ -192,7 +192,7 @@ def put(path, value):
         (put("network.activation", "os.system"), "activation: unknown value 'os.system'"),
         (put("network.layer", "http://example.org/x.py"), "unknown key"),
         (put("network", "builtins.eval"), "network: must be a table"),
-        (put("network.hidden", [65536] * 50_000), "w2"),
+        (put("network.hidden", [65536] * 50_000), "tensor 'w"),
         (put("network.hidden", [0]), "not in"),
         (put("network.hidden", "9"), "must be a list"),
         (put("loss", "file:///etc/passwd"), "loss: must be one of"),

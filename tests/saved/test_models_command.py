@@ -17,9 +17,10 @@ TABLE = TablePreparation(
     columns=(
         PreparedColumn("age", "number", 41.5, 12.0, fill=40.0),
         PreparedColumn("=cmd()", "text", words=("a\x1b[31m", "b"), seen=(True, True), shared=True),
-        PreparedColumn("[red]day", "date", 19_000.0, 400.0, timed=True),
+        PreparedColumn("[red]day", "date", 19_000.0, 400.0, fill=19_000.0, timed=True),
     ),
     told=PreparedTarget("kind", "text", NAMES),
+    fills=True,
 )
 INPUTS = 1 + 3 + 7
 FACTS = {

@@ -7,7 +7,7 @@ T time, V vocabulary, C classes or channels.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -79,8 +79,8 @@ class Split:
 
     def take(self, rows: IntArray) -> Split:
         """Return the given rows, in that order."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Split(**{k: None if v is None else v[rows] for k, v in values.items()})
+        there = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(self, **{k: v[rows] for k, v in there.items() if v is not None})
 
 
 @dataclass(frozen=True)

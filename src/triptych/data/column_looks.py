@@ -96,8 +96,8 @@ def _kind(column: Column, different: int, known: int) -> tuple[Looks, str]:
     if not different:
         return "constant", "every cell is empty"
     if different == 1:
-        row = int(np.flatnonzero(~np.isnan(column.values))[0])
-        return "constant", f"{shown(column.text(row))} in every row"
+        cell = column.text(int(np.flatnonzero(~np.isnan(column.values))[0]))
+        return "constant", f"{shown(cell) if column.words else cell} in every row"
     if column.words:
         enough = known >= _FEW_ROWS or (_is_called_id(column) and different == known)
         if enough and different >= _NEARLY_ALL * known:

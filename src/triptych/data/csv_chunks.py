@@ -107,7 +107,7 @@ class TextTable:
             return None
         numbers = np.arange(self._line, self._line + len(lines))
         self._line, self._block = self._line + len(lines), self._next()
-        return TextRows(numbers, values.reshape(-1, width).T)
+        return TextRows(numbers, list(values.reshape(-1, width).T))
 
     def _texts(self) -> TextRows:
         """Take off all rows that begin in the block."""

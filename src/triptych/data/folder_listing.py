@@ -12,7 +12,7 @@ import numpy as np
 
 from triptych.data.fingerprints import stamp
 from triptych.data.picture_files import SUFFIXES
-from triptych.data.picture_labels import find_labels, read_labels
+from triptych.data.picture_labels import read_labels
 from triptych.data.text_files import shown
 from triptych.errors import DataError
 
@@ -43,11 +43,6 @@ class Listing:
     stamps: tuple[tuple[int, int], ...]
     others: tuple[str, ...]
     unlabelled: int = 0
-
-
-def labels_of(path: Path) -> str | None:
-    """Return the name of the file that labels a folder's pictures; None where sub-folders do."""
-    return None if len(_sub_folders(path)) > 1 else find_labels(path)
 
 
 def list_folder(path: Path, labels: str | None = None) -> Listing:

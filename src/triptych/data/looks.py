@@ -10,8 +10,9 @@ from typing import Any
 
 from triptych.data.column_looks import ColumnLook, look_at_columns
 from triptych.data.csv_chunks import TextTable
-from triptych.data.folder_listing import labels_of, list_folder
+from triptych.data.folder_listing import list_folder
 from triptych.data.folders import survey
+from triptych.data.picture_labels import find_labels
 from triptych.data.sequences import LAYOUTS
 from triptych.data.text_files import hint, read_lines, shown, text_blocks
 from triptych.errors import DataError
@@ -63,7 +64,7 @@ def look(path: Path, target: str | None = None, encoding: str = "utf-8") -> dict
 
 def _folder(path: Path) -> dict[str, Any]:
     found: dict[str, Any] = {"source": "folder", "path": str(path)}
-    labels = labels_of(path)
+    labels = find_labels(path)
     if labels is not None:
         found["labels"] = labels
     listing = list_folder(path, labels)

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from triptych.contracts import Prepared
-from triptych.data.folder_listing import labels_of, list_folder, others_notes, pictures_in
+from triptych.data.folder_listing import list_folder, others_notes, pictures_in
 from triptych.data.folders import bad_text
 from triptych.data.picture_files import BadPicture, read_header
+from triptych.data.picture_labels import find_labels
 from triptych.data.picture_preparation import PicturePreparation
 from triptych.errors import DataError
 
@@ -128,7 +129,7 @@ def _find(path: Path, *, needs_target: bool) -> _Found:
             f"{path}: one picture has no label; give a folder with a sub-folder for each class, or "
             "with a CSV of the columns file and label beside the pictures."
         )
-    listing = list_folder(path, labels_of(path))
+    listing = list_folder(path, find_labels(path))
     files = [file for _, file in listing.files]
     labels = [listing.classes[k] for k, _ in listing.files]
     return _Found(path, files, labels, others_notes(path.resolve().name, listing.others))

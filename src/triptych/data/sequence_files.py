@@ -13,7 +13,7 @@ from triptych.contracts import Array, Dataset, IntArray, Split, lengths_of
 from triptych.data.fingerprints import fingerprint, stamp
 from triptych.data.sequence_preparation import SequenceForm, SequencePreparation, StepKind
 from triptych.data.sequences import Sequences, form_of, read_formed
-from triptych.data.splits import copies, copy_notes, need_two, split_by_class
+from triptych.data.splits import copies, copy_notes, need_two, split_by_class, together
 from triptych.errors import DataError
 from triptych.spec import SequenceFileSpec
 
@@ -51,8 +51,9 @@ def load_sequence_file(spec: SequenceFileSpec, seed: int) -> Dataset:
     train_rows, test_rows = split_by_class(found.y, found.same, spec.test_size, seed)
     train, test = (_cut(found.x[rows]) for rows in (train_rows, test_rows))
     preparation = _fitted(found.preparation, train)
+    groups = together(found.same, train_rows)
     splits = (
-        Split(preparation.scaled(train), found.y[train_rows]),
+        Split(preparation.scaled(train), found.y[train_rows], groups=groups),
         Split(preparation.scaled(test), found.y[test_rows]),
     )
     return Dataset(

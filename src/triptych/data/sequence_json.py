@@ -79,7 +79,9 @@ def json_items(
         label = str(_label(record[form.label], where, [])) if needs_target else None
         kind, steps, _ = _steps(record[form.sequence], where)
         cell = str(record[group]) if group else ""
-        yield Item(number, str(number), _as_known(kind, steps, preparation, where), label, cell)
+        yield Item(
+            number, f"line {number}", _as_known(kind, steps, preparation, where), label, cell
+        )
 
 
 def _as_known(kind: str, steps: list[Any], preparation: SequencePreparation, where: str) -> Any:

@@ -67,10 +67,10 @@ def line_items(
                 raise DataError(f"{where}: the line is blank; remove it.")
             if form.separator in text:
                 raise DataError(f"{where}: there is a label here and none on line 1.")
-            yield Item(number, str(number), form.symbols(text), None)
+            yield Item(number, f"line {number}", form.symbols(text), None)
             continue
         label, text = _parted(line, form, where)
-        yield Item(number, str(number), form.symbols(text), label if needs_target else None)
+        yield Item(number, f"line {number}", form.symbols(text), label if needs_target else None)
 
 
 def _parted(line: str, form: SequenceForm, where: str) -> tuple[str, str]:

@@ -92,11 +92,20 @@ def read_sequences(  # noqa: PLR0913 (each is a choice of its own)
         Naming the file, the line and what to do about it.
     """
     path = Path(path)
-    places = {"id": id, "time": time, "sequence": sequence, "encoding": encoding}
-    return read_formed(path, form_of(path, layout, target, **places))[0]
+    form = form_of(path, layout, target, id=id, time=time, sequence=sequence, encoding=encoding)
+    return read_formed(path, form)[0]
 
 
-def form_of(path: Path, layout: str | None, target: str | None, **places: str) -> SequenceForm:
+def form_of(  # noqa: PLR0913 (each is a choice of its own)
+    path: Path,
+    layout: str | None,
+    target: str | None,
+    *,
+    id: str,
+    time: str,
+    sequence: str,
+    encoding: str,
+) -> SequenceForm:
     """Return how sequences stand in a file by the parameters of `read_sequences`.
 
     Raises
@@ -110,8 +119,10 @@ def form_of(path: Path, layout: str | None, target: str | None, **places: str) -
         raise DataError(
             f"{path.name}: pass layout='lines', 'table' or 'json', got {given}, which says none."
         )
-    usual = "first" if layout == "lines" else "label"
-    form = SequenceForm(layout=cast("Layout", layout), label=usual, **places)
+    form = SequenceForm(
+        layout=cast("Layout", layout), label="first" if layout == "lines" else "label",
+        id=id, time=time, sequence=sequence, encoding=encoding,
+    )  # fmt: skip
     return form if target is None else form.with_label(target, path.name)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 
+from triptych.contracts import IntArray
 from triptych.data.array_files import array_chunks
 from triptych.data.column_cells import ColumnParts
 from triptych.data.columns import Column, Columns, as_names, check_column, check_size, joined
@@ -100,7 +101,7 @@ def _read_text(
             check_column(asked, opened.names, f"{file.name} line 1", parameter)
     kept = [k for k, name in enumerate(opened.names) if name not in ignore]
     parts = [ColumnParts(opened.names[k], named=opened.names[k] in text) for k in kept]
-    lines = [np.empty(0, np.int64)]
+    lines: list[IntArray] = []
     rows = 0
     for chunk in opened.chunks(_ROWS, as_written=bool(text)):
         rows += len(chunk)
@@ -116,4 +117,8 @@ def _read_text(
 
 def _finished(table: Columns, parts: Sequence[ColumnParts]) -> Iterator[Column]:
     for part in parts:
-        yield part.column(lambda row, name=part.name: f"{table.name} {table.place(row, name)}")
+        yield part.column(partial(_place, table, part.name))
+
+
+def _place(table: Columns, column: str, row: int) -> str:
+    return f"{table.name} {table.place(row, column)}"

@@ -19,7 +19,7 @@ from triptych.data.table_fitting import listed
 from triptych.data.table_preparation import TablePreparation
 from triptych.data.text_files import hint, shown
 from triptych.errors import DataError
-from triptych.spec import TABLE_SUFFIXES
+from triptych.spec.tables import TABLE_SUFFIXES
 
 # Of each column so many different texts are told that no input is for.
 _MOST_TOLD = 100

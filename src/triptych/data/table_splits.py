@@ -53,8 +53,9 @@ def split_groups(
 ) -> tuple[IntArray, IntArray]:
     """Return the rows to learn from and those held out, each sorted; whole groups, of any strata.
 
-    Groups come in an order that is drawn, and each is held out if that brings the strata nearer to
-    the share of them that is wanted; a row of a rare stratum weighs as much more as it is rarer.
+    Groups come in an order that is drawn, twice, and each changes sides if that brings the strata
+    nearer to the share of them that is wanted; a row of a rare stratum weighs as much more as it is
+    rarer.
 
     Parameters
     ----------
@@ -72,13 +73,15 @@ def split_groups(
     total = np.bincount(strata).astype(np.float64)
     lacking = share * total
     held, nearest = np.zeros(len(sizes), bool), (np.inf, 0)
-    for group in rng.permutation(len(sizes)):
+    order = rng.permutation(len(sizes))
+    for group in (*order, *order):
         inside, counts = np.unique(strata[rows_of[group]], return_counts=True)
+        moved = -counts if held[group] else counts
         # By how much the sum over strata of (lacking rows)^2 / rows would grow.
-        growth = float((counts * (counts - 2 * lacking[inside]) / total[inside]).sum())
-        if growth < 0 and held.sum() < len(sizes) - 1:
-            held[group] = True
-            lacking[inside] -= counts
+        growth = float((moved * (moved - 2 * lacking[inside]) / total[inside]).sum())
+        if growth < 0 and (held[group] or held.sum() < len(sizes) - 1):
+            held[group] = not held[group]
+            lacking[inside] -= moved
         elif not held.any():
             nearest = min(nearest, (growth, int(group)))
     if not held.any():

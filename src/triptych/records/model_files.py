@@ -6,6 +6,7 @@ are its bytes, and that the tensors are exactly those that it leads one to expec
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 
 from triptych.contracts import Weights
 from triptych.errors import DataError, SpecError, UnsafeFileError
-from triptych.records.files import dump_line, write_atomic
+from triptych.records.files import finite, write_atomic
 from triptych.records.strict_json import strict_json
 from triptych.records.tensors import (
     MOST_HEADER,
@@ -100,7 +101,8 @@ def write_model(path: Path, header: Mapping[str, Any], weights: Weights) -> None
         If it cannot be written.
     """
     try:
-        text = dump_line(dict(header))
+        # In the order that it was made in, which whoever reads it is shown.
+        text = json.dumps(finite(dict(header)), allow_nan=False)
         strict_json(text)
     except (TypeError, ValueError, RecursionError) as error:
         raise SpecError(f"{path.name}: the header cannot be kept as JSON: {error}.") from None

@@ -17,7 +17,7 @@ def strict_json(text: bytes | str) -> Any:
     Parameters
     ----------
     text : bytes or str
-        UTF-8; whoever reads it has looked at its length.
+        Bytes are UTF-8; whoever reads it has looked at its length.
 
     Raises
     ------
@@ -25,7 +25,9 @@ def strict_json(text: bytes | str) -> Any:
         If it is no JSON, holds a key twice, NaN, an infinity, or a number past the largest double,
         or more values or levels than anything that Triptych writes.
     """
-    if text.count("," if isinstance(text, str) else b",") >= MOST_VALUES:
+    # Of bytes json would guess the encoding.
+    text = text if isinstance(text, str) else text.decode("utf-8")
+    if text.count(",") >= MOST_VALUES:
         raise ValueError(f"it holds more than {MOST_VALUES:,} values")
     try:
         value = json.loads(

@@ -76,7 +76,7 @@ class TensorFile:
         size = os.fstat(file.fileno()).st_size
         first = file.read(8)
         length = header_bytes(first)
-        if first.startswith(_PICKLED):
+        if length > size - 8 and first.startswith(_PICKLED):
             raise ValueError("it looks like pickled code, which is never read")
         if len(first) < 8 or length > size - 8:
             raise ValueError(f"it ends within its header: {size:,} bytes")
@@ -114,7 +114,7 @@ class TensorFile:
         entry = self.entries[name]
         array = np.empty(entry.shape, entry.dtype)
         self._file.seek(self._start + entry.start)
-        content = memoryview(array.reshape(-1).view(np.uint8))
+        content: Any = memoryview(array.reshape(-1).view(np.uint8))  # type: ignore[arg-type] # 3.12 knows
         if self._file.readinto(content) != array.nbytes:  # type: ignore[attr-defined]
             raise ValueError(f"it ends within tensor {name[:80]!r}")
         return array.astype(entry.dtype.newbyteorder("="), copy=False)

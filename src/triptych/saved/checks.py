@@ -111,7 +111,7 @@ def _check_preparation(model: Model) -> None:
     if isinstance(prepared, TablePreparation):
         fits = shape == (len(prepared.features),)
     elif isinstance(prepared, PicturePreparation):
-        fits = shape == (prepared.channels, *prepared.edges)
+        fits = shape == (prepared.channels, *prepared.size)
     elif isinstance(prepared, SequencePreparation):
         vectors = () if prepared.symbols else (len(prepared.features),)
         reads = model.network.reads == "sequences"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,11 +22,28 @@ ENGINES = ("auto", "numpy", "compiled", "torch")
 # times their input, and cut batches further by themselves.
 _VALUES_AT_ONCE = 2**24
 _MOST_ROWS = 65_536
-# Seconds before the first row, and of a floating-point operation then; on a 2-core AVX-512 CPU
-# (docs/log.md, "which engine reads a model"). NumPy has no start.
-_TORCH_START, _NUMBA_START = 1.05, 0.5
-_CONVOLVED = {"numpy": 4e-11, "torch": 1e-11}
-_STEPPED = {"numpy": 4e-11, "compiled": 1e-11}
+# Seconds before the first row, and of a floating-point operation then, on one thread of a 2-core
+# AVX-512 CPU (benchmarks/model_engines.py). Numba loads in half a second, but the first time on a
+# machine its kernels are compiled, for half a minute.
+_STARTS = {"numpy": 0.0, "compiled": 3.0, "torch": 1.05}
+_CONVOLVED = {"numpy": 1.6e-10, "torch": 4e-11}
+_STEPPED = {"numpy": 5e-11, "compiled": 1e-11}
+
+
+@dataclass
+class Engines:
+    """What has computed a model so far.
+
+    Attributes
+    ----------
+    learners : dict
+        By engine, device, and whether they scale samples themselves.
+    work : float
+        Floating-point operations that were asked for.
+    """
+
+    learners: dict[tuple[str, str, bool], Learner] = field(default_factory=dict)
+    work: float = 0.0
 
 
 def compute(model: Model, x: Array, engine: str, device: str) -> FloatArray:
@@ -42,7 +60,7 @@ def compute(model: Model, x: Array, engine: str, device: str) -> FloatArray:
     """
     x = _checked(model, x)
     if engine == "auto":
-        engine = choose(model, x, device)
+        engine = _chosen(model, x, device)
     standardization = model.standardization
     if standardization is not None and x.dtype.kind == "f":
         learner = _learner(model, engine, device, scales=False)
@@ -97,36 +115,44 @@ def _checked_symbols(model: Model, x: Array) -> Array:
     return x if x.dtype in (np.uint8, np.int8, np.int16, np.int32, np.int64) else x.astype(np.int64)
 
 
-def choose(model: Model, x: Array, device: str) -> str:
-    """Return the engine that would take the least time to compute the outputs of `x`."""
-    network = model.network
+def _chosen(model: Model, x: Array, device: str) -> str:
+    """Return the engine that computes `x`, by all that the model has been asked for.
+
+    An engine that must be started first is, once it would have paid for what there was so far: rows
+    may come a few at a time, and nobody says how many there will be.
+    """
     if device != "cpu" and choose_device(device, "torch") == "cuda":
         return "torch"
+    network = model.network
     if isinstance(network, MLPSpec):
         return "numpy"  # products are the same on each, and nothing loads faster
     if isinstance(network, CNNSpec):
-        if network.design != "vgg":
-            return "torch"
-        starts, each = {"numpy": 0.0, "torch": _start("torch", _TORCH_START)}, _CONVOLVED
-    elif not network.is_vanilla:
-        return "torch"
+        each = _CONVOLVED if network.design == "vgg" else {}
     else:
-        starts, each = {"numpy": 0.0, "compiled": _start("numba", _NUMBA_START)}, _STEPPED
-    work = len(x) * cost(network, tuple(x.shape[1:]), model.n_outputs, model.symbols).flops
-    return min(starts, key=lambda name: starts[name] + work * each[name])
+        each = _STEPPED if network.is_vanilla else {}
+    if not each:
+        return "torch"
+    model.engines.work += len(x) * _flops(model, x)
+    started = {"numpy", *(name for name, *_ in model.engines.learners)}
+    started |= {"torch"} & sys.modules.keys()
+    return min(
+        each,
+        key=lambda name: model.engines.work * each[name] + (name not in started) * _STARTS[name],
+    )
 
 
-def _start(library: str, seconds: float) -> float:
-    return 0.0 if library in sys.modules else seconds
+def _flops(model: Model, x: Array) -> int:
+    shape = tuple(x.shape[1:])
+    return cost(model.network, shape, model.n_outputs, model.symbols).flops
 
 
 def _learner(model: Model, engine: str, device: str, *, scales: bool) -> Learner:
     """Return what computes the network, made once for each way of computing it."""
     device = choose_device(device, engine)
     key = (engine, device, scales)
-    if key not in model.learners:
-        model.learners[key] = _created(model, engine, device, scales=scales)
-    return model.learners[key]
+    if key not in model.engines.learners:
+        model.engines.learners[key] = _created(model, engine, device, scales=scales)
+    return model.engines.learners[key]
 
 
 def _created(model: Model, engine: str, device: str, *, scales: bool) -> Learner:
@@ -141,8 +167,9 @@ def _created(model: Model, engine: str, device: str, *, scales: bool) -> Learner
         )
     spec = TrainSpec(loss=model.loss, dtype=model.dtype)  # type: ignore[arg-type] # checked there
     symbols = model.network.reads == "sequences" and len(model.sample_shape) == 1
-    none = np.zeros((0, *model.sample_shape), np.int8 if symbols else model.dtype)
-    args = (spec, engine, model.weights, Split(none, np.zeros(0, np.int64)))
+    # A learner is bound to rows, and could not tell the width of none; nobody learns from this one.
+    row = np.zeros((1, *model.sample_shape), np.int8 if symbols else model.dtype)
+    args = (spec, engine, model.weights, Split(row, np.zeros(1, np.int64)))
     scale = model.standardization if scales else None
     if isinstance(network, MLPSpec):
         return create_mlp(network, *args, device=device, standardization=scale)

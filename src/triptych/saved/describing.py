@@ -38,12 +38,15 @@ class Section:
     heads : tuple of str
         Of the columns; none where rows are names and values.
     rows : tuple of tuple of str
-        As they are; whoever shows them makes control characters visible.
+        As they are; whoever shows them makes control characters visible. There is one at least.
+    numbers : bool
+        Whether all columns but the first are numbers.
     """
 
     title: str
     rows: tuple[tuple[str, ...], ...]
     heads: tuple[str, ...] = ()
+    numbers: bool = False
 
 
 def sections(model: Model) -> tuple[Section, ...]:
@@ -170,11 +173,8 @@ def _fact_rows(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if name not in (*_TOLD, *_APART) and value not in (None, "", [], {}):
             yield name.replace("_", " "), _text(value)
     notes = facts.get("notes")
-    yield from (("note", _text(note)) for note in notes[:_MOST_ROWS]) if _is_list(notes) else ()
-
-
-def _is_list(value: object) -> bool:
-    return isinstance(value, list)
+    if isinstance(notes, list):
+        yield from (("note", _text(note)) for note in notes[:_MOST_ROWS])
 
 
 def _scores(facts: Mapping[str, Any]) -> Section:
@@ -189,7 +189,8 @@ def _scores(facts: Mapping[str, Any]) -> Section:
         )
         for name, value in ours.items()
     ]
-    return Section("Scores", _cut(rows, 2 + len(beside)), ("score", "this model", *beside))
+    shown = _cut(rows, 2 + len(beside))
+    return Section("Scores", shown, ("score", "this model", *beside), numbers=True)
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
@@ -201,7 +202,7 @@ def _score(name: str, value: object) -> str:
     return shows(name)(float(value)) if is_number else "–"  # type: ignore[arg-type]
 
 
-def _pairs(value: object) -> tuple[tuple[str, str], ...]:
+def _pairs(value: object) -> tuple[tuple[str, ...], ...]:
     return _cut([(key, _text(item)) for key, item in _mapping(value).items()], 2)
 
 

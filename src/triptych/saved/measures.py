@@ -50,8 +50,11 @@ class ClassRows:
 
     def take(self, rows: IntArray) -> ClassRows:
         """Return some rows."""
-        parts = (None if a is None else a[rows] for a in (self.confidence, self.loss, self.brier))
-        return ClassRows(self.y[rows], self.told[rows], *parts, self.count)
+        confidence, loss, brier = (
+            None if values is None else values[rows]
+            for values in (self.confidence, self.loss, self.brier)
+        )
+        return ClassRows(self.y[rows], self.told[rows], confidence, loss, brier, self.count)
 
     @property
     def confusion(self) -> IntArray:

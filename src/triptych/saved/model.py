@@ -12,7 +12,6 @@ import numpy as np
 from triptych.contracts import (
     Array,
     FloatArray,
-    Learner,
     Preparation,
     Standardization,
     Weights,
@@ -22,7 +21,7 @@ from triptych.explain import class_shares
 from triptych.models import cost, weight_shapes
 from triptych.records import open_model, write_model
 from triptych.saved.checks import check_dtype, check_model, check_shape
-from triptych.saved.computing import compute
+from triptych.saved.computing import Engines, compute
 from triptych.saved.header import fields_of, header_of
 from triptych.spec import NetworkSpec, RNNSpec
 
@@ -87,8 +86,7 @@ class Model:
     target: Standardization | None = None
     temperature: float = 1.0
     facts: Mapping[str, Any] = field(default_factory=dict)
-    # What computes it, by engine; see `triptych.saved.computing`.
-    learners: dict[Any, Learner] = field(default_factory=dict, init=False, repr=False)
+    engines: Engines = field(default_factory=Engines, init=False, repr=False)
 
     def __post_init__(self) -> None:
         check_model(self)
@@ -191,12 +189,19 @@ class Model:
     @property
     def summary(self) -> str:
         """What it is, in one line."""
-        kind = self.network.kind.upper()
         reads = " x ".join(map(str, self.sample_shape))
+        if self.network.reads == "sequences":
+            each = f"{self.symbols} symbols" if self.symbols else f"{self.sample_shape[1]} numbers"
+            reads = f"sequences of {each}"
+        elif len(self.sample_shape) == 3:
+            reads = f"pictures {reads}"
+        else:
+            reads = f"{reads} inputs"
         tells = f"{len(self.classes)} classes" if self.classes else f"{self.n_outputs} numbers"
         if not self.classes and self.n_outputs == 1:
             tells = "a number"
-        return f"{kind} that reads {reads} and tells {tells}; {self.parameters:,} parameters"
+        kind, count = self.network.kind.upper(), f"{self.parameters:,} parameters"
+        return f"{kind} that reads {reads} and tells {tells}; {count}"
 
     def save(self, path: str | Path) -> None:
         """Write the model into one file, which replaces what is there.

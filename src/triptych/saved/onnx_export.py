@@ -66,7 +66,9 @@ def _add_input(graph: Graph, model: Model) -> tuple[str, tuple[str, ...], dict[s
     shape: list[int | str] = ["batch", *model.sample_shape]
     if model.network.reads == "sequences":
         shape[1] = "steps"
-    prepared, notes, metadata = model.preparation, (), {}
+    prepared = model.preparation
+    notes: tuple[str, ...] = ()
+    metadata: dict[str, str] = {}
     if isinstance(prepared, TablePreparation):
         x, notes = add_columns(graph, prepared.columns)
     elif model.symbols is not None:

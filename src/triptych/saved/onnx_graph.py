@@ -70,7 +70,7 @@ class Graph:
 
     def constant(self, value: Any, dtype: str | None = None) -> str:
         """Add an array that the file holds, and return its name."""
-        array: Array = np.ascontiguousarray(np.asarray(value, dtype))
+        array: Array = np.array(value, dtype, order="C")
         name = self._name()
         self._constants.append(self._onnx.numpy_helper.from_array(array, name))
         return name

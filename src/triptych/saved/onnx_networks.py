@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 import numpy as np
 
@@ -123,7 +123,7 @@ def _rnn(graph: Graph, spec: RNNSpec, weights: Weights, x: str, symbols: int | N
         named = [graph.constant(array, "float32") for array in arrays]
         direction = "bidirectional" if spec.bidirectional else "forward"
         # As PyTorch has it: the reset gate is applied after the product.
-        extra = {"linear_before_reset": 1} if spec.cell == "gru" else {}
+        extra: dict[str, Any] = {"linear_before_reset": 1} if spec.cell == "gru" else {}
         states, last = graph.add_many(
             _OPS[spec.cell], [out, *named, length_N], 2,
             hidden_size=spec.hidden, direction=direction, **extra,

@@ -18,6 +18,7 @@ from triptych.saved.prediction import Predictions, has_probabilities
 
 # What spreadsheets take for the start of a formula, as texts; also in full width.
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_ODD = re.compile(r"^\s*[=+\-@]|[^\n -~]", re.MULTILINE)
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
 
@@ -115,9 +116,11 @@ class Writer:
 
 
 def _cells(places: tuple[str, ...]) -> list[str]:
-    # Numbers of lines need no look at each.
-    plain = "".join(places).isdecimal()
-    return list(places) if plain else [spreadsheet_cell(place) for place in places]
+    # One look at all of them: numbers of lines need none at each.
+    text = "\n".join(places)
+    if text.isascii() and not _ODD.search(text):
+        return list(places)
+    return [spreadsheet_cell(place) for place in places]
 
 
 def _figures(values: FloatArray, form: str) -> list[list[str]]:
