@@ -81,14 +81,14 @@ class Asked:
     def at(self, x: FloatArray, output: int) -> tuple[FloatArray, FloatArray]:
         """Return what is explained at inputs (B, ...), (B,), and its slope by them (B, ...)."""
         outputs, backward = self.forward(x)
-        outputs = outputs / self.temperature
-        shares = class_shares(outputs, self.loss)
+        divided = outputs / self.temperature
+        shares = class_shares(divided, self.loss)
         if shares is None:
             slope = np.zeros_like(outputs)
             slope[:, output] = self.scale
             return self.scale * outputs[:, output] + self.shift, backward(slope)
         # Of a softmax inner is the share; of sigmoids s over their sum, times (1 - s).
-        inner = shares if self.loss == "softmax" else shares * (1 - _sigmoid(outputs))
+        inner = shares if self.loss == "softmax" else shares * (1 - _sigmoid(divided))
         value = shares[:, output]
         slope = -value[:, None] * inner
         slope[:, output] += inner[:, output]
