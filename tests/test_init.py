@@ -102,7 +102,12 @@ def test_dates_of_a_parquet_file_are_inputs_and_lists_are_left_out(here, capsys)
     from pyarrow import parquet
 
     day = pyarrow.array(range(20), pyarrow.int32()).cast(pyarrow.date32())
-    columns = {"day": day, "a": list(range(20)), "tags": [[1]] * 20, "kind": ["x", "y"] * 10}
+    columns = {
+        "day": day,
+        "a": [k % 7 for k in range(20)],
+        "tags": [[1]] * 20,
+        "kind": ["x", "y"] * 10,
+    }
     parquet.write_table(pyarrow.table(columns), here / "t.parquet")
     assert call("t.parquet") == 0
     assert "note: left out, in ignore: 'tags'" in capsys.readouterr().out
@@ -115,7 +120,7 @@ def test_dates_of_a_parquet_file_are_inputs_and_lists_are_left_out(here, capsys)
 
 
 def test_texts_of_too_many_kinds_are_left_out_and_said(here, capsys):
-    rows = [f"{k % 7},2024-01-{k % 28:02},remark {k},{'xyz'[k % 3]}" for k in range(60)]
+    rows = [f"{k % 7},2024-01-{k % 28 + 1:02},remark {k},{'xyz'[k % 3]}" for k in range(60)]
     (here / "t.csv").write_text("a,day,remark,kind\n" + "\n".join(rows))
     assert call("t.csv") == 0
     assert "note: left out, in ignore: 'remark': ids, or too many" in capsys.readouterr().out

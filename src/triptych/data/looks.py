@@ -105,14 +105,16 @@ def _is_number(text: str) -> bool:
 def _table(path: Path, target: str | None, encoding: str) -> dict[str, Any]:
     """Return a table of rows, or of the steps of sequences where ids come again and have times."""
     opened = TextTable(path, encoding)
-    try:
-        looks = {column.name: column for column in look_at_columns(path, encoding=encoding)}
-    except DataError:  # loading says where and why
-        looks = {}
     usual = _named(opened.names, _TARGETS) or opened.names[-1]
     label = _target(target, opened.names, usual, path.name)
     key, time = (_named(opened.names, names) for names in (_IDS, _TIMES))
     steps = bool(key and time) and label not in (key, time) and opened.delimiter == ","
+    looks: dict[str, ColumnLook] = {}
+    try:
+        looks = {column.name: column for column in look_at_columns(path, encoding=encoding)}
+    except DataError:
+        if not steps:  # ids and labels of sequences may be of any kind
+            raise
     if steps and not (key in looks and looks[key].is_unique):
         given = {"id": key, "time": time, "target": label}
         default = {"id": "id", "time": "time", "target": "label"}
