@@ -1,7 +1,7 @@
 """`triptych train`: from data to a page, a model and a verdict, as a user meets it."""
 
 import json
-import shutil
+import os
 from pathlib import Path
 
 import numpy as np
@@ -45,12 +45,18 @@ def trained(tmp_path_factory):
 
 
 @pytest.fixture
-def here(trained, tmp_path, monkeypatch):
-    """Return a copy of that folder, as the current one."""
-    copy = tmp_path / "own"
-    shutil.copytree(trained[0], copy)
-    monkeypatch.chdir(copy)
-    return copy
+def here(trained, monkeypatch):
+    """Return that folder, as the current one; to be left as it is."""
+    monkeypatch.chdir(trained[0])
+    return trained[0]
+
+
+@pytest.fixture
+def fresh(tmp_path, monkeypatch):
+    """Return a folder of its own with a table, as the current one."""
+    monkeypatch.chdir(tmp_path)
+    write_iris(tmp_path / "iris.csv")
+    return tmp_path
 
 
 def test_it_ends_with_a_page_a_model_and_a_verdict(trained):
@@ -93,11 +99,14 @@ def test_called_again_it_is_finished_at_once(here, capsys):
     assert model.stat().st_mtime_ns == before[model]
 
 
-def test_what_is_asked_anew_is_added_to_what_is_there(here, capsys):
-    command("train", "iris.csv", "--target", "species", "--seeds", 3)
+def test_what_is_asked_anew_is_added_to_what_is_there(fresh, capsys):
+    # What was just written may be written again within a tick of the clock, and is looked at anew.
+    os.utime("iris.csv", (0, 0))
+    triptych.train("iris.csv", "species", seeds=1)
+    command("train", "iris.csv", "--target", "species", "--seeds", 2)
     out = capsys.readouterr().out
-    assert out.count("kept from before") == 2 * 5
-    assert "seed 2" in out
+    assert out.count("kept from before") == 5
+    assert out.count("seed 1:") == 5
 
 
 def test_it_says_what_it_took_the_data_for_and_what_comes_next(here, capsys):
@@ -122,9 +131,10 @@ def test_as_json_it_is_one_table(here, capsys):
     assert found["verdict"] in err
 
 
-def test_a_changed_file_is_trained_anew(here, capsys):
-    write_iris(here / "iris.csv", slice(0, 140))
-    command("train", "iris.csv", "--target", "species", "--seeds", 2)
+def test_a_changed_file_is_trained_anew(fresh, capsys):
+    triptych.train("iris.csv", "species", seeds=1)
+    write_iris(fresh / "iris.csv", slice(0, 140))
+    command("train", "iris.csv", "--target", "species", "--seeds", 1)
     out = capsys.readouterr().out
     assert "kept from before" not in out
     assert "a table, 140 rows" in out

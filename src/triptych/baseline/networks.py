@@ -16,7 +16,9 @@ from triptych.spec import CNNSpec, MLPSpec, NetworkSpec, RNNSpec, TrainSpec
 TABLE_ENGINE = "compiled"
 """What trains the MLP of a table: quickest over several seeds and a search, once it is loaded."""
 # Training rows that training scores are computed on; more say nothing further.
-_JUDGED = 5_000
+_JUDGED = 2_000
+# Rows from which more units and steps pay; steps of fewer rows; how often an MLP is judged.
+_MANY, _STEPS, _EVALUATIONS = 10_000, 1_000, 8
 
 
 def network_for(data: Dataset) -> tuple[NetworkSpec, TrainSpec]:
@@ -50,15 +52,15 @@ def table_network(data: Dataset) -> tuple[MLPSpec, TrainSpec]:
         Its kind is ``"table"``.
     """
     rows = data.rows
-    hidden = (64,) if rows < 500 else (128, 64)
-    batch = 16 if rows < 500 else 32 if rows < 2000 else 64 if rows < 20_000 else 256
-    steps = 1500 if rows < 20_000 else 4000
-    epochs = max(10, min(200, math.ceil(steps * batch / rows)))
+    hidden = (64, 32) if rows < _MANY else (128, 64)
+    batch = 16 if rows < 300 else 32 if rows < 1_200 else 64 if rows < _MANY else 128
+    steps = _STEPS if rows < _MANY else 3 * _STEPS
+    epochs = max(8, min(200, math.ceil(steps * batch / rows)))
     changes: dict[str, Any] = {}
     if not data.classes:
         changes = {"loss": "squared", "calibration": None}
     train = TrainSpec.from_name(
-        "table", epochs=epochs, batch_size=batch, eval_every=max(1, epochs // 20),
+        "table", epochs=epochs, batch_size=batch, eval_every=max(1, epochs // _EVALUATIONS),
         **_shared(data), **changes,
     )  # fmt: skip
     return MLPSpec(hidden=hidden), train

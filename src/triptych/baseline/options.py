@@ -88,5 +88,6 @@ class TrainOptions:
     def as_dict(self) -> dict[str, Any]:
         """Return it as values of JSON, to be compared with what was asked before."""
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        values["data"] = self.data.resolve()
         plain = {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
         return {k: str(v) if isinstance(v, Path) else v for k, v in plain.items()}

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from triptych.baseline.networks import is_skewed, label_of, network_for
+from triptych.baseline.networks import TABLE_ENGINE, is_skewed, label_of, network_for
 from triptych.baseline.options import TrainOptions
 from triptych.baseline.references import Reference, references, seconds_a_seed
 from triptych.contracts import Dataset
@@ -21,7 +21,15 @@ from triptych.models import cost_on
 from triptych.records import STUDIES, StudyFolder, code_id, dump_json, read_json, write_atomic
 from triptych.report.wording import plural
 from triptych.runner import Setting
-from triptych.spec import MIN_SEEDS, ArmSpec, ClaimSpec, DataSpec, StudySpec, structure_one
+from triptych.spec import (
+    MIN_SEEDS,
+    ArmSpec,
+    ClaimSpec,
+    DataSpec,
+    MLPSpec,
+    StudySpec,
+    structure_one,
+)
 from triptych.studies.starter import describe
 
 NETWORK = "network"
@@ -108,7 +116,8 @@ def _planned(
     skewed = is_skewed(data)
     beside, left = references(data, weighted=skewed)
     label = label_of(network)
-    arms = {NETWORK: ArmSpec(data=spec, network=network, train=train, label=label)}
+    engine = TABLE_ENGINE if isinstance(network, MLPSpec) and options.device != "cuda" else "auto"
+    arms = {NETWORK: ArmSpec(data=spec, network=network, train=train, label=label, engine=engine)}
     arms |= {one.name: ArmSpec(data=spec, network=one.spec, label=one.label) for one in beside}
     seeds, why = _seeds(options.seeds, seconds_a_seed(data, network, train, beside))
     metric = _METRICS["r2" if not data.classes else "balanced" if skewed else "accuracy"]

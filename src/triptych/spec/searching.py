@@ -27,10 +27,10 @@ class SearchSpec(Checked):
         About how many steps each takes, whole epochs of as many rows as that makes.
     """
 
-    low: float = field(default=0.001, metadata=_RATE)
-    high: float = field(default=0.1, metadata=_RATE)
-    rates: int = field(default=5, metadata=between(2, 100))
-    steps: int = field(default=100, metadata=between(1, 1_000_000))
+    low: float = field(default=0.005, metadata=_RATE)
+    high: float = field(default=0.05, metadata=_RATE)
+    rates: int = field(default=3, metadata=between(2, 100))
+    steps: int = field(default=40, metadata=between(1, 1_000_000))
 
     def __post_init__(self) -> None:
         super().__post_init__()

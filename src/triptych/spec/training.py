@@ -207,10 +207,10 @@ class TrainSpec(Checked):
             },
             "table": {
                 "validation": 0.15,
-                "patience": 10,
+                "patience": 6,
                 "search": {},
                 "calibration": "temperature",
-                "optimizer": {"name": "adamw", "lr": 0.01, "weight_decay": 0.01},
+                "optimizer": {"name": "adamw", "lr": 0.015, "weight_decay": 0.5},
                 "schedule": {"name": "one-cycle"},
             },
         },
