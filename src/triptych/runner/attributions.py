@@ -22,7 +22,7 @@ from triptych.records import Finding
 from triptych.spec import CNNSpec, MLPSpec, TrainSpec
 
 # FLOPs that one run's predictions may take to explain: some seconds of two cores.
-_MOST_FLOPS = 1e11
+_MOST_FLOPS = 5e10
 _FEWEST_STEPS = 32
 # A step takes a forward pass and its backward, which is about twice that.
 _PASSES = 3
