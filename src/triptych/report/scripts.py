@@ -41,12 +41,12 @@ class Script:
 
 def page_scripts(body: str) -> Sequence[Script]:
     """Return the scripts of a page with this body: the library only where a chart needs it."""
-    own = Script(Markup(_inert(_own())))
+    own = Script(Markup(_inert(_read("page.js"))))
     return [Script(Markup(_inert(_library())), "vega"), own] if PLOT in body else [own]
 
 
-def _own() -> str:
-    return files("triptych.report").joinpath("page.js").read_text(encoding="utf-8")
+def _read(name: str) -> str:
+    return files("triptych.report").joinpath(name).read_text(encoding="utf-8")
 
 
 @cache
@@ -54,8 +54,8 @@ def _library() -> str:
     import vl_convert
 
     text: str = vl_convert.javascript_bundle(_READY, VEGA_LITE)
-    # What it declares stays its own.
-    return f"(() => {{\n{text}\n}})();"
+    # What it declares stays its own; its licences ask to be named wherever it goes.
+    return f"/*!\n{_read('notices.txt')}*/\n(() => {{\n{text}\n}})();"
 
 
 def _inert(text: str) -> str:
