@@ -1,6 +1,7 @@
 """Pages in a real browser, for the tests beside it."""
 
 import shutil
+import time
 
 import pytest
 
@@ -75,11 +76,19 @@ def opened(browser, address):
         context.close()
 
 
+def until(page, expression):
+    """Wait until an expression is true; Playwright's own way needs eval, which pages forbid."""
+    end = time.monotonic() + 20
+    while not page.evaluate(expression):
+        assert time.monotonic() < end, expression
+        page.wait_for_timeout(20)
+
+
 def draw_all(page):
     """Scroll to every chart that can be drawn anew, and wait until it is."""
     page.wait_for_load_state("load")
     count = page.locator(".plot").count()
     for k in range(count):
         page.locator(".plot").nth(k).scroll_into_view_if_needed()
-    page.wait_for_function(f"document.querySelectorAll('.plot > .drawn').length === {count}")
+    until(page, f"document.querySelectorAll('.plot > .drawn').length === {count}")
     return count

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chromium import SEEN, draw_all
+from chromium import SEEN, draw_all, until
 
 pytestmark = pytest.mark.browser
 
@@ -139,7 +139,7 @@ def test_a_scrolled_table_still_names_its_arms(opened):
 def test_links_lead_to_what_they_name(opened):
     page = opened()
     page.locator(".glance a").nth(6).click()
-    page.wait_for_function("location.hash === '#claim-7'")
+    until(page, "location.hash === '#claim-7'")
     assert page.locator("#claim-7").evaluate("e => e.getBoundingClientRect().top") < 900
 
 

@@ -1,6 +1,7 @@
 """The page says all that a reader must know, escaped, complete and without a network."""
 
 import base64
+import gzip
 import hashlib
 import re
 from dataclasses import replace
@@ -149,17 +150,18 @@ def test_the_page_asks_nothing_of_a_network(paper, paper_record):
     assert {link[1:] for link in paper.links} <= set(paper.ids)
     html = render_html(paper_record, judge(paper_record), "x")
     assert not re.search(r"url\(|@import|<link|<img|<iframe|src=", without_scripts(html))
-    assert len(html) < 2_500_000
-    assert len(without_scripts(html)) < 1_000_000
+    assert len(html) < 1_500_000
 
 
 def test_the_page_lets_in_nothing_but_its_own_style_and_scripts(paper_record):
     html = render_html(paper_record, judge(paper_record), "x")
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', html)[1]
     assert "default-src 'none'" in policy
-    texts = re.findall(r'<script(?: type="text/plain" id="vega")?>(.*?)</script>', html, re.DOTALL)
-    digests = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in texts]
-    assert len(digests) == 2
+    packed, own = re.findall(
+        r'<script(?: type="text/plain" id="vega")?>(.*?)</script>', html, re.DOTALL
+    )
+    texts = own.encode(), gzip.decompress(base64.b64decode(packed))
+    digests = [base64.b64encode(hashlib.sha256(text).digest()).decode() for text in texts]
     assert "script-src " + " ".join(f"'sha256-{one}'" for one in digests) + ";" in policy
     assert "eval" not in policy
 
@@ -186,9 +188,9 @@ def test_the_page_tells_in_the_order_in_which_it_is_asked():
     )  # fmt: skip
     runs = tuple(made_up_run(study, "a", s, findings=plane_findings()) for s in range(2))
     words = page(StudyRecord(study, runs, Path())).words
-    # Titles stand in the list of contents, too, which comes first.
-    places = [words.rindex(text) for text in ORDER]
-    assert places == sorted(places)
+    place = 0
+    for text in ORDER:
+        place = words.index(text, place)
 
 
 def test_a_verdict_stands_with_effect_interval_seeds_and_cause_in_one_row(paper_record):

@@ -16,7 +16,7 @@ from typing import Any, Literal, Protocol
 
 from triptych.report.wording import visible
 
-VEGA_LITE = "5.20"
+VEGA_LITE = "6.4"
 COLOURS = 8
 ON_DEMAND = "seeds"
 """The name of a layer that is drawn only when a reader asks for it."""
@@ -127,7 +127,7 @@ def draw(spec: dict[str, Any], description: str, hover: Hover | None = None) -> 
     import vl_convert
 
     whole = {
-        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
+        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
         "width": 380,
         "height": 240,
         "autosize": {"type": "fit", "contains": "padding"},

@@ -164,7 +164,7 @@ def _spec(series: Sequence[Series], metric: str) -> dict[str, Any]:
         "data": {"values": means},
         "transform": [{"flatten": ["e", "v", "lo", "hi"]}],
         "encoding": _encoding(series, ends),
-        "layer": [*_of_means(heights[0]), *_of_seeds(seeds, heights[0])],
+        "layer": [*_of_means(means, heights[0]), *_of_seeds(seeds, heights[0])],
         "usermeta": {"other": _other(metric, heights, ends)},
     }
 
@@ -183,11 +183,12 @@ def _is_covered(place: int, series: Sequence[Series], bands: Sequence[Mapping[st
 
 
 def _mean_row(one: Series, split: str, band: _Band, width: float) -> dict[str, Any]:
-    row = {"a": one.label, "s": split, "w": width, "e": list(band.mean)}
-    row |= {"v": list(band.mean.values())}
-    spread = (band.mean, band.mean) if one.is_level else (band.low, band.high)
-    row |= {"lo": list(spread[0].values()), "hi": list(spread[1].values())}
-    return row | ({"level": True} if one.is_level else {})
+    low, high = (band.mean, band.mean) if one.is_level else (band.low, band.high)
+    return {
+        "a": one.label, "s": split, "w": width, "level": one.is_level, "band": low != high,
+        "e": list(band.mean), "v": list(band.mean.values()),
+        "lo": list(low.values()), "hi": list(high.values()),
+    }  # fmt: skip
 
 
 def _seed_rows(one: Series, split: str, lines: Mapping[int, Line]) -> list[dict[str, Any]]:
@@ -211,16 +212,20 @@ def _encoding(series: Sequence[Series], ends: Sequence[float]) -> dict[str, Any]
     }  # fmt: skip
 
 
-def _of_means(height: dict[str, Any]) -> list[dict[str, Any]]:
+def _of_means(rows: Sequence[dict[str, Any]], height: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the layers of each arm's band over seeds, and of its mean on top."""
     y = {"type": "quantitative", "title": None, **height}
     width = {"field": "w", "type": "quantitative", "scale": None, "legend": None}
-    return [
-        {"mark": {"type": "area", "opacity": 0.15},
-         "encoding": {"y": {"field": "lo", **y}, "y2": {"field": "hi"}, "detail": {"field": "s"}}},
-        {"mark": "line",
-         "encoding": {"y": {"field": "v", **y}, "strokeWidth": width, "strokeDash": _DASHES}},
-    ]  # fmt: skip
+    band = {
+        "transform": [{"filter": "datum.band"}],
+        "mark": {"type": "area", "opacity": 0.15},
+        "encoding": {"y": {"field": "lo", **y}, "y2": {"field": "hi"}, "detail": {"field": "s"}},
+    }
+    mean = {
+        "mark": "line",
+        "encoding": {"y": {"field": "v", **y}, "strokeWidth": width, "strokeDash": _DASHES},
+    }
+    return [band, mean] if any(row["band"] for row in rows) else [mean]
 
 
 def _of_seeds(

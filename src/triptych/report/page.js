@@ -12,15 +12,21 @@
     return made;
   };
 
-  // The library stands in the page as text, and is run when the first chart comes near: the first
+  // The library stands in the page packed, and is run when the first chart comes near: the first
   // view does not wait for it.
+  const unpacked = async () => {
+    const letters = atob(document.getElementById("vega").textContent);
+    const bytes = Uint8Array.from(letters, (letter) => letter.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return new Response(stream).text();
+  };
   let library;
-  const load = () => library ??= new Promise((resolve) => {
+  const load = () => library ??= unpacked().then((text) => new Promise((resolve) => {
     addEventListener("vega-ready", () => resolve(window.vegaEmbed), { once: true });
     const script = document.createElement("script");
-    script.textContent = document.getElementById("vega").textContent;
+    script.textContent = text;
     document.head.append(script);
-  });
+  }));
 
   const decimals = (value) => value.toFixed(3);
   const figure = (value) => {
@@ -112,7 +118,7 @@
       svg.removeAttribute("width");
       svg.removeAttribute("height");
       svg.setAttribute("aria-hidden", "true");
-      svg.classList.add("drawn");
+      svg.setAttribute("class", "drawn");
       this.element.querySelector(".drawn")?.remove();
       this.element.prepend(svg);
       this.gather();
@@ -223,8 +229,8 @@
 
     hide() {
       this.tip?.remove();
-      this.marks?.remove();
-      this.tip = this.marks = undefined;
+      this.pointed?.remove();
+      this.tip = this.pointed = undefined;
     }
 
     show(k) {
@@ -235,14 +241,14 @@
       this.describe(k);
       const place = this.places[k];
       const found = this.read(place);
-      this.marks = this.mark(place, found);
+      this.pointed = this.mark(place, found);
       this.tip = this.tell(place, found);
-      this.element.append(this.marks, this.tip);
+      this.element.append(this.pointed, this.tip);
     }
 
     /** A line at the place, and a dot on each series. */
     mark(place, found) {
-      const marks = make("div", "marks");
+      const pointed = make("div", "pointed");
       const share = (value, of) => `${(100 * value) / of}%`;
       const [width, height] = this.box;
       const line = make("div", `at ${this.hover.axis}`);
@@ -257,15 +263,15 @@
           left: share(this.left, width), width: share(this.width, width),
         });
       }
-      marks.append(line);
+      pointed.append(line);
       for (const one of this.hover.axis === "x" ? found : []) {
         const dot = make("div", "dot");
         dot.style.left = line.style.left;
         dot.style.top = share(this.top + this.upright(one.value), height);
         dot.style.background = this.colours.get(one.name);
-        marks.append(dot);
+        pointed.append(dot);
       }
-      return marks;
+      return pointed;
     }
 
     /** A small table: a row for each series, a column for each split. */

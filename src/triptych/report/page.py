@@ -22,7 +22,7 @@ from triptych.report.figures import (
 )
 from triptych.report.findings import findings, within_size
 from triptych.report.outcome import summary, taken, tally, why
-from triptych.report.readings import brief, means, reading, strip
+from triptych.report.readings import brief, means, needed, reading, strip
 from triptych.report.scripts import page_scripts
 from triptych.report.sequences import reaches, sequence_notes
 from triptych.report.times import times
@@ -56,7 +56,8 @@ def _environment() -> Any:
         finalize=lambda value: visible(value) if type(value) is str else value,
     )
     environment.globals |= {
-        "symbols": SYMBOLS, "reading": reading, "brief": brief, "strip": strip, "why": why,
+        "symbols": SYMBOLS, "reading": reading, "brief": brief, "needed": needed,
+        "strip": strip, "why": why,
     }  # fmt: skip
     return environment
 
