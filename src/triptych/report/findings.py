@@ -24,7 +24,6 @@ from triptych.report.picture_findings import (
 )
 from triptych.report.rate_findings import draw_rates
 from triptych.report.sequences import draw_flow, draw_paths
-from triptych.report.time_parts import draw_times
 from triptych.report.wording import arm_label, plural
 from triptych.spec import RNNSpec
 
@@ -74,7 +73,7 @@ WAYS = {
 
 
 def findings(record: StudyRecord, names: Sequence[str]) -> list[Figure]:
-    """Return the figures of what explains some arms, by the first seed of each; then their time.
+    """Return the figures of what explains some arms, by the first seed of each.
 
     Of arms that differ only in their engine one is shown; where each takes much of the page, also
     of those that differ only in how they were trained: the one trained for the most epochs.
@@ -98,8 +97,7 @@ def findings(record: StudyRecord, names: Sequence[str]) -> list[Figure]:
         # Recurrent arms have the colours and the charts that they have for accuracy by length.
         found += _figures(record, kind, way, recurrent, recurrent)
         found += _figures(record, kind, way, others)
-    times = draw_times(record, names)
-    return found if times is None else [*found, times]
+    return found
 
 
 def _figures(

@@ -15,7 +15,7 @@ from triptych.report.figures import columns, heading, reported_text
 from triptych.report.learned import Curves, learned
 from triptych.report.outcome import lost_runs, summary, taken
 from triptych.report.readings import reading
-from triptych.report.time_parts import times_line
+from triptych.report.times import times_line
 from triptych.report.wording import (
     SYMBOLS,
     VerdictLike,
