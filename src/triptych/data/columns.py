@@ -96,15 +96,17 @@ class Columns:
         columns = tuple(replace(column, values=column.values[rows]) for column in self.columns)
         return Columns(self.name, columns, None if self.lines is None else self.lines[rows])
 
-    def row(self, row: int) -> str:
-        """Return where a row is, as messages call it."""
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where each row is, as messages call it."""
         if self.lines is None:
-            return f"row {self.before + row + 1}"
-        return f"line {self.lines[row]}"
+            return tuple(f"row {k + 1}" for k in range(self.before, self.before + len(self)))
+        return tuple(f"line {line}" for line in self.lines.tolist())
 
     def place(self, row: int, column: str) -> str:
         """Return where a cell is, as messages call it."""
-        return f"{self.row(row)} column {shown(column)}"
+        where = f"row {self.before + row + 1}" if self.lines is None else f"line {self.lines[row]}"
+        return f"{where} column {shown(column)}"
 
     @property
     def header(self) -> str:

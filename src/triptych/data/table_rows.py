@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -90,9 +91,7 @@ class _Text:
 
     def column(self, name: str, kind: Kind) -> Column:
         cells = self.rows.columns[self.names.index(name)]
-        return column_of_kind(
-            name, kind, cells, lambda row: f"{self.table.name} {self.table.place(row, name)}"
-        )
+        return column_of_kind(name, kind, cells, partial(_place, self.table, name))
 
     def cells(self, name: str) -> tuple[str, ...]:
         cells = self.rows.columns[self.names.index(name)]
@@ -119,9 +118,8 @@ class _Stored:
         if column.kind == kind or not len(known):
             return Column(name, column.values, dated=kind == "date")
         if column.words:
-            where = f"{self.table.name} {{}} column {shown(name)}"
-            cells = self.cells(name)
-            return column_of_kind(name, kind, cells, lambda row: where.format(self.table.row(row)))
+            where = partial(_place, self.table, name)
+            return column_of_kind(name, kind, self.cells(name), where)
         place = self.table.place(int(known[0]), name)
         raise DataError(
             f"{self.table.name} {place}: {column.text(int(known[0]))} is a {column.kind}, and the "
@@ -131,6 +129,10 @@ class _Stored:
     def cells(self, name: str) -> tuple[str, ...]:
         column = self.table[name]
         return tuple(column.text(row) for row in range(len(self.table)))
+
+
+def _place(table: Columns, column: str, row: int) -> str:
+    return f"{table.name} {table.place(row, column)}"
 
 
 def _texts(path: Path, encoding: str, rows: int, reader: _Reader) -> Iterator[_Part]:
@@ -201,7 +203,7 @@ class _Reader:
         return Prepared(
             x=x,
             y=y,
-            places=tuple(map(table.row, range(len(table)))),
+            places=table.places,
             unseen=self._capped(unseen),
             groups=() if self.group is None else part.cells(self.group),
             notes=notes,

@@ -7,6 +7,7 @@ import difflib
 import io
 import math
 import re
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -219,13 +220,16 @@ def numbers_of(cells: Sequence[str]) -> FloatArray | None:
 
     None where one of them is neither empty nor a number by itself: a space is in it, or a word.
     """
-    known = [cell for cell in cells if cell] if "" in cells else cells
-    text = "\n".join(known)
-    if text.count("\n") >= max(len(known), 1):  # a line break within a cell
+    text = "\n".join(cells)
+    if text.count("\n") >= max(len(cells), 1):  # a line break within a cell
         return None
-    found = numbers_in(text, "\n") if known else np.empty(0)
-    if found is None or len(known) == len(cells):
+    found = numbers_in(text, "\n")
+    if found is not None or "" not in cells:
         return found
+    known = [cell for cell in cells if cell]
+    found = numbers_in("\n".join(known), "\n") if known else np.empty(0)
+    if found is None:
+        return None
     values = np.full(len(cells), np.nan)
     values[[bool(cell) for cell in cells]] = found
     return values
@@ -242,11 +246,14 @@ def numbers_in(text: str, separator: str) -> FloatArray | None:
     """
     if not text.isascii() or text.encode().translate(None, _OF_NUMBERS + separator.encode()):
         return None
-    try:
-        # Of these characters Python's grammar of numbers is the one that is kept here.
-        return np.array(list(map(float, text.split(separator))))
-    except ValueError:
-        return None
+    # Of these characters alone, what is a number to strtod is one to `number_of`, and the same.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # NumPy before 2.3, at what is none
+        try:
+            found = np.fromstring(text.replace(separator, ","), sep=",")
+        except ValueError:
+            return None
+    return found if len(found) == text.count(separator) + 1 else None
 
 
 def hint(word: str, words: Iterable[str]) -> str:
