@@ -288,7 +288,7 @@ def skewed(seeds: range) -> None:
         return lambda halves, seed: ours(halves, seed, choose)
 
     beside = {
-        "triptych": weighing(None), "balanced": weighing("balanced"),
+        "triptych": weighing(None), "root": weighing("root"), "balanced": weighing("balanced"),
         "logistic": scikit(LogisticRegression()),
         "logistic, bal.": scikit(LogisticRegression(class_weight="balanced")),
         "boosting": scikit(HistGradientBoostingClassifier()),

@@ -215,8 +215,8 @@ def test_rare_classes_are_told_and_weighed(tmp_path, monkeypatch):
     found = triptych.train("skew.csv", "fraud", seeds=1)
     assert any("Classes are skewed" in text for text in found.says)
     arms = found.result.record.study.arms
-    assert arms["network"].train.class_weight == "balanced"
-    assert arms["linear"].network.class_weight == "balanced"
+    assert arms["network"].train.class_weight == "root"
+    assert arms["linear"].network.class_weight == "root"
     assert (
         found.result.record.study.claims[0].tests[0].startswith("network.test_balanced_accuracy >")
     )

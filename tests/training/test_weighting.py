@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 from sklearn.utils.class_weight import compute_sample_weight
 
 from triptych.contracts import Split
@@ -25,6 +26,12 @@ def test_weights_of_rows_that_there_were_are_kept():
     split = Split(np.zeros((8, 1)), Y, np.arange(8.0))
     np.testing.assert_allclose(weighted(split, "balanced").weight, np.arange(8) * balanced(Y))
     assert weighted(split, None) is split
+
+
+def test_roots_of_weights_lie_between_them_and_one():
+    root = weighted(Split(np.zeros((8, 1)), Y), "root").weight
+    np.testing.assert_allclose(root / root[0], np.sqrt(balanced(Y) / balanced(Y)[0]))
+    assert root.mean() == pytest.approx(1)
 
 
 def skewed(source):
@@ -57,6 +64,14 @@ def test_a_learner_s_loss_is_weighted_and_its_scores_are_not(engine, network, so
         )
     assert scores[0] == pytest.approx(scores[1])
     assert losses[0] != pytest.approx(losses[1], rel=1e-3)
+
+
+def test_a_weighted_reference_is_scikit_learn_s():
+    data = skewed(ToySpec(source="moons", n_samples=200))
+    ours = list(fit_reference(ReferenceSpec(model="linear", class_weight="balanced"), data, 0))[-1]
+    theirs = LogisticRegression(max_iter=5000, class_weight="balanced")
+    theirs.fit(data.train.x, data.train.y)
+    assert ours.evaluation.test.accuracy == theirs.score(data.test.x, data.test.y)
 
 
 @pytest.mark.parametrize("model", ["linear", "gradient_boosting", "random_forest"])

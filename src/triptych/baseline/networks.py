@@ -6,13 +6,15 @@ What was tried, and beside what: docs/log.md, "a baseline on tables"; ``benchmar
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from triptych.contracts import Dataset
 from triptych.spec import CNNSpec, MLPSpec, NetworkSpec, RNNSpec, TrainSpec
 
+WEIGHT: Literal["root"] = "root"
+"""How rare classes weigh where classes are skewed, in references too."""
 TABLE_ENGINE = "compiled"
 """What trains the MLP of a table: quickest over several seeds and a search, once it is loaded."""
 # Training rows that training scores are computed on; more say nothing further.
@@ -112,12 +114,12 @@ def _shared(data: Dataset) -> dict[str, Any]:
     if data.rows > _JUDGED:
         found["judged_rows"] = _JUDGED
     if is_skewed(data):
-        found["class_weight"] = "balanced"
+        found["class_weight"] = WEIGHT
     return found
 
 
 def is_skewed(data: Dataset) -> bool:
-    """Whether one of the classes is so rare that all are to weigh alike.
+    """Whether one of the classes is so rare that it is to weigh more.
 
     Where the rarest has less than a fifth of the rows that it would have if all had as many.
     """

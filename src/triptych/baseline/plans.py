@@ -166,8 +166,8 @@ def _skew_text(data: Dataset) -> str:
     rarest = int(counts.argmin())
     return (
         f"Classes are skewed: {data.classes[rarest]!r} is {counts[rarest] / counts.sum():.1%} of "
-        "the training rows. All classes weigh alike in training, of references too, and models are "
-        "compared by balanced accuracy."
+        "the training rows. Rows of rare classes weigh more in training, of references too, and "
+        "models are compared by balanced accuracy."
     )
 
 

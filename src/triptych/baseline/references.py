@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from triptych.baseline.networks import WEIGHT
 from triptych.contracts import Dataset, lengths_of
 from triptych.models import cost_on
 from triptych.spec import NetworkSpec, ReferenceSpec, TrainSpec
@@ -37,9 +38,9 @@ def references(data: Dataset, *, weighted: bool) -> tuple[list[Reference], list[
     ----------
     data : Dataset
     weighted : bool
-        Whether all classes are to weigh alike.
+        Whether rare classes are to weigh more.
     """
-    weight = "balanced" if weighted else None
+    weight = WEIGHT if weighted else None
     found = [
         Reference(
             "most_frequent",

@@ -160,8 +160,13 @@ def _network(arm: ArmSpec, numbers: bool) -> str:  # noqa: FBT001 (told apart by
         case RNNSpec():
             return _recurrent(arm.network)
         case ReferenceSpec(model=model, class_weight=weight):
-            alike = ", all classes weigh alike" if weight else ""
-            return f"reference: {(_MODELS_OF_NUMBERS if numbers else _MODELS)[model]}{alike}"
+            named = (_MODELS_OF_NUMBERS if numbers else _MODELS)[model]
+            return f"reference: {named}{_weighs(weight)}"
+
+
+def _weighs(class_weight: str | None) -> str:
+    told = {"balanced": ", all classes weigh alike", "root": ", rare classes weigh more"}
+    return told.get(class_weight or "", "")
 
 
 def _recurrent(network: RNNSpec) -> str:
@@ -192,7 +197,7 @@ def _recipe(train: TrainSpec) -> str:
     if train.patience:
         text += f", the best by {train.validation:.0%} of the training rows"
     text += f", clipped at {train.clip_norm:g}" if train.clip_norm else ""
-    text += ", all classes weigh alike" if train.class_weight else ""
+    text += _weighs(train.class_weight)
     text += ", calibrated by a temperature" if train.calibration else ""
     if train.growth is not None:
         stages = train.growth.stages

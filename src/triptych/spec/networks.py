@@ -166,7 +166,7 @@ class ReferenceSpec(Checked):
         with an L2 penalty of 1.
         ``"nearest_neighbours"``: five. ``"gradient_boosting"``: trees on histograms, 100 rounds.
         ``"random_forest"``: 100 trees.
-    class_weight : {"balanced"}, optional
+    class_weight : {"balanced", "root"}, optional
         See `triptych.spec.TrainSpec`; of models that weigh rows.
     """
 
@@ -175,7 +175,7 @@ class ReferenceSpec(Checked):
         "most_frequent", "linear", "ridge", "nearest_neighbours", "gradient_boosting",
         "random_forest",
     ]  # fmt: skip
-    class_weight: Literal["balanced"] | None = None
+    class_weight: Literal["balanced", "root"] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

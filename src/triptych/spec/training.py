@@ -170,9 +170,11 @@ class TrainSpec(Checked):
         Training rows that training scores are computed on, drawn at random; absent: all.
     search : SearchSpec, optional
         How the learning rate is found, by the rows of `validation`; absent: it is ``optimizer.lr``.
-    class_weight : {"balanced"}, optional
-        Each training row counts by how rare its class is: all classes count alike in the loss that
-        is trained, as in scikit-learn. Scores stay those of rows.
+    class_weight : {"balanced", "root"}, optional
+        Each training row counts by how rare its class is, in the loss that is trained; scores stay
+        those of rows. ``"balanced"``: all classes count alike, as in scikit-learn. ``"root"``: by
+        the square roots of these weights, which tells more of rare classes at no loss of accuracy
+        (``benchmarks/baseline.py --skewed``).
     calibration : {"temperature"}, optional
         Outputs are divided by one number at the end, which makes the probabilities of the rows of
         `validation` most likely (Guo, Pleiss, Sun and Weinberger, 2017). The losses that a run ends
@@ -233,7 +235,7 @@ class TrainSpec(Checked):
     growth: GrowthSpec | None = None
     judged_rows: int | None = field(default=None, metadata=between(1, 1_000_000_000))
     search: SearchSpec | None = None
-    class_weight: Literal["balanced"] | None = None
+    class_weight: Literal["balanced", "root"] | None = None
     calibration: Literal["temperature"] | None = None
     optimizer: OptimizerSpec = field(default_factory=OptimizerSpec)
     schedule: ScheduleSpec = field(default_factory=ScheduleSpec)

@@ -27,4 +27,7 @@ def weighted(split: Split, class_weight: str | None) -> Split:
     if class_weight is None:
         return split
     weight = balanced(split.y)
+    if class_weight == "root":
+        weight = np.sqrt(weight)
+        weight /= weight.mean()
     return replace(split, weight=weight if split.weight is None else split.weight * weight)
