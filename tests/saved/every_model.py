@@ -7,6 +7,8 @@ import math
 import numpy as np
 
 from triptych.contracts import Standardization
+from triptych.data.table_columns import PreparedColumn, PreparedTarget
+from triptych.data.table_preparation import TablePreparation
 from triptych.models import weight_shapes
 from triptych.saved import Model
 from triptych.spec import CNNSpec, MLPSpec, RNNSpec
@@ -107,3 +109,21 @@ def samples_of(model: Model, count: int = 12, longest: int = LONGEST):
     x = rng.normal(size=(count, longest, shape[1]))
     x[past] = np.nan
     return x
+
+
+TABLE = TablePreparation(
+    columns=(
+        PreparedColumn("age", "number", 41.5, 12.0, fill=40.0),
+        PreparedColumn("=cmd()", "text", words=("a\x1b[31m", "b"), seen=(True, True), shared=True),
+        PreparedColumn("[red]day", "date", 19_000.0, 400.0, fill=19_000.0, timed=True),
+    ),
+    told=PreparedTarget("kind", "text", NAMES[:3]),
+    fills=True,
+)
+INPUTS = 1 + 3 + 7
+
+
+def of_columns(**fields) -> Model:
+    """Return a model of a table's columns, some of whose names are hostile."""
+    fields = {"preparation": TABLE, "dtype": "float32", **fields}
+    return made(MLPSpec(hidden=(20, 10)), (INPUTS,), 3, **fields)

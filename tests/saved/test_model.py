@@ -16,7 +16,16 @@ from triptych.models import initial_weights, weight_shapes
 from triptych.runner.inputs import load_for
 from triptych.saved import Model, model_of_run
 from triptych.saved import computing as computing_module
-from triptych.spec import ArmSpec, CNNSpec, DigitsSpec, MLPSpec, PalindromeSpec, ToySpec, TrainSpec
+from triptych.spec import (
+    ArmSpec,
+    CNNSpec,
+    DigitsSpec,
+    MLPSpec,
+    PalindromeSpec,
+    RNNSpec,
+    ToySpec,
+    TrainSpec,
+)
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -257,6 +266,25 @@ def test_the_model_of_a_run_computes_what_its_learner_does():
         assert model.facts["fingerprint"] == data.fingerprint
         assert model.facts["seed"] == 0
         assert model.predict(data.test.x[:1])[0] in data.classes
+
+
+def test_pictures_as_steps_have_a_scale_for_each_and_so_one_length():
+    arm = ArmSpec(data=DigitsSpec(), network=RNNSpec(hidden=3), train=TrainSpec(epochs=1))
+    data = load_for(arm, 0, None)
+    weights = initial_weights(arm.network, data, np.random.default_rng(0))
+    model = model_of_run(arm, data, weights)
+    x = data.test.x[:9]
+    for engine in ("numpy", "torch"):
+        np.testing.assert_allclose(
+            model.outputs(x, engine=engine), model.outputs(x.astype(float)), atol=1e-5
+        )
+    with pytest.raises(DataError, match=r"\(n, 8, 8\)"):
+        model.outputs(x[:, :5])
+
+
+def test_how_long_sequences_were_in_training_takes_no_memory():
+    model = replace(model_of("rnn symbols"), sample_shape=(2**31,))
+    assert model.outputs(samples_of(model)).shape == (12, 3)
 
 
 def test_a_scrambled_arm_makes_no_model():

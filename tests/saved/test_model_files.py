@@ -1,5 +1,6 @@
 """A model's file is read as an enemy's: all that is not a model is refused in one line."""
 
+import contextlib
 import json
 import os
 import pickle
@@ -7,10 +8,13 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from every_model import model_of, samples_of
+from every_model import NAMES, made, model_of, of_channels, of_columns, samples_of
 
 import triptych
-from triptych.errors import DataError, UnsafeFileError
+from triptych.data.picture_preparation import PicturePreparation
+from triptych.data.sequence_preparation import SequenceForm, SequencePreparation
+from triptych.errors import DataError, NumericsError, UnsafeFileError
+from triptych.spec import CNNSpec
 
 
 def parts(content):
@@ -55,6 +59,28 @@ def refused(tmp_path):
     return check
 
 
+def of_steps():
+    form = SequenceForm(layout="table", label="kind")
+    prepared = SequencePreparation(
+        classes=NAMES[:3], form=form, steps="vectors", features=("x", "y"), mean=(1.0, 2.0),
+        std=(0.5, 3.0), longest=7,
+    )  # fmt: skip
+    return model_of("rnn vectors", "float32", preparation=prepared, standardization=None)
+
+
+def of_pictures():
+    prepared = PicturePreparation(classes=NAMES[:3], size=(9, 7), channels=1, scaled=False)
+    network = CNNSpec(channels=(4,), pool_after=(1,))
+    scale = of_channels(1)
+    return made(network, (1, 9, 7), 3, preparation=prepared, standardization=scale)
+
+
+def try_outputs(model, x):
+    """Compute; weights whose bits were flipped may make outputs that are not finite."""
+    with contextlib.suppress(NumericsError):
+        assert model.outputs(x).shape == (len(x), model.n_outputs)
+
+
 class Canary:
     def __reduce__(self):
         return (os.mkdir, ("canary",))
@@ -63,7 +89,7 @@ class Canary:
 def test_pickled_code_is_never_run(refused, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     refused(pickle.dumps(Canary(), protocol=5), "pickled code, which is never read")
-    refused(pickle.dumps(Canary(), protocol=0), "ends within its header")
+    refused(pickle.dumps(Canary(), protocol=0), "no safetensors file, or has been cut")
     refused(b"PK\x03\x04" + b"\0" * 100, "pickled code")
     assert not (tmp_path / "canary").exists()
 
@@ -71,9 +97,9 @@ def test_pickled_code_is_never_run(refused, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("raw", "says"),
     [
-        (b"", "ends within its header: 0 bytes"),
-        (b"\x10" + b"\0" * 7, "ends within its header"),
-        (b"\xff" * 8 + b"{}", "ends within its header"),
+        (b"", "no safetensors file, or has been cut: 0 bytes"),
+        (b"\x10" + b"\0" * 7, "no safetensors file, or has been cut"),
+        (b"\xff" * 8 + b"{}", "no safetensors file, or has been cut"),
         (b"\x02" + b"\0" * 7 + b"[]", "no table"),
         (b"\x02" + b"\0" * 7 + b"{}", "must hold 'triptych'"),
         (b"\x02" + b"\0" * 7 + b"\xff\xfe", "decode"),
@@ -254,15 +280,18 @@ def test_a_key_that_is_there_twice_in_the_outer_header_is_refused(refused, conte
     refused(joined('{"b1": {}, ' + text[1:], {}, data), "'b1' is there twice")
 
 
-def test_bits_flipped_bytes_cut_and_numbers_changed_end_in_one_line_or_in_a_model(
-    content, tmp_path
-):
+@pytest.mark.parametrize(
+    "make", [lambda: model_of("mlp scaled", "float32"), of_columns, of_steps, of_pictures]
+)
+def test_bits_flipped_bytes_cut_and_inserted_end_in_one_line_or_in_a_model(make, tmp_path):
     rng = np.random.default_rng(0)
-    path, x = tmp_path / "m.safetensors", np.zeros((2, 2))
+    path, whole = tmp_path / "m.safetensors", make()
+    whole.save(path)
+    content, x = path.read_bytes(), samples_of(whole, 2)
+    models, refusals = [], []
     header = int.from_bytes(content[:8], "little") + 8
-    models, refusals = 0, []
     tracemalloc.start()
-    for trial in range(500):
+    for trial in range(250):
         raw = bytearray(content)
         if trial % 5 == 0:
             raw = raw[: rng.integers(0, len(raw))]
@@ -275,17 +304,17 @@ def test_bits_flipped_bytes_cut_and_numbers_changed_end_in_one_line_or_in_a_mode
                 raw[rng.integers(0, most)] ^= 1 << rng.integers(0, 8)
         path.write_bytes(raw)
         try:
-            model = triptych.load(path)
+            models.append(triptych.load(path))
         except UnsafeFileError as error:
             refusals.append(str(error))
-        else:
-            models += 1
-            assert model.outputs(x).shape == (2, model.n_outputs)
     assert tracemalloc.get_traced_memory()[1] < 50e6
     tracemalloc.stop()
-    assert len(refusals) > 300
+    assert len(refusals) > 150
     assert not any("\n" in text for text in refusals)
-    assert models > 10
+    assert len(models) > 2
+    for model in models:
+        if model.sample_shape == whole.sample_shape:
+            try_outputs(model, x)
 
 
 def test_what_is_no_file_is_said_plainly(tmp_path):

@@ -4,25 +4,13 @@ import json
 
 import numpy as np
 import pytest
-from every_model import SPECS, model_of
+from every_model import INPUTS, SPECS, TABLE, model_of, of_columns
 
 from triptych.cli import main
 from triptych.data.picture_preparation import PicturePreparation
 from triptych.data.sequence_preparation import SequenceForm, SequencePreparation
-from triptych.data.table_columns import PreparedColumn, PreparedTarget
-from triptych.data.table_preparation import TablePreparation
 
 NAMES = ("cat", "dog", "cow")
-TABLE = TablePreparation(
-    columns=(
-        PreparedColumn("age", "number", 41.5, 12.0, fill=40.0),
-        PreparedColumn("=cmd()", "text", words=("a\x1b[31m", "b"), seen=(True, True), shared=True),
-        PreparedColumn("[red]day", "date", 19_000.0, 400.0, fill=19_000.0, timed=True),
-    ),
-    told=PreparedTarget("kind", "text", NAMES),
-    fills=True,
-)
-INPUTS = 1 + 3 + 7
 FACTS = {
     "made_by": "triptych train", "data": "people.csv", "train_rows": 12_000, "test_rows": 3_000,
     "fingerprint": "ab" * 32, "seed": 0, "notes": ["3 rows are there twice."],
@@ -33,14 +21,7 @@ FACTS = {
 
 
 def of_table(**fields):
-    import every_model
-
-    from triptych.spec import MLPSpec
-
-    return every_model.made(
-        MLPSpec(hidden=(20, 10)), (INPUTS,), 3, classes=NAMES, dtype="float32",
-        **{"preparation": TABLE, "facts": FACTS, "temperature": 1.25, **fields},
-    )  # fmt: skip
+    return of_columns(**{"facts": FACTS, "temperature": 1.25, **fields})
 
 
 def run(capsys, *arguments):
@@ -63,7 +44,8 @@ def test_inspect_tells_network_inputs_origin_and_scores(tmp_path, capsys):
     assert (
         "=cmd() text, an input for each of 2 words: a␛[31m, b; all others share one more" in lines
     )
-    assert any(line.startswith("[red]day date, days from 1970") for line in lines)
+    day = "date, standardised: mean 2022-01-08, deviation 400 days; month, weekday and time of day"
+    assert any(line.startswith(f"[red]day {day}") for line in lines)
     assert "train rows 12,000" in lines
     assert "note 3 rows are there twice." in lines
     assert 'found {"learning rate": 0.01}' in lines
@@ -156,6 +138,8 @@ def test_export_writes_a_graph_that_takes_the_columns_by_name(tmp_path, capsys):
     code, out, err = run(capsys, "export", tmp_path / "m.safetensors", "--onnx", path)
     assert (code, err) == (0, "")
     assert "input '[red]day' takes dates as days from 1970-01-01" in out
+    assert "input 'age': double (batch, 1)\n" in out
+    assert "output 'probabilities': float (batch, 3)\n" in out
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     cells = {
         "age": np.array([[30.0], [np.nan]]), "=cmd()": np.array([["b"], ["new"]], object),

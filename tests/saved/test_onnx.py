@@ -35,7 +35,8 @@ def fed(model, x):
 def test_every_network_computes_the_same_in_onnxruntime(name, tmp_path):
     model = model_of(name, "float32")
     path = tmp_path / "m.onnx"
-    assert model.to_onnx(path) == ()
+    written = model.to_onnx(path)
+    assert written.notes == ()
     assert [p.name for p in tmp_path.iterdir()] == ["m.onnx"]
     session = session_of(path.read_bytes())
     for count, longest in ((1, 1), (12, LONGEST), (7, 2 * LONGEST)):
@@ -50,6 +51,8 @@ def test_every_network_computes_the_same_in_onnxruntime(name, tmp_path):
         else:
             told = model.predict(x)
             np.testing.assert_allclose(found["numbers"], told, rtol=1e-5, atol=1e-5)
+    assert [*written.outputs] == named
+    assert [*written.inputs] == ["x"]
     metadata = session.get_modelmeta().custom_metadata_map
     assert metadata["summary"] == model.summary
     assert tuple(json.loads(metadata.get("classes", "[]"))) == model.classes

@@ -35,7 +35,7 @@ def exported(spec, network, folder, **train):
     weights = initial_weights(network, data, np.random.default_rng(5))
     model_of_run(arm, data, weights, temperature=1.5).save(folder / "m.safetensors")
     model = triptych.load(folder / "m.safetensors")
-    notes = model.to_onnx(folder / "m.onnx")
+    notes = model.to_onnx(folder / "m.onnx").notes
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(

@@ -67,10 +67,13 @@ def _to_onnx(path: Path, file: Path) -> None:
     from triptych.saved import load
 
     model = load(path)
-    notes = model.to_onnx(file)
+    written = model.to_onnx(file)
     console = create_console()
     say(console, visible(f"{file}: {model.summary}"))
-    for note in notes:
+    for what, named in (("input", written.inputs), ("output", written.outputs)):
+        for name, kind in named.items():
+            say(console, visible(f"{what} {name!r}: {kind}"))
+    for note in written.notes:
         say(console, visible(f"note: {note}"))
 
 

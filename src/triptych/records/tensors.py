@@ -79,7 +79,7 @@ class TensorFile:
         if length > size - 8 and first.startswith(_PICKLED):
             raise ValueError("it looks like pickled code, which is never read")
         if len(first) < 8 or length > size - 8:
-            raise ValueError(f"it ends within its header: {size:,} bytes")
+            raise ValueError(f"it is no safetensors file, or has been cut: {size:,} bytes")
         if length > MOST_HEADER:
             raise ValueError(f"its header has {length:,} bytes, at most {MOST_HEADER:,} are read")
         table = strict_json(file.read(length))

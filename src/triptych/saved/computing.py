@@ -91,18 +91,25 @@ def _check_finite(out_NO: FloatArray) -> None:
 def _checked(model: Model, x: Array) -> Array:
     """Return samples in a dtype that every engine takes, or raise."""
     shape, free = model.sample_shape, model.network.reads == "sequences"
-    # The length of a sequence is its own.
+    # The length of a sequence is its own, unless each step has a scale of its own.
+    free = free and not _scales_steps(model)
     fits = x.ndim == len(shape) + 1 and x.shape[1 + free :] == shape[free:]
     if not fits:
         wanted = ", ".join(["n", *(["steps"] if free else []), *map(str, shape[free:])])
         raise DataError(f"x: must have the shape ({wanted}) that the network reads, got {x.shape}.")
     if x.dtype.kind not in "fiub":
         raise DataError(f"x: must hold numbers, got dtype {x.dtype}.")
-    if free and len(shape) == 1:
+    if model.symbols is not None:
         return _checked_symbols(model, x)
     if x.dtype == np.uint8 and model.standardization is not None:
         return x  # pictures stay so until they are scaled
     return x if x.dtype in (np.float32, np.float64) else x.astype(np.float64)
+
+
+def _scales_steps(model: Model) -> bool:
+    """Whether places of a picture were laid out as steps, see `triptych.data.arrange`."""
+    scale = model.standardization
+    return scale is not None and scale.mean.ndim == 2 and len(scale.mean) > 1
 
 
 def _checked_symbols(model: Model, x: Array) -> Array:
@@ -166,9 +173,11 @@ def _created(model: Model, engine: str, device: str, *, scales: bool) -> Learner
             f"engine: '{engine}' computes no CNN of design '{network.design}'. Use 'torch'."
         )
     spec = TrainSpec(loss=model.loss, dtype=model.dtype)  # type: ignore[arg-type] # checked there
-    symbols = model.network.reads == "sequences" and len(model.sample_shape) == 1
     # A learner is bound to rows, and could not tell the width of none; nobody learns from this one.
-    row = np.zeros((1, *model.sample_shape), np.int8 if symbols else model.dtype)
+    # Of a sequence a step is enough: how long those of the training were is only said.
+    steps = (1,) if network.reads == "sequences" and not _scales_steps(model) else ()
+    shape = (*steps, *model.sample_shape[len(steps) :])
+    row = np.zeros((1, *shape), np.int8 if model.symbols is not None else model.dtype)
     args = (spec, engine, model.weights, Split(row, np.zeros(1, np.int64)))
     scale = model.standardization if scales else None
     if isinstance(network, MLPSpec):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from triptych.contracts import Standardization
+from triptych.data.dates import iso
 from triptych.data.picture_preparation import PicturePreparation
 from triptych.data.sequence_preparation import SequencePreparation
 from triptych.data.table_columns import PreparedColumn
@@ -19,13 +20,16 @@ if TYPE_CHECKING:
     from triptych.saved.model import Model
 
 # A terminal shows so many of what may be thousands, each no longer than this.
-_MOST_ROWS, _MOST_NAMES, _MOST_LETTERS = 100, 12, 300
+_MOST_ROWS, _MOST_NAMES, _MOST_LETTERS = 100, 12, 1000
 _OUTPUTS = {
     "softmax": "softmax of the outputs", "sigmoid": "sigmoid of each output",
     "squared": "the outputs", "poisson": "exponentials of the outputs",
 }  # fmt: skip
 _TOLD = ("made_by", "data", "train_rows", "test_rows", "fingerprint", "seed", "epochs")
-_APART = ("scores", "references", "environment", "notes", "features", "symbols")
+# In sections of their own, or of use to programs alone.
+_APART = (
+    "scores", "references", "environment", "notes", "features", "symbols", "key", "row_digests",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -132,13 +136,22 @@ def column_text(column: PreparedColumn) -> str:
         words = [w for w, seen in zip(column.words, column.seen, strict=True) if seen]
         shared = "; all others share one more" if column.shared else ""
         return f"text, an input for each of {len(words)} words: {_names(words)}{shared}"
-    parts = f"standardised: mean {figure(column.mean)}, deviation {figure(column.deviation)}"
-    if column.kind == "date":
+    is_date = column.kind == "date"
+    value, unit = (_day, " days") if is_date else (figure, "")
+    parts = f"mean {value(column.mean)}, deviation {figure(column.deviation)}{unit}"
+    parts = f"{column.kind}, standardised: {parts}"
+    if is_date:
         circles = "month, weekday and time of day" if column.timed else "month and weekday"
-        parts = f"days from 1970, {parts}; {circles} as points on circles"
-    if column.fill is None:
-        return f"{column.kind}, {parts}"
-    return f"{column.kind}, {parts}; empty cells count as {figure(column.fill)}"
+        parts += f"; {circles} as points on circles"
+    return parts if column.fill is None else f"{parts}; empty cells count as {value(column.fill)}"
+
+
+def _day(days: float) -> str:
+    """Return a date; days from 1970 of one that no calendar has."""
+    try:
+        return iso(float(round(days)))
+    except (OverflowError, ValueError):
+        return f"day {figure(days)}"
 
 
 def _sequence_rows(prepared: SequencePreparation) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ from triptych.contracts import Dataset, Weights
 from triptych.data.row_digests import row_digest
 from triptych.errors import SpecError
 from triptych.saved.model import Model
-from triptych.spec import ArmSpec, RNNSpec
+from triptych.spec import ArmSpec, NetworkSpec, RNNSpec
 
 
 def model_of_run(
@@ -40,6 +40,8 @@ def model_of_run(
         If its places were scrambled, or rows that a file holds are not what the network reads.
     """
     network, train = arm.trained
+    if not isinstance(network, NetworkSpec):
+        raise SpecError(f"network: kind '{network.kind}' is code, which no model's file holds.")
     if arm.scrambled:
         raise SpecError("scrambled: other rows are not scrambled alike, so no model can be kept.")
     if data.preparation is not None and data.arranged:

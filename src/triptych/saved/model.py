@@ -28,10 +28,12 @@ from triptych.spec import NetworkSpec, RNNSpec
 if TYPE_CHECKING:
     import torch
 
+    from triptych.saved.onnx_export import OnnxFile
+
 Label = str | int | float | bool
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Model:
     """A trained network, how rows become what it reads, and what its outputs stand for.
 
@@ -86,10 +88,13 @@ class Model:
     target: Standardization | None = None
     temperature: float = 1.0
     facts: Mapping[str, Any] = field(default_factory=dict)
-    engines: Engines = field(default_factory=Engines, init=False, repr=False)
+    engines: Engines = field(default_factory=Engines, init=False)
 
     def __post_init__(self) -> None:
         check_model(self)
+
+    def __repr__(self) -> str:
+        return f"<triptych.Model: {self.summary}>"
 
     def outputs(self, x: Array, *, engine: str = "auto", device: str = "cpu") -> FloatArray:
         """Return what the network hands to its loss: logits, or numbers as it learnt them.
@@ -221,7 +226,7 @@ class Model:
 
         return create_module(self)
 
-    def to_onnx(self, path: str | Path) -> tuple[str, ...]:
+    def to_onnx(self, path: str | Path) -> OnnxFile:
         """Write the model as one ONNX file, in float32, for other programs and languages.
 
         Rows may be as many as one likes, and sequences as long. Inputs are columns by their names
@@ -230,8 +235,8 @@ class Model:
 
         Returns
         -------
-        tuple of str
-            What of the preparation is left to whoever feeds the graph, in sentences.
+        OnnxFile
+            Inputs and outputs of the graph, and what is left to whoever feeds it.
 
         Raises
         ------

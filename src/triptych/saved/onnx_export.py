@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from triptych.data.sequence_preparation import SequencePreparation
 from triptych.data.table_preparation import TablePreparation
 from triptych.errors import SpecError
 from triptych.records import write_atomic
-from triptych.saved.onnx_graph import Graph
+from triptych.saved.onnx_graph import OUTPUTS, Graph
 from triptych.saved.onnx_networks import add_network
 from triptych.saved.onnx_tables import add_columns
 from triptych.spec import RNNSpec
@@ -25,7 +26,24 @@ if TYPE_CHECKING:
 _MOST_BYTES = 2**31 - 2**20
 
 
-def write_onnx(model: Model, path: Path) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class OnnxFile:
+    """What a file takes and gives.
+
+    Attributes
+    ----------
+    inputs, outputs : dict of str to str
+        Dtype and shape of each, by name; sizes that may differ are called so.
+    notes : tuple of str
+        What is left to whoever feeds the graph, in sentences.
+    """
+
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+    notes: tuple[str, ...]
+
+
+def write_onnx(model: Model, path: Path) -> OnnxFile:
     """Write a model as one ONNX file, which replaces what is there.
 
     Parameters
@@ -35,8 +53,7 @@ def write_onnx(model: Model, path: Path) -> tuple[str, ...]:
 
     Returns
     -------
-    tuple of str
-        What the file leaves to whoever uses it, in sentences.
+    OnnxFile
 
     Raises
     ------
@@ -58,7 +75,9 @@ def write_onnx(model: Model, path: Path) -> tuple[str, ...]:
         _add_numbers(graph, model, outputs)
     metadata["summary"] = model.summary
     write_atomic(path, graph.to_bytes(metadata))
-    return notes
+    outputs_are = {k: v for k, v in graph.signature.items() if k in OUTPUTS}
+    inputs_are = {k: v for k, v in graph.signature.items() if k not in OUTPUTS}
+    return OnnxFile(inputs_are, outputs_are, notes)
 
 
 def _add_input(graph: Graph, model: Model) -> tuple[str, tuple[str, ...], dict[str, str]]:

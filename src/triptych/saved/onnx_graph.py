@@ -37,7 +37,13 @@ def require_onnx() -> Any:
 
 
 class Graph:
-    """Nodes, constants, inputs and outputs of a graph that is being written."""
+    """Nodes, constants, inputs and outputs of a graph that is being written.
+
+    Attributes
+    ----------
+    signature : dict of str to str
+        Dtype and shape of each input and output, by name.
+    """
 
     def __init__(self) -> None:
         self._onnx = require_onnx()
@@ -45,6 +51,7 @@ class Graph:
         self._constants: list[Any] = []
         self._inputs: list[Any] = []
         self._outputs: list[Any] = []
+        self.signature: dict[str, str] = {}
 
     def _name(self) -> str:
         return f"{_OURS}{len(self._nodes)}.{len(self._constants)}"
@@ -65,6 +72,7 @@ class Graph:
         self._outputs.append(self._described(name, dtype, shape))
 
     def _described(self, name: str, dtype: str, shape: Sequence[int | str]) -> Any:
+        self.signature[name] = f"{dtype} ({', '.join(map(str, shape))})"
         kind = getattr(self._onnx.TensorProto, dtype.upper())
         return self._onnx.helper.make_tensor_value_info(name, kind, list(shape))
 
