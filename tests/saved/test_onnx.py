@@ -2,10 +2,11 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from every_model import LONGEST, SPECS, made, model_of, samples_of
+from every_model import LONGEST, SPECS, TABLE, made, model_of, of_columns, samples_of
 
 from triptych.data.dates import day_of, days_of
 from triptych.data.table_columns import PreparedColumn
@@ -142,6 +143,14 @@ def test_every_month_of_four_centuries_is_told():
     turn = (ends.astype("M8[M]").astype(int) % 12) / 12
     np.testing.assert_allclose(found[:, 1], np.sin(2 * np.pi * turn), atol=1e-6)
     np.testing.assert_allclose(found[:, 2], np.cos(2 * np.pi * turn), atol=1e-6)
+
+
+def test_a_name_that_is_no_unicode_is_refused(tmp_path):
+    first = replace(TABLE.columns[0], name="half a letter \ud800")
+    prepared = replace(TABLE, columns=(first, *TABLE.columns[1:]))
+    with pytest.raises(SpecError, match="a name cannot be written as ONNX: .*surrogates"):
+        of_columns(preparation=prepared).to_onnx(tmp_path / "m.onnx")
+    assert not list(tmp_path.iterdir())
 
 
 def test_more_weights_than_a_file_can_hold_are_refused(tmp_path, monkeypatch):

@@ -70,11 +70,8 @@ def _to_onnx(path: Path, file: Path) -> None:
     written = model.to_onnx(file)
     console = create_console()
     say(console, visible(f"{file}: {model.summary}"))
-    for what, named in (("input", written.inputs), ("output", written.outputs)):
-        for name, kind in named.items():
-            say(console, visible(f"{what} {name!r}: {kind}"))
-    for note in written.notes:
-        say(console, visible(f"note: {note}"))
+    for line in written.lines:
+        say(console, visible(line))
 
 
 def live_events(folder: Path | None) -> LiveEvents | None:

@@ -42,6 +42,13 @@ class OnnxFile:
     outputs: dict[str, str]
     notes: tuple[str, ...]
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """All of it as lines of text."""
+        ends = (("input", self.inputs), ("output", self.outputs))
+        told = [f"{what} {name!r}: {kind}" for what, named in ends for name, kind in named.items()]
+        return (*told, *(f"note: {note}" for note in self.notes))
+
 
 def write_onnx(model: Model, path: Path) -> OnnxFile:
     """Write a model as one ONNX file, which replaces what is there.
@@ -58,12 +65,23 @@ def write_onnx(model: Model, path: Path) -> OnnxFile:
     Raises
     ------
     SpecError
-        If ``onnx`` is not installed, or the file would be larger than ONNX files can be.
+        If ``onnx`` is not installed, the file would be larger than ONNX files can be, or a name is
+        no valid Unicode.
     RunError
         If it cannot be written.
     """
     if sum(w.size for w in model.weights.values()) * 4 > _MOST_BYTES:
         raise SpecError(f"{path.name}: an ONNX file holds at most 2 GB, and the weights have more.")
+    try:
+        content, about = _built(model)
+    except UnicodeError as error:
+        raise SpecError(f"{path.name}: a name cannot be written as ONNX: {error}.") from None
+    write_atomic(path, content)
+    return about
+
+
+def _built(model: Model) -> tuple[bytes, OnnxFile]:
+    """Return the content of the file, and what it takes and gives."""
     graph = Graph()
     x, notes, metadata = _add_input(graph, model)
     outputs = add_network(graph, model, x)
@@ -74,10 +92,10 @@ def write_onnx(model: Model, path: Path) -> OnnxFile:
     else:
         _add_numbers(graph, model, outputs)
     metadata["summary"] = model.summary
-    write_atomic(path, graph.to_bytes(metadata))
+    content = graph.to_bytes(metadata)
     outputs_are = {k: v for k, v in graph.signature.items() if k in OUTPUTS}
     inputs_are = {k: v for k, v in graph.signature.items() if k not in OUTPUTS}
-    return OnnxFile(inputs_are, outputs_are, notes)
+    return content, OnnxFile(inputs_are, outputs_are, notes)
 
 
 def _add_input(graph: Graph, model: Model) -> tuple[str, tuple[str, ...], dict[str, str]]:
