@@ -20,8 +20,6 @@ from drawn_models import HEAD, drawn_model, kept, table_text
 
 from triptych.spec import TableSpec
 
-pytest_plugins = ("model_fixtures",)
-
 ROW = "1,2,R,p0,x"
 BOTH = ("predict", "evaluate")
 

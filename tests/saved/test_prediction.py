@@ -19,8 +19,6 @@ from triptych.saved import Remarks
 from triptych.saved.prediction_text import Writer, spreadsheet_cell
 from triptych.spec import FolderSpec, SequenceFileSpec, TableSpec
 
-pytest_plugins = ("model_fixtures",)
-
 
 def parsed(text):
     rows = list(csv.reader(io.StringIO(text)))

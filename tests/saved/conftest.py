@@ -1,7 +1,4 @@
-"""Models on files of one's own, and the command line in this process.
-
-Test files that name it in `pytest_plugins` have its fixtures.
-"""
+"""Models on files of one's own, and the command line in this process."""
 
 from __future__ import annotations
 
