@@ -15,12 +15,12 @@ from triptych.spec import CNNSpec, MLPSpec, NetworkSpec, RNNSpec, TrainSpec
 
 WEIGHT: Literal["root"] = "root"
 """How rare classes weigh where classes are skewed, in references too."""
-TABLE_ENGINE = "compiled"
+TABLE_ENGINE: Literal["compiled"] = "compiled"
 """What trains the MLP of a table: quickest over several seeds and a search, once it is loaded."""
 # Training rows that training scores are computed on; more say nothing further.
 _JUDGED = 2_000
-# Rows from which more units and steps pay; steps of fewer rows; how often an MLP is judged.
-_MANY, _STEPS, _EVALUATIONS = 10_000, 1_000, 8
+# Rows from which more units and steps pay; and how often an MLP is judged.
+_MANY, _EVALUATIONS = 10_000, 8
 
 
 def network_for(data: Dataset) -> tuple[NetworkSpec, TrainSpec]:
@@ -30,8 +30,9 @@ def network_for(data: Dataset) -> tuple[NetworkSpec, TrainSpec]:
     ----------
     data : Dataset
     """
-    fitting = {"pictures": picture_network, "sequences": sequence_network}
-    return fitting.get(data.kind, table_network)(data)
+    if data.kind == "pictures":
+        return picture_network(data)
+    return sequence_network(data) if data.kind == "sequences" else table_network(data)
 
 
 def label_of(network: NetworkSpec) -> str:
@@ -54,18 +55,22 @@ def table_network(data: Dataset) -> tuple[MLPSpec, TrainSpec]:
         Its kind is ``"table"``.
     """
     rows = data.rows
-    hidden = (64, 32) if rows < _MANY else (128, 64)
-    batch = 16 if rows < 300 else 32 if rows < 1_200 else 64 if rows < _MANY else 128
-    steps = _STEPS if rows < _MANY else 3 * _STEPS
-    epochs = max(8, min(200, math.ceil(steps * batch / rows)))
+    many = rows >= _MANY
+    batch = 16 if rows < 300 else 32 if rows < 1_200 else 128 if many else 64
+    steps, fewest = (3_000, 16) if many else (1_000, 8)
+    epochs = max(fewest, min(200, math.ceil(steps * batch / rows)))
     changes: dict[str, Any] = {}
+    if many:  # what is best for a short training is too much for a long one
+        changes["search"] = {"low": 0.002, "high": 0.02}
     if not data.classes:
-        changes = {"loss": "squared", "calibration": None}
+        changes |= {"loss": "squared", "calibration": None}
     train = TrainSpec.from_name(
-        "table", epochs=epochs, batch_size=batch, eval_every=max(1, epochs // _EVALUATIONS),
+        "table", epochs=epochs, batch_size=batch, eval_every=math.ceil(epochs / _EVALUATIONS),
+        # Decay makes up for rows that there are not.
+        optimizer={"weight_decay": float(f"{min(0.5, 500 / rows):.2g}")},
         **_shared(data), **changes,
     )  # fmt: skip
-    return MLPSpec(hidden=hidden), train
+    return MLPSpec(hidden=(128, 64) if many else (64, 32)), train
 
 
 def picture_network(data: Dataset) -> tuple[CNNSpec, TrainSpec]:
@@ -77,15 +82,16 @@ def picture_network(data: Dataset) -> tuple[CNNSpec, TrainSpec]:
         Its kind is ``"pictures"``.
     """
     rows, edge = data.rows, min(data.sample_shape[1:])
-    # As many halvings as leave 4 pixels.
-    blocks = max(1, min(4, round(math.log2(max(edge, 8) / 4))))
-    channels = tuple(16 * 2**k for k in range(blocks + 1))[:4]
+    blocks = 2 if edge < 24 else 3 if edge < 48 else 4
+    first = 32 if edge < 48 else 16
+    channels = tuple(min(128, first * 2**k) for k in range(blocks))
     network = CNNSpec(channels=channels, pool_after=tuple(range(1, blocks + 1)))
     batch = 32 if rows < 5_000 else 128
-    epochs = max(5, min(40, math.ceil(1000 * batch / rows)))
+    epochs = max(5, min(40, math.ceil(800 * batch / rows)))
     train = TrainSpec.from_name(
-        "table", epochs=epochs, batch_size=batch, patience=max(3, epochs // 4), eval_every=1,
-        search={"low": 0.0003, "high": 0.03, "rates": 4, "steps": 40}, **_shared(data),
+        "table", epochs=epochs, batch_size=batch, eval_every=math.ceil(epochs / 20), patience=20,
+        search={"low": 0.001, "high": 0.03, "rates": 4, "steps": 40},
+        optimizer={"weight_decay": 0.05}, **_shared(data),
     )  # fmt: skip
     return network, train
 
@@ -99,11 +105,11 @@ def sequence_network(data: Dataset) -> tuple[RNNSpec, TrainSpec]:
         Its kind is ``"sequences"``.
     """
     batch = 32 if data.rows < 2_000 else 64
-    epochs = max(5, min(60, math.ceil(1000 * batch / data.rows)))
+    epochs = max(5, min(60, math.ceil(1_000 * batch / data.rows)))
     train = TrainSpec.from_name(
-        "table", epochs=epochs, batch_size=batch, patience=max(3, epochs // 4), eval_every=1,
-        clip_norm=1.0, search={"low": 0.001, "high": 0.03, "rates": 4, "steps": 40},
-        **_shared(data),
+        "table", epochs=epochs, batch_size=batch, eval_every=math.ceil(epochs / 20), patience=20,
+        search={"low": 0.001, "high": 0.03, "rates": 4, "steps": 40}, clip_norm=1.0,
+        optimizer={"weight_decay": 0.05}, **_shared(data),
     )  # fmt: skip
     return RNNSpec(cell="gru", hidden=64), train
 

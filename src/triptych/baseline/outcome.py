@@ -89,7 +89,7 @@ def verdict(result: StudyResult, metric: str) -> str:
         return f"Worth it: the {name} is better than {best.label}{best_of} by {by}."
     if claim is not None and claim.verdict == FAILS:
         return f"Not worth it: {best.label} is better than the {name} by {by}."
-    return _open(result, network, best, metric, by)
+    return _open(result, network, best, metric, by) + _nothing(result, name)
 
 
 def effects(run: RunRecord) -> list[str]:
@@ -136,6 +136,16 @@ def _open(result: StudyResult, network: Line, best: Line, metric: str, by: str) 
             f"No verdict on {seeds}: {_ahead(network, best, by)}; --seeds {MIN_SEEDS} may give one."
         )
     return f"Undecided on {seeds}: {_ahead(network, best, by)}, which may be chance."
+
+
+def _nothing(result: StudyResult, name: str) -> str:
+    """Return a sentence where even the model that does not look at the columns does as well."""
+    claim = _claim_on(result, "most_frequent")
+    runs = result.record.finished(NETWORK)
+    if claim is None or claim.verdict == HOLDS or len(runs) < MIN_SEEDS:
+        return ""
+    blind = arm_label(result.record, "most_frequent")
+    return f" Nor does the {name} beat {blind}: the inputs may say nothing of the target."
 
 
 def _ahead(network: Line, best: Line, by: str) -> str:

@@ -116,14 +116,22 @@ def _planned(
     skewed = is_skewed(data)
     beside, left = references(data, weighted=skewed)
     label = label_of(network)
-    engine = TABLE_ENGINE if isinstance(network, MLPSpec) and options.device != "cuda" else "auto"
+    engine: Literal["compiled", "auto"] = "auto"
+    if isinstance(network, MLPSpec) and options.device != "cuda":
+        engine = TABLE_ENGINE
     arms = {NETWORK: ArmSpec(data=spec, network=network, train=train, label=label, engine=engine)}
     arms |= {one.name: ArmSpec(data=spec, network=one.spec, label=one.label) for one in beside}
     seeds, why = _seeds(options.seeds, seconds_a_seed(data, network, train, beside))
     metric = _METRICS["r2" if not data.classes else "balanced" if skewed else "accuracy"]
     study = StudySpec(
         title=f"Is a neural network worth it on {data.name}?",
-        question=f"{label}, beside models that are simpler or quicker, on the same rows.",
+        question=" ".join(
+            (
+                f"{label}, beside models that are simpler or quicker, on the same rows.",
+                *([_skew_text(data)] if skewed else []),
+                *(f"Not compared: {text}." for text in left),
+            )
+        ),
         arms=arms,
         seeds=seeds,
         claims=tuple(_claim(label, one, metric) for one in beside),
@@ -166,8 +174,8 @@ def _skew_text(data: Dataset) -> str:
     rarest = int(counts.argmin())
     return (
         f"Classes are skewed: {data.classes[rarest]!r} is {counts[rarest] / counts.sum():.1%} of "
-        "the training rows. Rows of rare classes weigh more in training, of references too, and "
-        "models are compared by balanced accuracy."
+        "the training rows. Rows of rare classes weigh more in training, of references too, so "
+        "that probabilities lean towards them; models are compared by balanced accuracy."
     )
 
 

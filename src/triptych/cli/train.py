@@ -104,7 +104,7 @@ def _table(found: TrainResult, metric: str) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    from triptych.report.wording import accuracy, duration, figure, metric_name, visible
+    from triptych.report.wording import accuracy, figure, metric_name, visible
 
     numbers = all(math.isnan(line.accuracy) for line in found.lines)
     shown = accuracy
@@ -121,8 +121,14 @@ def _table(found: TrainResult, metric: str) -> Table:
         cells = [shown(line.score), between, figure(line.rmse if numbers else line.loss)]
         if "accuracy" in heads[1:]:
             cells.insert(2, shown(line.accuracy))
-        table.add_row(*(Text(visible(c)) for c in (line.label, *cells, duration(line.seconds))))
+        table.add_row(*(Text(visible(c)) for c in (line.label, *cells, _seconds(line.seconds))))
     return table
+
+
+def _seconds(value: float) -> str:
+    from triptych.report.wording import duration
+
+    return f"{value:.2f} s" if value < 10 else duration(value)
 
 
 def _effects(found: TrainResult) -> list[str]:

@@ -42,7 +42,7 @@ def _cell(finding: Finding, rate: float) -> Cell:
 
 
 def _svg(series: Sequence[Explained], description: str) -> str:
-    points = [
+    points: list[dict[str, Any]] = [
         {"a": one.label, "r": rate, "v": loss, "n": rate == float(one.finding.arrays["taken"])}
         for one in series
         for rate, loss in _tried(one.finding)

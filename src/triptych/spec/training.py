@@ -209,10 +209,10 @@ class TrainSpec(Checked):
             },
             "table": {
                 "validation": 0.15,
-                "patience": 6,
+                "patience": 10,
                 "search": {},
                 "calibration": "temperature",
-                "optimizer": {"name": "adamw", "lr": 0.015, "weight_decay": 0.5},
+                "optimizer": {"name": "adamw", "lr": 0.015, "weight_decay": 0.2},
                 "schedule": {"name": "one-cycle"},
             },
         },

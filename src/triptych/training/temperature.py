@@ -50,7 +50,7 @@ def _slope(z_NC: FloatArray, told_N: FloatArray, log_t: float) -> float:
     p_NC = np.exp(beta * (z_NC - z_NC.max(axis=1, keepdims=True)))
     p_NC /= p_NC.sum(axis=1, keepdims=True)
     rows = beta * float((told_N - (p_NC * z_NC).sum(axis=1)).sum())
-    return rows + float(log_t) / _USUAL**2
+    return float(rows) + float(log_t) / _USUAL**2
 
 
 def cross_entropy(outputs: FloatArray, y: IntArray, temperature: float = 1.0) -> float:
