@@ -15,7 +15,7 @@ from playwright.sync_api import Page, sync_playwright
 PICTURES = {
     "page": (1280, 960, "light", "body"),
     "claims": (1100, 760, "light", "#evidence"),
-    "curves": (1100, 700, "light", "figure"),
+    "curves": (1100, 620, "light", "figure"),
     "phone": (390, 844, "dark", "body"),
 }
 # Where a chart is pointed at: how far from its left.

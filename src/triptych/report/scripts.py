@@ -22,7 +22,7 @@ class Scripts:
     ----------
     own : Markup
         The page's own, as it stands between its tags.
-    library : str
+    library : Markup
         What its own unpacks and runs when a chart is asked for: gzip, base64. Empty where nothing
         needs it.
     notices : Markup
@@ -32,7 +32,7 @@ class Scripts:
     """
 
     own: Markup
-    library: str
+    library: Markup
     notices: Markup
     allowed: tuple[str, ...]
 
@@ -41,17 +41,17 @@ def page_scripts(body: str) -> Scripts:
     """Return the scripts of a page with this body: the library only where a chart needs it."""
     own = _file("page.js").decode()
     if PLOT not in body:
-        return Scripts(Markup(own), "", Markup(), (_digest(own),))
+        return Scripts(Markup(own), Markup(), Markup(), (_digest(own),))
     packed, text = _library()
     notices = Markup(_file("notices.txt").decode())
     return Scripts(Markup(own), packed, notices, (_digest(own), _digest(text)))
 
 
 @cache
-def _library() -> tuple[str, str]:
+def _library() -> tuple[Markup, str]:
     """Return it packed, a third as large, and as the text that is run."""
     packed = _file("vega.js.gz")
-    return base64.b64encode(packed).decode(), gzip.decompress(packed).decode()
+    return Markup(base64.b64encode(packed).decode()), gzip.decompress(packed).decode()
 
 
 def _file(name: str) -> bytes:
