@@ -70,7 +70,7 @@ class RunRecord:
     seconds : float
         Spent in training steps.
     times : dict of str to float
-        Seconds spent otherwise: on ``data``, which are loaded once a process; on ``evaluation``;
+        Seconds spent otherwise: on ``data``, next to nothing where they were loaded before; on ``evaluation``;
         on ``findings``. Empty of a run from before they were told.
     scores : dict of str to float
         At the end, ``train_`` and ``test_``: ``loss``, ``accuracy``, ``balanced_accuracy``,
