@@ -70,8 +70,8 @@ class RunRecord:
     seconds : float
         Spent in training steps.
     times : dict of str to float
-        Seconds spent otherwise: on ``data``, next to nothing where they were loaded before; on ``evaluation``;
-        on ``findings``. Empty of a run from before they were told.
+        Seconds spent otherwise: on ``data``, next to nothing where they were loaded before; on
+        ``evaluation``; on ``findings``. Empty of a run from before they were told.
     scores : dict of str to float
         At the end, ``train_`` and ``test_``: ``loss``, ``accuracy``, ``balanced_accuracy``,
         ``macro_f1`` of classes, ``r2``, ``rmse`` of numbers, see `triptych.contracts.Scores`;
