@@ -1,7 +1,20 @@
 """Triptych trains, compares and explains MLP, CNN and RNN, and puts claims about them to the test.
 
+Estimators, with scikit-learn's interface
+    `MLPClassifier`, `MLPRegressor`, `CNNClassifier` for pictures, `RNNClassifier` for sequences,
+    which `read_sequences` reads from files.
+
+Studies
+    `run` runs one and returns a `StudyResult`; `read_result` reads one from its folder.
+    `find_study` finds one that ships, `read_study` and `parse_study` read a study file; each gives
+    a `StudySpec`, whose parts are in `triptych.spec`. `Setting` says where runs are made.
+
+Models
+    `load` reads a model's file as a `Model`; `predict_file` and `evaluate_file` use one on a table,
+    pictures or sequences of one's own.
+
 Names are loaded when they are first used: ``import triptych`` loads neither PyTorch nor
-scikit-learn.
+scikit-learn. ``docs/python.md`` shows all of it by examples.
 """
 
 from __future__ import annotations

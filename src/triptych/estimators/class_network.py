@@ -23,6 +23,8 @@ from triptych.contracts import (
     Weights,
 )
 from triptych.engines import choose_device
+from triptych.estimators.callbacks import Tasks
+from triptych.estimators.held import Held
 from triptych.estimators.network import BaseNetwork, Classifying, softmax
 from triptych.estimators.parameters import check_classes, check_labels
 from triptych.estimators.stochastic import fit_stochastic
@@ -75,7 +77,16 @@ class ClassNetwork(Classifying, BaseNetwork):
     def _check_samples(self, x: Array) -> None:
         """Raise where samples cannot be learnt from though each of them is right."""
 
-    def _fit(self, x: Any, y: Any, sample_weight: Any = None, *, incremental: bool = False) -> None:
+    def _fit(
+        self,
+        x: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        incremental: bool = False,
+        held: Held | None = None,
+        tasks: Tasks | None = None,
+    ) -> None:
         self._is_first = not hasattr(self, "weights_") or (not self.warm_start and not incremental)
         x, y = self._checked_pair(x, y, incremental=incremental)
         x, y, sample_weight = self._repeated(*self._weighted(x, y, sample_weight))
@@ -88,7 +99,9 @@ class ClassNetwork(Classifying, BaseNetwork):
                 "warm_start and partial_fit go on with the present network: "
                 f"{self._described_by} another."
             )
-        fit_stochastic(self, x, y, sample_weight, incremental=incremental)
+        fit_stochastic(
+            self, x, y, sample_weight, incremental=incremental, held=held, tasks=tasks or Tasks()
+        )
         if not all(np.isfinite(w).all() for w in self.weights_.values()):
             raise ValueError("Training ended with weights that are not finite.")
 
@@ -162,11 +175,15 @@ class ClassNetwork(Classifying, BaseNetwork):
         """Return how a learner is to scale what it is given."""
         return self._standardization
 
-    def _forward(self, x: Array) -> FloatArray:
-        """Return the probabilities of samples that have been checked, shape (N, O)."""
+    def _outputs(self, x: Array) -> FloatArray:
+        """Return what the network makes of samples that have been checked, shape (N, O)."""
         rows = Split(x, np.zeros(len(x), np.int64))
         learner = self._bound(rows.take(np.arange(0)))
-        return self._probabilities(learner.outputs(self._ready(rows).x))
+        return learner.outputs(self._ready(rows).x)
+
+    def _forward(self, x: Array) -> FloatArray:
+        """Return the probabilities of samples that have been checked, shape (N, O)."""
+        return self._probabilities(self._outputs(x))
 
     def to_model(self) -> Model:
         """Return the fitted network as a model, which can be saved, exported and read elsewhere.
@@ -202,6 +219,13 @@ class ClassNetwork(Classifying, BaseNetwork):
 
     def _probabilities(self, outputs: FloatArray) -> FloatArray:
         return softmax(outputs)
+
+    def _decision(self, x: Array) -> FloatArray:
+        z = self._logits(self._outputs(x))
+        return z[:, 1] - z[:, 0] if z.shape[1] == 2 else z
+
+    def _logits(self, outputs: FloatArray) -> FloatArray:
+        return outputs
 
     def _predict(self, x: Array) -> Array:
         return self._labels(self._forward(x).argmax(axis=1))

@@ -64,7 +64,8 @@ class RunRecord:
     symbols : int or None
         That sequences are made of, where that is not the number of classes.
     parameters, flops : int
-        Of the network; FLOPs of one sample's forward pass. 0 of a reference, which has neither.
+        Of the network; FLOPs of one sample's forward pass. 0 of a reference, which has neither, and
+        FLOPs of 0 where a network of one's own has some that cannot be counted.
     epochs : int
         Trained.
     seconds : float

@@ -11,7 +11,9 @@ from triptych.chance import stream, stream_seed
 from triptych.contracts import Dataset, Split
 from triptych.data import source_id
 from triptych.engines import (
+    NONE,
     DataShape,
+    Makers,
     PeakMemory,
     choose_device,
     choose_engine,
@@ -222,10 +224,12 @@ def _train_alike(
     yield from train_together(jobs, spec, orders, together)
 
 
-def create_job(arm: ArmSpec, engine: str, data: Dataset, seed: int, device: str) -> Job:
+def create_job(
+    arm: ArmSpec, engine: str, data: Dataset, seed: int, device: str, networks: Makers = NONE
+) -> Job:
     """Return what one run of `arm` trains: its learner, its rows, the key of its orders."""
     rows = split_rows(arm.trained[1], data.train, stream(seed, "validation"))
-    learner = create_learner(arm, engine, data, seed, device)
+    learner = create_learner(arm, engine, data, seed, device, networks)
     return Job(learner, data, rows, stream_seed(seed, "order"))
 
 
@@ -238,7 +242,7 @@ def _prepare(
     # Before the data are: should they change meanwhile, this is not what they are made from.
     source = source_id(arm.data, seed, setting.data_dir)
     started = time.perf_counter()
-    data = load_for(arm, seed, setting.data_dir)
+    data = load_for(arm, seed, setting.data_dir, setting.handed)
     loading = time.perf_counter() - started
     engine, wording = choose_engine(arm, data, setting.device)
     device = choose_device(setting.device, engine)
@@ -276,7 +280,7 @@ def _prepare(
     folder.start(arm, seed, where)
     job = explainer = None
     if not isinstance(arm.network, ReferenceSpec):
-        job = create_job(arm, engine, data, seed, device)
+        job = create_job(arm, engine, data, seed, device, setting.networks)
         # Of an arm's runs only that of the first seed is explained.
         if seed == setting.first_seed:
             explainer = Explainer(arm, seed, data, job.learner)
