@@ -4,6 +4,7 @@ from triptych.records.deletion import Deletion, delete_runs
 from triptych.records.disk import DiskLimit, disk_use
 from triptych.records.environment import code_id, environment
 from triptych.records.files import (
+    append_bytes,
     atomic_file,
     dump_json,
     finite,
@@ -11,7 +12,7 @@ from triptych.records.files import (
     read_json,
     write_atomic,
 )
-from triptych.records.findings import Finding
+from triptych.records.findings import Finding, finding_values
 from triptych.records.keys import STEPS, run_key
 from triptych.records.listing import (
     DAMAGED,
@@ -82,6 +83,7 @@ __all__ = [
     "StudyEntry",
     "StudyFolder",
     "StudyRecord",
+    "append_bytes",
     "atomic_file",
     "code_id",
     "delete_runs",
@@ -89,6 +91,7 @@ __all__ = [
     "dump_json",
     "environment",
     "find_run",
+    "finding_values",
     "finite",
     "list_studies",
     "list_study",

@@ -70,6 +70,9 @@ class RunRecord:
         Trained.
     seconds : float
         Spent in training steps.
+    times : dict of str to float
+        Seconds spent otherwise: on ``data``, next to nothing where they were loaded before; on
+        ``evaluation``; on ``findings``. Empty of a run from before they were told.
     scores : dict of str to float
         At the end, ``train_`` and ``test_``: ``loss``, ``accuracy``, ``balanced_accuracy``,
         ``macro_f1`` of classes, ``r2``, ``rmse`` of numbers, see `triptych.contracts.Scores`;
@@ -121,6 +124,8 @@ class RunRecord:
     curve: tuple[dict[str, Any], ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
     arranged: str = ""
+    # No run repeats them.
+    times: dict[str, float] = field(default_factory=dict, compare=False)
     # Arrays have no truth value, and findings follow from the rest.
     findings: tuple[Finding, ...] = field(default=(), compare=False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -74,6 +75,7 @@ class _Run:
     explainer: Explainer | None
     peak: PeakMemory
     device: str
+    loading: float
     curve: list[dict[str, float]] = field(default_factory=list)
     rate: float | None = None
 
@@ -117,6 +119,9 @@ class _Run:
         return record
 
     def _record(self, **fields: Any) -> RunRecord:
+        judging = self.job.judging if self.job else 0.0
+        explaining = self.explainer.seconds if self.explainer else 0.0
+        fields["times"] = {"data": self.loading, "evaluation": judging, "findings": explaining}
         steps = _steps(self.data, self.job.judged if self.job else self.data.train)
         fields["peak_memory"] = self.peak.megabytes(self.device)
         return replace(self.blank, **fields, curve=tuple(self.curve), steps=steps)
@@ -236,7 +241,9 @@ def _prepare(
         return kept
     # Before the data are: should they change meanwhile, this is not what they are made from.
     source = source_id(arm.data, seed, setting.data_dir)
+    started = time.perf_counter()
     data = load_for(arm, seed, setting.data_dir, setting.handed)
+    loading = time.perf_counter() - started
     engine, wording = choose_engine(arm, data, setting.device)
     device = choose_device(setting.device, engine)
     use_threads(arm, data, engine)
@@ -277,7 +284,7 @@ def _prepare(
         # Of an arm's runs only that of the first seed is explained.
         if seed == setting.first_seed:
             explainer = Explainer(arm, seed, data, job.learner)
-    return _Run(data, blank, folder, job, explainer, peak, device)
+    return _Run(data, blank, folder, job, explainer, peak, device, loading)
 
 
 def _steps(data: Dataset, judged: Split) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -84,6 +85,8 @@ class Job:
         From `split_rows`.
     order_seed : int
         Keys the order of each epoch, see `triptych.chance.orders`.
+    seconds, judging : float
+        Spent in training steps, and in evaluations.
     """
 
     learner: Learner
@@ -91,6 +94,7 @@ class Job:
     rows: Rows
     order_seed: int
     seconds: float = field(default=0.0, init=False)
+    judging: float = field(default=0.0, init=False)
     best: Finished | None = field(default=None, init=False)
     last: Evaluation | None = field(default=None, init=False)
     waited: int = field(default=0, init=False)
@@ -104,7 +108,7 @@ class Job:
 
     def evaluate(self, epoch: int, step: int, lr: float) -> Evaluation:
         """Judge the present weights."""
-        evaluate = self._scores
+        evaluate, started = self._scores, time.perf_counter()
         self.last = Evaluation(
             epoch=epoch,
             step=step,
@@ -114,6 +118,7 @@ class Job:
             validation=None if self.validation is None else evaluate(self.validation),
             seconds=self.seconds,
         )
+        self.judging += time.perf_counter() - started
         return self.last
 
     def _scores(self, split: Split) -> Scores:
@@ -134,6 +139,7 @@ class Job:
     def finish(self, spec: TrainSpec) -> Finished:
         """Return what training came to, with the best weights where they were kept."""
         assert self.last is not None  # the last epoch is always evaluated
+        started = time.perf_counter()
         evaluation, weights = self.last, None
         if self.best is not None:
             evaluation, weights = self.best.evaluation, self.best.weights
@@ -150,7 +156,10 @@ class Job:
             evaluation = replace(evaluation, probes=probes)
         weights = self.learner.weights() if weights is None else weights
         finished = Finished(weights, evaluation, self.last.epoch, self.seconds)
-        return finished if spec.calibration is None else self._calibrated(finished)
+        if spec.calibration is not None:
+            finished = self._calibrated(finished)
+        self.judging += time.perf_counter() - started
+        return finished
 
     def _calibrated(self, finished: Finished) -> Finished:
         """Return what training came to with the temperature that fits the rows set aside."""
