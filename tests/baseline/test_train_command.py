@@ -170,13 +170,11 @@ def test_bad_input_is_one_line_and_nothing_is_written(
     assert not Path("triptych-runs").exists()
 
 
-def test_a_file_that_is_no_model_is_not_written_over(here, capsys):
+def test_a_file_that_is_no_model_is_not_written_over(fresh, capsys):
     Path("mine.safetensors").write_bytes(b"something else")
-    command(
-        "train", "iris.csv", "--target", "species", "--seeds", 2, "--model", "mine.safetensors",
-        code=2,
-    )  # fmt: skip
+    command("train", "iris.csv", "--model", "mine.safetensors", code=2)
     assert "is no model" in capsys.readouterr().err
+    assert not Path("triptych-runs").exists()
     assert Path("mine.safetensors").read_bytes() == b"something else"
 
 

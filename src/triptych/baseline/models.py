@@ -8,7 +8,7 @@ from typing import Any
 from triptych.baseline.plans import NETWORK, Plan
 from triptych.contracts import Dataset
 from triptych.data.row_digests import row_digest
-from triptych.errors import RunError, SpecError, TriptychError
+from triptych.errors import RunError
 from triptych.records import LEARNING_RATE, TEMPERATURE, RunRecord
 from triptych.runner import StudyResult, load_for
 from triptych.saved import load, model_of_run
@@ -21,8 +21,6 @@ def keep_model(plan: Plan, result: StudyResult, run: RunRecord) -> Path:
     ------
     RunError
         If its weights are gone, or the data have changed since.
-    SpecError
-        If the file is there and no model.
     """
     if _is_there(plan.model, run):
         return plan.model
@@ -59,14 +57,7 @@ def first_run(plan: Plan, result: StudyResult) -> RunRecord:
 
 def _is_there(path: Path, run: RunRecord) -> bool:
     """Whether a file is the model of that very run."""
-    if not path.exists():
-        return False
-    try:
-        return load(path).facts.get("key") == run.key
-    except TriptychError as error:
-        raise SpecError(
-            f"--model: {str(path)!r} is there already and is no model ({error}) Name another."
-        ) from None
+    return path.exists() and load(path).facts.get("key") == run.key
 
 
 def _facts(run: RunRecord, result: StudyResult) -> dict[str, Any]:
