@@ -68,7 +68,7 @@ def test_the_commands_in_the_readme_are_read_by_the_command_line():
     commands = [
         shlex.split(line, comments=True)[1:] for line in lines if line.startswith("triptych")
     ]
-    assert len(commands) == 26
+    assert len(commands) == 30
     for command in commands:
         build_parser().parse_args(command)
 

@@ -1,7 +1,20 @@
 """Triptych trains, compares and explains MLP, CNN and RNN, and puts claims about them to the test.
 
+Estimators, with scikit-learn's interface
+    `MLPClassifier`, `MLPRegressor`, `CNNClassifier` for pictures, `RNNClassifier` for sequences,
+    which `read_sequences` reads from files.
+
+Studies
+    `run` runs one and returns a `StudyResult`; `read_result` reads one from its folder.
+    `find_study` finds one that ships, `read_study` and `parse_study` read a study file; each gives
+    a `StudySpec`, whose parts are in `triptych.spec`. `Setting` says where runs are made.
+
+Models
+    `load` reads a model's file as a `Model`; `predict_file` and `evaluate_file` use one on a table,
+    pictures or sequences of one's own.
+
 Names are loaded when they are first used: ``import triptych`` loads neither PyTorch nor
-scikit-learn.
+scikit-learn. ``docs/python.md`` shows all of it by examples.
 """
 
 from __future__ import annotations
@@ -14,6 +27,7 @@ if TYPE_CHECKING:
     from triptych.data.sequences import read_sequences
     from triptych.estimators import CNNClassifier, MLPClassifier, MLPRegressor, RNNClassifier
     from triptych.runner import Setting, StudyResult, read_result
+    from triptych.saved import Model, evaluate_file, load, predict_file
     from triptych.spec import StudySpec, parse_study, read_study
     from triptych.studies import find_study
 
@@ -21,12 +35,16 @@ _HOMES = {
     "CNNClassifier": "estimators",
     "MLPClassifier": "estimators",
     "MLPRegressor": "estimators",
+    "Model": "saved",
     "RNNClassifier": "estimators",
     "Setting": "runner",
     "StudyResult": "runner",
     "StudySpec": "spec",
+    "evaluate_file": "saved",
     "find_study": "studies",
+    "load": "saved",
     "parse_study": "spec",
+    "predict_file": "saved",
     "read_result": "runner",
     "read_sequences": "data.sequences",
     "read_study": "spec",
@@ -37,12 +55,16 @@ __all__ = [
     "CNNClassifier",
     "MLPClassifier",
     "MLPRegressor",
+    "Model",
     "RNNClassifier",
     "Setting",
     "StudyResult",
     "StudySpec",
+    "evaluate_file",
     "find_study",
+    "load",
     "parse_study",
+    "predict_file",
     "read_result",
     "read_sequences",
     "read_study",

@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 from triptych import __version__
 from triptych.cli.check import add_check
 from triptych.cli.console import create_console
+from triptych.cli.evaluate import add_evaluate
 from triptych.cli.init import add_init
+from triptych.cli.models import add_models
+from triptych.cli.predict import add_predict
 from triptych.cli.runs import add_runs
 from triptych.cli.twin import add_twin_cnn, add_twin_mlp, add_twin_rnn
 from triptych.errors import SpecError, TriptychError
@@ -77,6 +80,10 @@ def build_parser() -> argparse.ArgumentParser:
 
     add_init(commands, common)
     add_check(commands, common, study)
+
+    add_models(commands, common)
+    add_predict(commands, common)
+    add_evaluate(commands, common)
 
     report = commands.add_parser("report", parents=[common], help="write the page of a study again")
     report.add_argument("run", metavar="RUN", type=Path, help="folder of a study")
@@ -242,6 +249,16 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     sys.exit(_guarded(sys.argv[1:] if arguments is None else arguments))
 
 
+def _one_line(error: TriptychError) -> str:
+    """Return an error as a terminal may show it: names in it may hold what a terminal obeys."""
+    text = " ".join(str(error).split())
+    if text.isprintable():
+        return text
+    from triptych.report.wording import visible
+
+    return visible(text)
+
+
 def _guarded(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, _on_terminate)
     warnings.showwarning = _show_warning  # type: ignore[assignment] # it takes more than it uses
@@ -252,7 +269,7 @@ def _guarded(arguments: list[str]) -> int:
     except TriptychError as error:
         if "--debug" in arguments:
             raise
-        print(f"triptych: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"triptych: {_one_line(error)}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         return 130

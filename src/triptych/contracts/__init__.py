@@ -10,6 +10,7 @@ from triptych.contracts.data import (
     Split,
     Standardization,
     Weights,
+    latest,
     lengths_of,
 )
 from triptych.contracts.networks import (
@@ -35,5 +36,6 @@ __all__ = [
     "Split",
     "Standardization",
     "Weights",
+    "latest",
     "lengths_of",
 ]

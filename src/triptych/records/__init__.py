@@ -3,7 +3,7 @@
 from triptych.records.deletion import Deletion, delete_runs
 from triptych.records.disk import DiskLimit, disk_use
 from triptych.records.environment import code_id, environment
-from triptych.records.files import finite, make_folder, write_atomic
+from triptych.records.files import atomic_file, finite, make_folder, write_atomic
 from triptych.records.findings import Finding
 from triptych.records.keys import STEPS, run_key
 from triptych.records.listing import (
@@ -18,6 +18,7 @@ from triptych.records.listing import (
     named_study,
 )
 from triptych.records.matching import Matched, lookup, settled
+from triptych.records.model_files import open_model, write_model
 from triptych.records.runs import (
     DIVERGED,
     FAILED,
@@ -70,6 +71,7 @@ __all__ = [
     "StudyEntry",
     "StudyFolder",
     "StudyRecord",
+    "atomic_file",
     "code_id",
     "delete_runs",
     "disk_use",
@@ -82,10 +84,12 @@ __all__ = [
     "main_score",
     "make_folder",
     "named_study",
+    "open_model",
     "run_key",
     "settled",
     "sorted_runs",
     "study_of",
     "temporary_study",
     "write_atomic",
+    "write_model",
 ]

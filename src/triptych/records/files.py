@@ -10,8 +10,10 @@ import errno
 import json
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from triptych.errors import RunError
 
@@ -24,6 +26,19 @@ _LINE = json.JSONEncoder(sort_keys=True, allow_nan=False)
 def write_atomic(path: Path, content: bytes) -> None:
     """Replace `path` by `content`, or leave it as it was.
 
+    Raises
+    ------
+    RunError
+        If the disk is full or the path cannot be written; nothing is left half-written.
+    """
+    with atomic_file(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that replaces `path` once all is written; after an error `path` is as it was.
+
     The bytes reach the disk before the name does; then the folder's entry is synced too.
 
     Raises
@@ -35,7 +50,7 @@ def write_atomic(path: Path, content: bytes) -> None:
     try:
         try:
             with partial.open("wb") as file:
-                file.write(content)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             partial.replace(path)

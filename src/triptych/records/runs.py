@@ -8,8 +8,6 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import safetensors.numpy
-
 from triptych.contracts import Weights
 from triptych.errors import RunError
 from triptych.records.checks import check_curve, check_result, check_texts
@@ -24,6 +22,7 @@ from triptych.records.files import (
     write_atomic,
 )
 from triptych.records.findings import FINDINGS_FILE, Finding, read_findings, write_findings
+from triptych.records.tensors import dump_tensors, read_tensors
 from triptych.spec import ArmSpec, Metric, plain, size_text
 
 FINISHED, DIVERGED, FAILED = "finished", "diverged", "failed"
@@ -63,7 +62,8 @@ class RunRecord:
     symbols : int or None
         That sequences are made of, where that is not the number of classes.
     parameters, flops : int
-        Of the network; FLOPs of one sample's forward pass. 0 of a reference, which has neither.
+        Of the network; FLOPs of one sample's forward pass. 0 of a reference, which has neither, and
+        FLOPs of 0 where a network of one's own has some that cannot be counted.
     epochs : int
         Trained.
     seconds : float
@@ -187,7 +187,7 @@ class RunFolder:
     def finish(self, record: RunRecord, weights: Weights | None) -> None:
         """Write weights and findings, then the result: where it is, the run is whole."""
         if weights is not None:
-            content = safetensors.numpy.save(weights, {"key": record.key})
+            content = dump_tensors(weights, {"key": record.key})
             if self._has_room(len(content)):
                 write_atomic(self.path / WEIGHTS_FILE, content)
         if record.findings:
@@ -216,8 +216,8 @@ class RunFolder:
             If they are missing or damaged.
         """
         try:
-            return safetensors.numpy.load_file(self.path / WEIGHTS_FILE)
-        except (OSError, safetensors.SafetensorError) as error:
+            return read_tensors(self.path / WEIGHTS_FILE)
+        except (OSError, ValueError) as error:
             raise RunError(f"{self.path / WEIGHTS_FILE}: {error}.") from None
 
     def has_weights(self) -> bool:

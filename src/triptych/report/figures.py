@@ -18,6 +18,7 @@ from triptych.report.wording import (
 from triptych.spec import (
     ArmSpec,
     CNNSpec,
+    CustomSpec,
     MLPSpec,
     ReferenceSpec,
     Reported,
@@ -158,6 +159,8 @@ def _network(arm: ArmSpec, numbers: bool) -> str:  # noqa: FBT001 (told apart by
             return f"{text}, channels {'-'.join(map(str, channels))}"
         case RNNSpec():
             return _recurrent(arm.network)
+        case CustomSpec(name=name, made=made):
+            return f"{made or name}, of one's own"
         case ReferenceSpec(model=model):
             return f"reference: {(_MODELS_OF_NUMBERS if numbers else _MODELS)[model]}"
 

@@ -29,7 +29,7 @@ from triptych.explain import (
 )
 from triptych.models import RNNNumpy, block_outputs, initial_weights
 from triptych.records import Finding
-from triptych.spec import ArmSpec, CNNSpec, MLPSpec, PalindromeSpec, RNNSpec
+from triptych.spec import ArmSpec, CNNSpec, CustomSpec, MLPSpec, PalindromeSpec, RNNSpec
 
 # One length for all arms, so that they can be compared; longer than what most are trained on.
 _FLOW_LENGTH, _FLOW_STRINGS = 101, 64
@@ -64,10 +64,11 @@ class Explainer:
             self.boundary.look(0, learner.outputs)
 
     def _is_plane(self) -> bool:
-        """Whether an MLP tells classes from two features."""
+        """Whether an MLP, or a network of one's own, tells classes from two features."""
         data = self.data
         plane = data.kind == "table" and data.sample_shape == (2,) and bool(data.classes)
-        return plane and isinstance(self.arm.network, MLPSpec) and self.train.loss in SHARING
+        kinds = MLPSpec | CustomSpec
+        return plane and isinstance(self.arm.network, kinds) and self.train.loss in SHARING
 
     def look(self, epoch: int) -> None:
         """See the network after `epoch`, where that is one to see."""
@@ -89,7 +90,7 @@ class Explainer:
         return tuple(self._found(weights, epoch))
 
     def _found(self, weights: Weights, epoch: int) -> Iterator[Finding]:
-        network, data, tells = self.arm.network, self.data, self.learner.outputs
+        data, tells = self.data, self.learner.outputs
         if self.boundary is not None:
             self.boundary.look(epoch, tells)
             yield self.boundary.finding(epoch)
@@ -101,15 +102,21 @@ class Explainer:
         yield calibration(judged)
         if self.boundary is None:  # which says as much
             yield confusion(judged)
+        if self.boundary is None and data.kind != "sequences":
             worst = mistakes(judged, data.features)
             yield from [] if worst is None else [worst]
         if judged.black_white is not None:
+            yield from self._of_pictures(weights, judged)
+
+    def _of_pictures(self, weights: Weights, judged: Judged) -> Iterator[Finding]:
+        network, data = self.arm.network, self.data
+        if not isinstance(network, CustomSpec):  # whose layers have any names
             first = filters(weights, data.sample_shape)
             yield from [] if first is None else [first]
-            if isinstance(network, CNNSpec):
-                maps = _maps(network, data, weights, judged)
-                yield from [] if maps is None else [maps]
-            yield occlusion(tells, self.train.loss, judged, _cover(data))
+        if isinstance(network, CNNSpec):
+            maps = _maps(network, data, weights, judged)
+            yield from [] if maps is None else [maps]
+        yield occlusion(self.learner.outputs, self.train.loss, judged, _cover(data))
 
     def _judged(self) -> Judged | None:
         """Return the test rows and the probabilities of their classes, where there are any."""

@@ -11,7 +11,7 @@ from typing import Any
 from triptych.errors import NumericsError, RunError
 from triptych.records import FAILED, FINISHED, STUDIES, StudyFolder, StudyRecord, code_id
 from triptych.report import notebook_html, render_html, run_frame, study_values
-from triptych.spec import StudySpec
+from triptych.spec import ArraysSpec, CustomSpec, StudySpec
 from triptych.verdicts import Verdict, judge
 
 
@@ -108,19 +108,38 @@ def _made_of(record: StudyRecord) -> str:
 
 
 def repeat_command(record: StudyRecord) -> str:
-    """Return the command that repeats a study from its folder's own study file."""
-    return f"triptych run {record.folder / 'study.toml'} --out again"
+    """Return the command that repeats a study from its folder's own study file.
+
+    What needs a network or arrays that no file can hold is repeated from Python.
+    """
+    file, arms = record.folder / "study.toml", record.study.arms.values()
+    given = {
+        "networks": {a.network.name for a in arms if isinstance(a.network, CustomSpec)},
+        "arrays": {a.data.name for a in arms if isinstance(a.data, ArraysSpec)},
+    }
+    if not any(given.values()):
+        return f"triptych run {file} --out again"
+    handed = "".join(
+        f", {kind}={{{', '.join(f'{name!r}: ...' for name in sorted(names))}}}"
+        for kind, names in given.items()
+        if names
+    )
+    return f"triptych.run(triptych.read_study({str(file)!r}){handed}, out='again')"
 
 
-def read_result(folder: Path) -> StudyResult:
+def read_result(folder: str | Path) -> StudyResult:
     """Return what a study's folder holds.
+
+    Parameters
+    ----------
+    folder : str or Path
 
     Raises
     ------
     RunError
         If it is not a study's folder, is damaged, or has no finished run.
     """
-    record = StudyFolder(folder).read()
+    record = StudyFolder(Path(folder)).read()
     if not record.runs:
         raise RunError(f"{str(folder)!r} has no finished run yet.")
     return StudyResult(record, judge(record))

@@ -11,7 +11,9 @@ from triptych.chance import stream, stream_seed
 from triptych.contracts import Dataset, Split
 from triptych.data import source_id
 from triptych.engines import (
+    NONE,
     DataShape,
+    Makers,
     PeakMemory,
     choose_device,
     choose_engine,
@@ -181,6 +183,18 @@ def train_jobs(
     (int, Event)
         Which job, and what the loop tells of it.
     """
+    # Whole groups of rows do not always make up the same number of them, seed by seed.
+    alike: dict[tuple[int, int], list[int]] = {}
+    for k, job in enumerate(jobs):
+        alike.setdefault((len(job.data.train), len(job.rows.fit)), []).append(k)
+    for places in alike.values():
+        events = _train_alike([jobs[k] for k in places], spec, engine, stacked=stacked)
+        yield from ((places[k], event) for k, event in events)
+
+
+def _train_alike(
+    jobs: Sequence[Job], spec: TrainSpec, engine: str, *, stacked: bool
+) -> Iterator[tuple[int, Event]]:
     orders = create_orders(engine)
     if len(jobs) == 1 and not stacked:
         yield from ((0, event) for event in train(jobs[0], spec, orders))
@@ -190,10 +204,12 @@ def train_jobs(
     yield from train_together(jobs, spec, orders, together)
 
 
-def create_job(arm: ArmSpec, engine: str, data: Dataset, seed: int, device: str) -> Job:
+def create_job(
+    arm: ArmSpec, engine: str, data: Dataset, seed: int, device: str, networks: Makers = NONE
+) -> Job:
     """Return what one run of `arm` trains: its learner, its rows, the key of its orders."""
-    rows = split_rows(arm.trained[1], len(data.train), stream(seed, "validation"))
-    learner = create_learner(arm, engine, data, seed, device)
+    rows = split_rows(arm.trained[1], data.train, stream(seed, "validation"))
+    learner = create_learner(arm, engine, data, seed, device, networks)
     return Job(learner, data, rows, stream_seed(seed, "order"))
 
 
@@ -205,7 +221,7 @@ def _prepare(
         return kept
     # Before the data are: should they change meanwhile, this is not what they are made from.
     source = source_id(arm.data, seed, setting.data_dir)
-    data = load_for(arm, seed, setting.data_dir)
+    data = load_for(arm, seed, setting.data_dir, setting.handed)
     engine, wording = choose_engine(arm, data, setting.device)
     device = choose_device(setting.device, engine)
     use_threads(arm, data, engine)
@@ -242,7 +258,7 @@ def _prepare(
     folder.start(arm, seed, where)
     job = explainer = None
     if not isinstance(arm.network, ReferenceSpec):
-        job = create_job(arm, engine, data, seed, device)
+        job = create_job(arm, engine, data, seed, device, setting.networks)
         # Of an arm's runs only that of the first seed is explained.
         if seed == setting.first_seed:
             explainer = Explainer(arm, seed, data, job.learner)

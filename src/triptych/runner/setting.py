@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from triptych.data import Handed
+from triptych.engines import Makers
 from triptych.records import FAILED, RunRecord
 
 
@@ -30,6 +34,12 @@ class Setting:
         Of the study: its runs are those that are explained.
     disk : int, optional
         Bytes that the study's folder may take; old weights are dropped for it.
+    networks : mapping of str to callable
+        What makes networks of kind ``"custom"``, by their name.
+    arrays : mapping of str to tuple or Dataset
+        Data of source ``"arrays"``, by their name.
+    handed : mapping of str to Arrays or Dataset
+        The same once they are read, by their fingerprint.
     """
 
     data_dir: Path | None = None
@@ -40,6 +50,9 @@ class Setting:
     own_process: bool = False
     first_seed: int = 0
     disk: int | None = None
+    networks: Makers = field(default_factory=dict)
+    arrays: Mapping[str, Any] = field(default_factory=dict)
+    handed: Handed = field(default_factory=dict)
 
     @property
     def by_itself(self) -> bool:

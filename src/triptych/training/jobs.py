@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from triptych.contracts import Dataset, IntArray, Learner, Scores, Split
+from triptych.contracts import Dataset, IntArray, Learner, Scores, Split, latest
 from triptych.errors import SpecError
 from triptych.spec import TrainSpec
 from triptych.training.events import Evaluation, Finished
@@ -24,27 +24,49 @@ class Rows:
     judged: IntArray
 
 
-def split_rows(spec: TrainSpec, n: int, rng: np.random.Generator) -> Rows:
-    """Set ``spec.validation`` of `n` rows aside, and choose which to score, drawn from `rng`.
+def split_rows(spec: TrainSpec, rows: Split, rng: np.random.Generator) -> Rows:
+    """Set ``spec.validation`` of `rows` aside, and choose which to score, drawn from `rng`.
+
+    Rows that belong together are not parted, and where rows have times it is the latest that are
+    set aside; see `triptych.contracts.Split`. So early stopping is judged as the network will be.
 
     Raises
     ------
     SpecError
         If nothing would be left on either side.
     """
-    held = 0
+    n, held = len(rows), np.empty(0, np.int64)
     if spec.patience is not None:
-        held = round(n * spec.validation)
-        if not 0 < held < n:
+        count = round(n * spec.validation)
+        held = np.sort(_set_aside(rows, count, rng)) if 0 < count < n else held
+        if not 0 < len(held) < n:
             raise SpecError(
                 f"train.validation: {spec.validation} of {n} rows leaves one side empty."
             )
-    order = rng.permutation(n) if held else np.arange(n)
-    fit = np.sort(order[held:])
+    fit = np.setdiff1d(np.arange(n), held, assume_unique=True)
     judged = fit
     if spec.judged_rows is not None and spec.judged_rows < len(fit):
         judged = np.sort(rng.permutation(fit)[: spec.judged_rows])
-    return Rows(fit, np.sort(order[:held]), judged)
+    return Rows(fit, held, judged)
+
+
+def _set_aside(rows: Split, count: int, rng: np.random.Generator) -> IntArray:
+    """Return about `count` of the rows; all of them, or none, where all belong together."""
+    if rows.times is not None:
+        return np.flatnonzero(latest(rows.times, count))
+    order = rng.permutation(len(rows))
+    if rows.groups is None:
+        return order[:count]
+    _, first, inverse, sizes = np.unique(
+        rows.groups[order], return_index=True, return_inverse=True, return_counts=True
+    )
+    taken = np.zeros(len(sizes), bool)
+    for group in np.argsort(first):  # in the order in which a row of each is drawn first
+        if sizes[group] <= count:
+            taken[group], count = True, count - int(sizes[group])
+    if not taken.any():
+        taken[sizes.argmin()] = True
+    return order[taken[inverse.reshape(-1)]]
 
 
 @dataclass
