@@ -236,3 +236,20 @@ def kept(trained_once, tmp_path, monkeypatch) -> Path:
     """Return a copy of it as ``triptych-runs/kept`` below the current folder, which is its own."""
     monkeypatch.chdir(tmp_path)
     return Path(shutil.copytree(trained_once, "triptych-runs/kept"))
+
+
+@pytest.fixture(scope="session")
+def mlflow_tables(tmp_path_factory) -> Path:
+    """Return a database with MLflow's tables, which take it seconds to make."""
+    mlflow = pytest.importorskip("mlflow")
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    mlflow.MlflowClient(tracking_uri=f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture
+def store(mlflow_tables, tmp_path) -> Path:
+    """Return a folder as ``triptych export --mlflow`` makes it, with nothing in it."""
+    (tmp_path / "store").mkdir()
+    shutil.copy(mlflow_tables, tmp_path / "store" / "mlflow.db")
+    return tmp_path / "store"

@@ -222,6 +222,7 @@ def test_times_are_those_of_the_records():
     assert a == {
         "label": "a", "run": "1.50 s", "range": "1.00–2.00", "epoch": "0.150 s", "all": "3.00 s",
         "share": pytest.approx(25.0), "memory": "123 MB",
+        "evaluation": "–", "data": "–", "findings": "–",
     }  # fmt: skip
     assert b["all"] == "9.00 s"
     assert "made beside others" in page(StudyRecord(study, tuple(runs), Path())).words

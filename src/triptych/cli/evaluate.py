@@ -80,13 +80,12 @@ def _tables(found: Evaluation, classes: tuple[str, ...], group: str) -> Iterator
 
 
 def _class_table(found: Evaluation) -> Table:
-    columns = ("class", "rows", "precision", "", "recall", "", "F1", "")
     shown = found.classes[:_MOST_CLASSES]
     title = _first(len(shown), len(found.classes), "class", "classes")
-    table = _table(title, columns)
+    table = _table(title, ("class", "rows", "precision", "recall", "F1"))
     for one in shown:
-        cells = [*_figures(one.precision), *_figures(one.recall), *_figures(one.f1)]
-        table.add_row(_cell(one.name), f"{one.rows:,}", *cells)
+        scores = (one.precision, one.recall, one.f1)
+        table.add_row(_cell(one.name), f"{one.rows:,}", *map(_in_one, scores))
     return table
 
 
@@ -101,12 +100,11 @@ def _confusion_table(found: Evaluation, classes: tuple[str, ...]) -> Table:
 def _group_table(found: Evaluation, group: str) -> Table:
     shown = found.groups[:_MOST_GROUPS]
     names = [name for name in ("accuracy", "log_loss", "r2", "rmse") if name in found.scores]
-    columns = [_cell(group), "rows", *(part for name in names for part in (_NAMES[name], ""))]
     title = _first(len(shown), found.group_count, "group", "groups")
-    table = _table(title, columns)
+    table = _table(title, (_cell(group), "rows", *(_NAMES[name] for name in names)))
     for one in shown:
-        cells = [cell for name in names for cell in _figures(one.scores[name])]
-        table.add_row(_cell(one.name), f"{one.rows:,}", *cells)
+        scores = [_in_one(one.scores[name]) for name in names]
+        table.add_row(_cell(one.name), f"{one.rows:,}", *scores)
     return table
 
 
@@ -135,6 +133,11 @@ def _figures(score: Score) -> tuple[str, str]:
 
     low, high = text(score.low), text(score.high)
     return text(score.value), "" if math.isnan(score.low) else f"{low} to {high}"
+
+
+def _in_one(score: Score) -> str:
+    value, interval = _figures(score)
+    return f"{value} ({interval})" if interval else value
 
 
 def _cell(name: str) -> str:

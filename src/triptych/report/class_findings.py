@@ -124,17 +124,26 @@ def _wrong_pictures(finding: Finding) -> list[Panel]:
 def _wrong_rows(one: Explained) -> Table:
     arrays, labels = one.finding.arrays, one.finding.labels
     heads = ("row", "true", "predicted", "p of predicted", "p of true", *labels["features"])
+    places = labels.get("places") or [f"test row {row:,.0f}" for row in arrays["rows"].tolist()]
     rows = [
         (
-            (f"{row:,.0f}", true, predicted),
+            (place, true, predicted),
             [Cell(_share(p)) for p in (arrays["predicted"][k], arrays["true"][k])]
-            + [Cell(figure(value)) for value in arrays["values"][k].tolist()],
+            + [Cell(text) for text in _row_texts(one.finding, k)],
         )
-        for k, (row, true, predicted) in enumerate(
-            zip(arrays["rows"].tolist(), labels["true"], labels["predicted"], strict=True)
+        for k, (place, true, predicted) in enumerate(
+            zip(places, labels["true"], labels["predicted"], strict=True)
         )
     ]
     return Table(f"Worst mistakes: {one.label}", heads, rows)
+
+
+def _row_texts(finding: Finding, k: int) -> list[str]:
+    """Return the cells of a row as they stand in the data, or else what the network reads."""
+    count = len(finding.labels["features"])
+    if "cells" in finding.labels:
+        return [text or "empty" for text in finding.labels["cells"][k * count : (k + 1) * count]]
+    return [figure(value) for value in finding.arrays["values"][k].tolist()]
 
 
 def _share(value: float) -> str:
@@ -149,6 +158,7 @@ def draw_calibration(series: Sequence[Explained]) -> Figure:
     table = Table(f"Table of calibration: {who}", heads, [_calibrated(one) for one in series])
     errors = "; ".join(f"{one.label} {one.finding.arrays['error']:.3f}" for one in series)
     first = series[0].finding
+    errors += "".join(_tempered(one) for one in series)
     caption = (
         f"{first.caption} ECE: {errors}. By chance: what it would be on as many rows of "
         "a network that is right as often as it says. Larger dots are of more rows."
@@ -156,6 +166,19 @@ def draw_calibration(series: Sequence[Explained]) -> Figure:
     chart = Markup(_calibration_chart(series, f"accuracy by confidence: {who}"))
     keys = [*(Key(one.label, one.colour) for one in series), Key("as it says", dashed=True)]
     return Figure(first.title, caption, [Group([Panel(chart)], "pair", table=table)], keys)
+
+
+def _tempered(one: Explained) -> str:
+    """Return what dividing by a temperature did, as the end of a sentence."""
+    arrays = one.finding.arrays
+    if "temperature" not in arrays:
+        return ""
+    before, after = (
+        f"ECE {accuracy(error)} and log loss {figure(loss)}"
+        for error, loss in zip(arrays["errors"].tolist(), arrays["losses"].tolist(), strict=True)
+    )
+    by = figure(float(arrays["temperature"]))
+    return f"; of {one.label} outputs were divided by {by}: {before} before, {after} after"
 
 
 def _calibrated(one: Explained) -> tuple[tuple[str], list[Cell]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -204,7 +205,7 @@ def _evaluation(seen: _Seen, remarks: Remarks) -> Evaluation:
     names, codes = np.unique(np.array(seen.groups, dtype=object), return_inverse=True)
     by_group = len(names) >= LEAST_GROUPS
     units = codes.reshape(-1) if by_group else units_of(seen.known, MOST_UNITS, rng)
-    scores, each = _scores(rows, units, rng, shares=not by_group)
+    scores, each = _scores(rows, units, rng, alone=not by_group)
     classes: tuple[ClassScore, ...] = ()
     if isinstance(rows, ClassRows):
         there = np.bincount(rows.y, minlength=rows.count).tolist()
@@ -226,26 +227,41 @@ def _evaluation(seen: _Seen, remarks: Remarks) -> Evaluation:
 
 
 def _scores(
-    rows: ClassRows | NumberRows, units: IntArray, rng: np.random.Generator, *, shares: bool
+    rows: ClassRows | NumberRows, units: IntArray, rng: np.random.Generator, *, alone: bool
 ) -> tuple[dict[str, Score], list[tuple[Score, Score, Score]]]:
     """Return the scores of rows, and precision, recall and F1 of each class.
 
-    Shares of rows get Wilson's interval where rows are drawn by themselves (`shares`).
+    Parameters
+    ----------
+    rows, units, rng
+        As of `bootstrap`.
+    alone : bool
+        Whether rows are drawn by themselves, not as groups.
     """
     found = bootstrap(rows.sums, units, rows.measures, rng)
     scores = dict(zip(rows.names, found, strict=False))
     if isinstance(rows, NumberRows):
         return scores, []
-    confusion, count = rows.confusion, rows.count
+    right, count = rows.y == rows.told, rows.count
     rest = found[len(rows.names) :]
     precision, recall, f1 = (rest[k * count : (k + 1) * count] for k in range(3))
-    if shares:
-        right = confusion.diagonal().tolist()
-        told, there = (confusion.sum(axis=axis).tolist() for axis in (0, 1))
-        scores["accuracy"] = wilson(sum(right), len(rows.y))
-        precision = [wilson(*pair) for pair in zip(right, told, strict=True)]
-        recall = [wilson(*pair) for pair in zip(right, there, strict=True)]
-    return scores, list(zip(precision, recall, f1, strict=True))
+
+    def share(score: Score, of: Array) -> Score:
+        """Return a share of some rows with Wilson's interval, where it has that."""
+        if alone:
+            return wilson(int(right[of].sum()), int(of.sum()))
+        if math.isnan(score.value) or not math.isnan(score.low):
+            return score
+        # All right, or none: as many groups as there are say so.
+        groups = len(np.unique(units[of]))
+        return wilson(score.value * groups, groups)
+
+    scores["accuracy"] = share(scores["accuracy"], np.ones(len(right), bool))
+    classes = [
+        (share(precision[k], rows.told == k), share(recall[k], rows.y == k), f1[k])
+        for k in range(count)
+    ]
+    return scores, classes
 
 
 def _group_scores(
@@ -255,7 +271,7 @@ def _group_scores(
     for k in np.argsort(-sizes, kind="stable")[:MOST_GROUPS].tolist():
         some = rows.take(np.flatnonzero(codes == k))
         units = units_of(int(sizes[k]), _GROUP_UNITS, rng)
-        scores, _ = _scores(some, units, rng, shares=True)
+        scores, _ = _scores(some, units, rng, alone=True)
         yield GroupScore(names[k], int(sizes[k]), scores)
 
 

@@ -77,7 +77,8 @@ def bootstrap(
     Returns
     -------
     list of Score
-        Of each of the M measures; without an interval where there is one unit only.
+        Of each of the M measures; without an interval where there is one unit only, or where all
+        draws agree, such as that all rows are right: how far off others may be, they cannot know.
     """
     count = int(units.max()) + 1
     member = sparse.csr_matrix(
@@ -96,6 +97,8 @@ def bootstrap(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of a measure that was never there
         low_M, high_M = np.nanquantile(np.concatenate(drawn), _TAILS, axis=0)
+    alike = low_M == high_M
+    low_M[alike] = high_M[alike] = np.nan
     each = zip(whole_M.tolist(), low_M.tolist(), high_M.tolist(), strict=True)
     return [Score(*one) for one in each]
 
