@@ -23,7 +23,13 @@ from triptych.saved.measures import (
     losses,
 )
 from triptych.saved.model import Model
-from triptych.saved.prediction import ROWS, Remarks, checked_preparation, has_probabilities
+from triptych.saved.prediction import (
+    ROWS,
+    Remarks,
+    checked_preparation,
+    has_probabilities,
+    outputs_of,
+)
 
 # Fewer groups are too few to be drawn from, and rows are drawn instead.
 LEAST_GROUPS = 20
@@ -163,7 +169,7 @@ class _Seen:
         model, y = self.model, some.y
         assert y is not None  # answers were asked for
         self.digest = added(self.digest, row_digest(some.x, y))
-        outputs = model.outputs(some.x)
+        outputs = outputs_of(model, some.x)
         told = model.told(outputs)
         if not model.classes:
             numbers = y.astype(np.float64)
