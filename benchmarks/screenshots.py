@@ -9,15 +9,26 @@ import shutil
 import sys
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 # name: width, height, colour scheme, the element whose top the picture starts at
 PICTURES = {
-    "page": (1100, 900, "light", "body"),
-    "claims": (1100, 760, "light", "#verdicts"),
-    "curves": (1100, 640, "light", "figure"),
+    "page": (1280, 960, "light", "body"),
+    "claims": (1100, 760, "light", "#evidence"),
+    "curves": (1100, 620, "light", "figure"),
     "phone": (390, 844, "dark", "body"),
 }
+# Where a chart is pointed at: how far from its left.
+_POINTED = {"curves": 0.6}
+
+
+def _point(page: Page, along: float) -> None:
+    """Point at the first chart, so that it tells what it measured there."""
+    plot = page.locator(".plot").first
+    plot.scroll_into_view_if_needed()
+    page.wait_for_selector(".plot > .drawn")
+    box = plot.bounding_box()
+    plot.hover(position={"x": along * box["width"], "y": box["height"] / 2})
 
 
 def main() -> None:
@@ -37,6 +48,8 @@ def main() -> None:
             )
             page = context.new_page()
             page.goto(page_file.resolve().as_uri())
+            if name in _POINTED:
+                _point(page, _POINTED[name])
             top = page.locator(start).first.bounding_box()["y"]
             clip = {"x": 0, "y": top, "width": width, "height": height}
             page.screenshot(path=folder / f"{name}.png", full_page=True, clip=clip)

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from triptych.api import run
+    from triptych.baseline import TrainResult, train
     from triptych.data.sequences import read_sequences
     from triptych.estimators import CNNClassifier, MLPClassifier, MLPRegressor, RNNClassifier
     from triptych.runner import Setting, StudyResult, read_result
@@ -40,6 +41,7 @@ _HOMES = {
     "Setting": "runner",
     "StudyResult": "runner",
     "StudySpec": "spec",
+    "TrainResult": "baseline",
     "evaluate_file": "saved",
     "find_study": "studies",
     "load": "saved",
@@ -49,6 +51,7 @@ _HOMES = {
     "read_sequences": "data.sequences",
     "read_study": "spec",
     "run": "api",
+    "train": "baseline",
 }
 
 __all__ = [
@@ -60,6 +63,7 @@ __all__ = [
     "Setting",
     "StudyResult",
     "StudySpec",
+    "TrainResult",
     "evaluate_file",
     "find_study",
     "load",
@@ -69,6 +73,7 @@ __all__ = [
     "read_sequences",
     "read_study",
     "run",
+    "train",
 ]
 __version__ = "0.1.0"
 

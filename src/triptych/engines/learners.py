@@ -15,7 +15,14 @@ from triptych.engines.threads import keep_memory
 from triptych.errors import SpecError
 from triptych.models import CNNNumpy, MLPNumpy, RNNNumpy, create_torch, initial_weights
 from triptych.spec import ArmSpec, CNNSpec, CustomSpec, MLPSpec, NetworkSpec, RNNSpec, TrainSpec
-from triptych.training import CompiledLearner, CompiledTogether, Kernels, NumpyLearner, Orders
+from triptych.training import (
+    CompiledLearner,
+    CompiledTogether,
+    Kernels,
+    NumpyLearner,
+    Orders,
+    weighted,
+)
 
 if TYPE_CHECKING:
     from triptych.training.torch_together import TorchTogether
@@ -32,8 +39,9 @@ def create_learner(
     if isinstance(network, CustomSpec):
         return create_custom(arm, network, data, seed, device, networks)
     weights = initial_weights(network, data, stream(seed, "weights"))
+    rows = weighted(data.train, train.class_weight)
     return _CREATE[type(network)](
-        network, train, engine, weights, data.train, seed=seed, device=device,
+        network, train, engine, weights, rows, seed=seed, device=device,
         standardization=data.standardization,
     )  # fmt: skip
 
