@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from triptych.records import Finding
-from triptych.report.charts import draw
+from triptych.report.charts import Hover, by_label, draw
 from triptych.report.drawing import Cell, Explained, Figure, Group, Key, Panel, Table
 from triptych.report.wording import figure
 
@@ -49,14 +49,13 @@ def _svg(series: Sequence[Explained], description: str) -> str:
         if not math.isnan(loss)
     ]
     rates = sorted({point["r"] for point in points}) or [1.0]
-    scale = {"domain": [one.label for one in series], "range": [one.colour for one in series]}
     x = {"type": "log", "domain": [rates[0] / 1.2, rates[-1] * 1.2], "nice": False}
     encoding: dict[str, Any] = {
         "x": {"field": "r", "type": "quantitative", "title": "learning rate", "scale": x,
               "axis": {"values": rates, "format": "~g", "grid": False}},
         "y": {"field": "v", "type": "quantitative", "title": None, "scale": {"zero": False},
               "axis": {"format": "~g", "minExtent": 30}},
-        "color": {"field": "a", "type": "nominal", "legend": None, "scale": scale},
+        "color": by_label(series),
     }  # fmt: skip
     size = {"condition": {"test": "datum.n", "value": 180}, "value": 40}
     spec = {
@@ -68,4 +67,4 @@ def _svg(series: Sequence[Explained], description: str) -> str:
             {"mark": {"type": "circle", "opacity": 1}, "encoding": {"size": size}},
         ],
     }
-    return draw(spec, description)
+    return draw(spec, description, Hover("r", "rate", "v", "figure"))
