@@ -72,6 +72,18 @@ def build_parser() -> argparse.ArgumentParser:
                      help="runs made at the same time; auto: one for each core")  # fmt: skip
     run.add_argument("--disk", metavar="SIZE", help="the most that the study's folder may take, "
                      "such as '2 GB' (default: TRIPTYCH_DISK); drops old weights")  # fmt: skip
+    run.add_argument(
+        "--checkpoint",
+        metavar="TIME",
+        help="from one checkpoint to the next, such as "
+        "'1 min' (default: 10 s, and less often where that takes 2 %% of the time)",
+    )
+    run.add_argument(
+        "--inexact",
+        action="store_true",
+        help="go on with runs that were begun in "
+        "another environment, to other bits; the page says so",
+    )
     run.add_argument("--json", action="store_true", help=f"{_JSON}; the rest goes to stderr")
     run.set_defaults(call=_run)
 
@@ -136,7 +148,10 @@ def _run(options: argparse.Namespace) -> None:
 
     study = _study(options)
     folder = StudyFolder(options.out or default_folder(options.study, study))
-    setting = Setting(options.data_dir, options.device, disk=_disk(options))
+    setting = Setting(
+        options.data_dir, options.device, disk=_disk(options), checkpoint=_rhythm(options),
+        inexact=options.inexact,
+    )  # fmt: skip
     console = create_console(errors=options.json)
     scale = f", {study.scale} scale" if study.scale else ""
     seeds = str(study.seeds)
@@ -152,8 +167,8 @@ def _run(options: argparse.Namespace) -> None:
         with closing(execute_study(study, folder, setting, options.jobs)) as events:
             watcher.watch(events)
     except (KeyboardInterrupt, Terminated):
-        print(f"stopped; finished runs are kept in {folder.path}, the same command goes on",
-              file=sys.stderr)  # fmt: skip
+        print(f"stopped; finished runs are kept in {folder.path}, and checkpoints of the others; "
+              "the same command goes on", file=sys.stderr)  # fmt: skip
         raise
     result = read_result(folder.path)
     _show(result, console, anew=False)
@@ -193,6 +208,13 @@ def _disk(options: argparse.Namespace) -> int | None:
         return bytes_of(options.disk, "--disk")
     asked = os.environ.get("TRIPTYCH_DISK")
     return bytes_of(asked, "TRIPTYCH_DISK") if asked else None
+
+
+def _rhythm(options: argparse.Namespace) -> float | None:
+    """Return the seconds from one checkpoint to the next, where that was asked for."""
+    from triptych.spec import seconds_of
+
+    return None if options.checkpoint is None else seconds_of(options.checkpoint, "--checkpoint")
 
 
 def _show_disk(folder: Path, most: int | None, console: Console) -> None:

@@ -1,4 +1,4 @@
-"""What the parts hand to each other: data sets, and the protocols of networks and learners."""
+"""What the parts hand to each other: data sets, states, the protocols of networks and learners."""
 
 from triptych.contracts.data import (
     Array,
@@ -19,6 +19,7 @@ from triptych.contracts.networks import (
     NumpyNetwork,
     Scores,
 )
+from triptych.contracts.states import State, named
 
 __all__ = [
     "Array",
@@ -34,6 +35,8 @@ __all__ = [
     "Scores",
     "Split",
     "Standardization",
+    "State",
     "Weights",
     "lengths_of",
+    "named",
 ]

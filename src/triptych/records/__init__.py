@@ -1,5 +1,6 @@
 """What happened: run folders, study folders, and the only code that writes to disk."""
 
+from triptych.records.checkpoints import Checkpoint, Checkpoints, Found
 from triptych.records.deletion import Deletion, delete_runs
 from triptych.records.disk import DiskLimit, disk_use
 from triptych.records.environment import code_id, environment
@@ -17,14 +18,10 @@ from triptych.records.listing import (
     list_study,
     named_study,
 )
+from triptych.records.locks import InUse
 from triptych.records.matching import Matched, lookup, settled
-from triptych.records.runs import (
-    DIVERGED,
-    FAILED,
-    FINISHED,
-    RunFolder,
-    RunRecord,
-)
+from triptych.records.run_record import DIVERGED, FAILED, FINISHED, RunRecord
+from triptych.records.runs import RunFolder
 from triptych.records.selection import (
     SORTS,
     Selection,
@@ -38,7 +35,6 @@ from triptych.records.study import (
     DECIDED,
     MAX_SEEDS,
     STUDIES,
-    InUse,
     StudyFolder,
     StudyRecord,
     temporary_study,
@@ -58,9 +54,12 @@ __all__ = [
     "STEPS",
     "STUDIES",
     "UNFINISHED",
+    "Checkpoint",
+    "Checkpoints",
     "Deletion",
     "DiskLimit",
     "Finding",
+    "Found",
     "InUse",
     "Matched",
     "RunEntry",

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from triptych.chance import stream, stream_seed
-from triptych.contracts import Array, Dataset, Learner, Split, Weights
+from triptych.contracts import Array, Dataset, Learner, Split, State, Weights
 from triptych.data import load
 from triptych.explain import (
     SHARING,
@@ -73,6 +73,15 @@ class Explainer:
         """See the network after `epoch`, where that is one to see."""
         if self.boundary is not None and epoch in self.epochs:
             self.boundary.look(epoch, self.learner.outputs)
+
+    def state(self) -> State:
+        """Return what it has seen so far."""
+        return State() if self.boundary is None else self.boundary.state()
+
+    def restore(self, state: State) -> None:
+        """Put back what `state` returned."""
+        if self.boundary is not None:
+            self.boundary.restore(state)
 
     def findings(self, weights: Weights, epoch: int) -> tuple[Finding, ...]:
         """Return the findings on the network with the weights that it ended with.

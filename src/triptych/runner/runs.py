@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
+import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from contextlib import nullcontext
+from dataclasses import dataclass
 
 from triptych.chance import stream, stream_seed
-from triptych.contracts import Dataset, Split
+from triptych.contracts import Dataset
 from triptych.data import source_id
 from triptych.engines import (
     DataShape,
@@ -22,107 +22,67 @@ from triptych.engines import (
     threads_of_blas,
     use_threads,
 )
+from triptych.errors import ResourceError, RunError
 from triptych.models import Cost, cost_on
-from triptych.records import (
-    DIVERGED,
-    FINISHED,
-    STEPS,
-    Finding,
-    RunFolder,
-    RunRecord,
-    StudyFolder,
-    run_key,
-)
+from triptych.records import FINISHED, STEPS, RunFolder, RunRecord, StudyFolder, run_key
 from triptych.runner.events import RunEnded, RunPrepared, RunTold
 from triptych.runner.explained import Explainer
 from triptych.runner.inputs import load_for
+from triptych.runner.keeping import Rhythm
 from triptych.runner.kept import kept_run, steps_of
 from triptych.runner.setting import Setting
+from triptych.runner.stopping import Signals, Stop
+from triptych.runner.under_way import Run
 from triptych.spec import ArmSpec, ReferenceSpec, TrainSpec, spec_id
 from triptych.training import (
-    Diverged,
-    Evaluation,
     Event,
-    Finished,
     Job,
     Notice,
-    class_step,
+    Pause,
     fit_reference,
     split_rows,
     train,
     train_together,
 )
 
-# What a row has of every run, and what says where in a training it stands.
-_ALWAYS = ("loss", "accuracy")
-_PLACE = ("epoch", "step", "lr", "seconds")
 _STACKED = (
     "Networks of several seeds were stacked to take their steps in one call: each run is that of "
     "its seed by itself but for rounding."
 )
 
 
-@dataclass
-class _Run:
-    """A run that is under way, and what was told of it so far; a reference has no job."""
-
-    data: Dataset
-    blank: RunRecord
-    folder: RunFolder
-    job: Job | None
-    explainer: Explainer | None
-    peak: PeakMemory
-    device: str
-    curve: list[dict[str, float]] = field(default_factory=list)
-
-    def take(self, event: Event) -> RunRecord | None:
-        """Write down what the loop tells; return the record where that ends the run."""
-        if isinstance(event, Evaluation):
-            row = evaluation_row(event)
-            self.folder.append(row)
-            self.curve.append(row)
-            if self.explainer is not None:
-                self.explainer.look(event.epoch)
-        elif isinstance(event, Finished):
-            scores = _scores(evaluation_row(event.evaluation))
-            found: tuple[Finding, ...] = ()
-            if self.explainer is not None:
-                found = self.explainer.findings(event.weights, event.evaluation.epoch)
-            record = self._record(
-                epochs=event.epochs, seconds=event.seconds, scores=scores, findings=found
-            )
-            self.folder.finish(record, event.weights or None)
-            return record
-        elif isinstance(event, Diverged):
-            epochs = self.curve[-1]["epoch"] if self.curve else 0
-            seconds = self.job.seconds if self.job else 0.0
-            record = self._record(
-                status=DIVERGED, error=str(event.error), epochs=epochs, seconds=seconds
-            )
-            self.folder.finish(record, None)
-            return record
-        return None
-
-    def _record(self, **fields: Any) -> RunRecord:
-        steps = _steps(self.data, self.job.judged if self.job else self.data.train)
-        fields["peak_memory"] = self.peak.megabytes(self.device)
-        return replace(self.blank, **fields, curve=tuple(self.curve), steps=steps)
-
-
 def execute_runs(
-    name: str, arm: ArmSpec, seeds: Sequence[int], study: StudyFolder, setting: Setting
+    name: str,
+    arm: ArmSpec,
+    seeds: Sequence[int],
+    study: StudyFolder,
+    setting: Setting,
+    stop: Stop | None = None,
 ) -> Iterator[RunPrepared | RunTold | RunEnded]:
     """Train one arm on some seeds, but for those runs that `study` has already.
 
     Several seeds are trained at the same time, by the compiled engine or stacked in the torch one.
     What can be stacked is so even where it is one seed, as its bits must not depend on how many.
+    Runs that were cut short go on from their checkpoints.
+
+    Parameters
+    ----------
+    name, arm, seeds, study, setting
+        What is made, where and how.
+    stop : Stop, optional
+        Asks to stop between two steps; absent: signals do.
 
     Yields
     ------
     RunPrepared, RunTold or RunEnded
         What the loop tells, and each record.
+
+    Raises
+    ------
+    RunError, CheckpointError
+        If runs cannot be taken up or written.
     """
-    runs: list[_Run] = []
+    runs: list[Run] = []
     peak = PeakMemory(own_process=setting.own_process)
     study = StudyFolder(study.path, setting.disk)
     for seed in seeds:
@@ -133,23 +93,91 @@ def execute_runs(
             runs.append(found)
     if not runs:
         return
-    if len(runs) > 1:
-        note = f"{len(runs)} seeds were trained at the same time; seconds are the share of each."
-        note += " Peak memory is that of all."
-        for run in runs:
-            run.blank = replace(run.blank, notes=(*run.blank.notes, note), shared=True)
+    started = time.monotonic()
+    told = [(run, text) for run in runs for text in run.begin(setting, len(runs))]
+    rhythm = Rhythm(setting.checkpoint, time.monotonic() - started)
     yield from (RunPrepared(run.blank) for run in runs)
+    told += [(group[0], text) for group in _at_one_step(runs) if (text := _taken_up(group))]
+    yield from (RunTold(name, run.blank.seed, Notice(text)) for run, text in told)
+    keeper = _Keeper(rhythm, stop or Signals())
     with threads_of_blas(arm, runs[0].data):
-        for k, event in _events(arm, runs, setting):
-            record = runs[k].take(event)
-            yield RunTold(name, runs[k].blank.seed, event)
-            if record is not None:
-                told = runs[k].folder.told
-                yield from (RunTold(name, record.seed, Notice(text)) for text in told)
-                yield RunEnded(record, kept=False)
+        for group in _at_one_step(runs):
+            for run, event, record in keeper.watch(group, _events(arm, group, setting)):
+                yield RunTold(name, run.blank.seed, event)
+                if record is not None:
+                    words = run.folder.told
+                    yield from (RunTold(name, record.seed, Notice(text)) for text in words)
+                    yield RunEnded(record, kept=False)
 
 
-def _events(arm: ArmSpec, runs: Sequence[_Run], setting: Setting) -> Iterator[tuple[int, Event]]:
+def _at_one_step(runs: Sequence[Run]) -> list[list[Run]]:
+    """Return runs in groups that have taken as many steps: only those can go on together."""
+    groups: dict[int, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(run.job.steps if run.job else 0, []).append(run)
+    return [groups[step] for step in sorted(groups)]
+
+
+def _taken_up(group: Sequence[Run]) -> str:
+    """Return what to tell of runs that go on from a checkpoint; empty where they begin."""
+    kept = group[0].kept
+    if kept is None:
+        return ""
+    seeds = ", ".join(str(run.blank.seed) for run in group)
+    return f"{group[0].blank.arm}, seed {seeds}: goes on after step {kept:,}"
+
+
+@dataclass
+class _Keeper:
+    """Keeps runs while they are trained: writes checkpoints, and lets them stop where asked to."""
+
+    rhythm: Rhythm
+    stop: Stop
+
+    def watch(
+        self, runs: Sequence[Run], events: Iterator[tuple[int, Event]]
+    ) -> Iterator[tuple[Run, Event, RunRecord | None]]:
+        """Let runs take their events, and give all but pauses: run, event, and its record if any.
+
+        Raises
+        ------
+        RunError
+            If the disk is full or fails.
+        """
+        # A reference is fitted in one go: it loses nothing by a stop at any time.
+        with self.stop if runs[0].job is not None else nullcontext():
+            try:
+                for k, event in events:
+                    if isinstance(event, Pause):
+                        self._pause(runs)
+                    else:
+                        yield runs[k], event, runs[k].take(event)
+            except ResourceError:
+                raise
+            except RunError as error:
+                raise type(error)(f"{error} {_last_step(runs)}") from error
+
+    def _pause(self, runs: Sequence[Run]) -> None:
+        """Write the checkpoints that are due, and stop where that is asked."""
+        asked = self.stop.is_asked
+        if not asked and not self.rhythm.is_due():
+            return
+        started = time.monotonic()
+        for run in runs:
+            if not run.ended:
+                run.keep()
+        self.rhythm.wrote(time.monotonic() - started)
+        if asked:
+            self.stop.obey()
+
+
+def _last_step(runs: Sequence[Run]) -> str:
+    """Return which checkpoints there are of runs that cannot be written any more."""
+    kept = [run.kept for run in runs if not run.ended and run.kept is not None]
+    return f"The last checkpoint is of step {min(kept):,}." if kept else "There is no checkpoint."
+
+
+def _events(arm: ArmSpec, runs: Sequence[Run], setting: Setting) -> Iterator[tuple[int, Event]]:
     """Train all runs, or fit them, and tell which of them an event is of."""
     if isinstance(arm.network, ReferenceSpec):
         for k, run in enumerate(runs):
@@ -199,7 +227,7 @@ def create_job(arm: ArmSpec, engine: str, data: Dataset, seed: int, device: str)
 
 def _prepare(
     name: str, arm: ArmSpec, seed: int, folder: RunFolder, setting: Setting, peak: PeakMemory
-) -> _Run | RunRecord:
+) -> Run | RunRecord:
     """Return a run ready to train, or its record where `folder` has it already."""
     if kept := kept_run(arm, seed, folder, setting):
         return kept
@@ -225,7 +253,7 @@ def _prepare(
         engine=wording,
         data=data.name,
         fingerprint=data.fingerprint,
-        notes=(*notes, *setting.notes),
+        notes=tuple(notes),
         source=source,
         train_rows=shape.rows,
         test_rows=len(data.test),
@@ -237,48 +265,11 @@ def _prepare(
         flops=costs.flops,
         environment=where,
         arranged=data.arranged,
-        shared=not setting.alone,
     )
-    folder.start(arm, seed, where)
     job = explainer = None
     if not isinstance(arm.network, ReferenceSpec):
         job = create_job(arm, engine, data, seed, device)
         # Of an arm's runs only that of the first seed is explained.
         if seed == setting.first_seed:
             explainer = Explainer(arm, seed, data, job.learner)
-    return _Run(data, blank, folder, job, explainer, peak, device)
-
-
-def evaluation_row(evaluation: Evaluation) -> dict[str, float]:
-    """Return an evaluation as the flat row that the metrics file holds."""
-    row = {
-        "epoch": evaluation.epoch,
-        "step": evaluation.step,
-        "lr": evaluation.lr,
-        "seconds": evaluation.seconds,
-    }
-    for split in ("train", "test", "validation"):
-        scores = getattr(evaluation, split)
-        if scores is not None:
-            row |= {
-                f"{split}_{name}": value
-                for name, value in vars(scores).items()
-                if name in _ALWAYS or not math.isnan(value)
-            }
-    if evaluation.test_views_accuracy is not None:
-        row["test_views_accuracy"] = evaluation.test_views_accuracy
-    row |= {f"test_accuracy_at({t})": value for t, value in evaluation.probes.items()}
-    return row
-
-
-def _scores(row: dict[str, float]) -> dict[str, float | None]:
-    return {name: value for name, value in row.items() if name not in _PLACE}
-
-
-def _steps(data: Dataset, judged: Split) -> dict[str, float]:
-    """Return the steps of the scores in which classes count alike, however many rows they have."""
-    if not data.classes:
-        return {}
-    steps = {"train": class_step(judged.y), "test": class_step(data.test.y)}
-    names = ("balanced_accuracy", "macro_f1")
-    return {f"{split}_{name}": step for split, step in steps.items() for name in names}
+    return Run(arm, data, blank, folder, job, explainer, peak, device)

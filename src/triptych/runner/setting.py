@@ -30,6 +30,10 @@ class Setting:
         Of the study: its runs are those that are explained.
     disk : int, optional
         Bytes that the study's folder may take; old weights are dropped for it.
+    checkpoint : float, optional
+        Seconds from one checkpoint to the next; absent: see `triptych.runner.keeping.Rhythm`.
+    inexact : bool
+        Whether a run that was begun in another environment may go on, to other bits.
     """
 
     data_dir: Path | None = None
@@ -40,6 +44,8 @@ class Setting:
     own_process: bool = False
     first_seed: int = 0
     disk: int | None = None
+    checkpoint: float | None = None
+    inexact: bool = False
 
     @property
     def by_itself(self) -> bool:

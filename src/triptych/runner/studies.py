@@ -91,7 +91,7 @@ def execute_study(
     DataError, UnsafeFileError, SpecError
         If data or device cannot be used, or an arm cannot be matched; nothing was written then.
     RunError
-        If the folder cannot be used, or the disk is full.
+        If the folder cannot be used, or the disk is full; or a run cannot be taken up.
     """
     setting = replace(setting, jobs=count_jobs(jobs), first_seed=study.first_seed)
     # What is wrong with the data or the device shows before anything is written.
@@ -100,8 +100,10 @@ def execute_study(
     if setting.device == "cuda":
         choose_device("cuda", "torch")
     asked, (study, matched) = study, match_arms(study, shapes, folder, setting)
-    folder.start(asked)
+    folder.make()
     with folder.lock():
+        folder.start(asked)
+        folder.tidy()
         folder.keep_matched(matched)
         if matched:
             yield ArmsMatched(study, tuple(one.note for one in matched.values()))

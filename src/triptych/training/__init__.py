@@ -4,7 +4,15 @@
 """
 
 from triptych.training.compiled_learner import CompiledLearner, CompiledTogether, Kernels
-from triptych.training.events import Diverged, Evaluation, Event, Finished, Notice, Progress
+from triptych.training.events import (
+    Diverged,
+    Evaluation,
+    Event,
+    Finished,
+    Notice,
+    Pause,
+    Progress,
+)
 from triptych.training.jobs import Job, Rows, split_rows
 from triptych.training.loop import Orders, train, train_together
 from triptych.training.numpy_learner import NumpyLearner
@@ -24,6 +32,7 @@ __all__ = [
     "Notice",
     "NumpyLearner",
     "Orders",
+    "Pause",
     "Progress",
     "Rows",
     "class_step",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from triptych.contracts import Scores, Weights
 from triptych.errors import NumericsError
@@ -32,6 +33,19 @@ class Progress:
     step: int
     steps: int
     loss: float
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Between two steps: what training has come to can be taken down now, see `Job.state`.
+
+    Attributes
+    ----------
+    step : int
+        Steps done.
+    """
+
+    step: int
 
 
 @dataclass(frozen=True)
@@ -65,6 +79,18 @@ class Evaluation:
     test_views_accuracy: float | None = None
     probes: Mapping[int, float] = field(default_factory=dict)
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as values of JSON, from which `from_dict` makes it again."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, table: Mapping[str, Any]) -> Evaluation:
+        """Return the evaluation of `as_dict`, also after a way through JSON."""
+        splits = {name: table[name] for name in ("train", "test", "validation")}
+        scores = {name: None if one is None else Scores(**one) for name, one in splits.items()}
+        probes = {int(length): value for length, value in table["probes"].items()}
+        return cls(**{**table, **scores, "probes": probes})
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -95,4 +121,4 @@ class Diverged:
     error: NumericsError
 
 
-Event = Notice | Progress | Evaluation | Finished | Diverged
+Event = Notice | Progress | Pause | Evaluation | Finished | Diverged
