@@ -244,7 +244,7 @@ def test_a_run_that_failed_goes_on_too(folder, monkeypatch):
 def changed(**lines):
     """Return the study with lines of these keys in place of its own."""
     kept = [line for line in STUDY.splitlines() if line.split(" = ")[0] not in lines]
-    return "\n".join([*kept, *(f"{key} = {value}" for key, value in lines.items())])
+    return "\n".join([*kept, *(f"{key} = {value}" for key, value in lines.items()), ""])
 
 
 DIVERGES = changed(epochs=400, optimizer="{ lr = 10 }").replace(
@@ -359,18 +359,24 @@ def test_a_full_disk_says_which_step_is_safe_and_the_run_goes_on_from_it(folder,
 
 
 def test_checkpoints_stay_within_the_limit_of_the_disk_and_drop_no_weights(folder):
-    study = parse_study(STUDY)
+    study = parse_study(STUDY.replace("hidden = [5]", "hidden = [300]"))
     list(execute_study(study, folder, Setting(device="cpu")))
     before = bits(folder.run("a", 0))
     size = sum(path.stat().st_size for path in folder.path.rglob("*") if path.is_file())
     longer = replace(study, seeds=3)
-    list(execute_study(longer, folder, replace(ALL, disk=size + 9_000)))
+    # Room for a run and its weights of 6 kB, but not for a checkpoint of 18 kB.
+    events = list(execute_study(longer, folder, replace(ALL, disk=size + 17_000)))
     assert bits(folder.run("a", 0)) == before
     assert folder.run("a", 2).has_weights()
+    notices = [
+        e.event.text for e in events if isinstance(e, RunTold) and isinstance(e.event, Notice)
+    ]
+    assert [text for text in notices if "no room for checkpoints" in text]
 
 
 def test_what_a_kill_left_beside_a_whole_run_is_tidied_away(folder):
     study = parse_study(STUDY)
+    folder.start(study)
     run = cut_short(folder)
     left = (run.path / CHECKPOINT_FILES[0]).read_bytes()
     list(execute_study(study, folder, ALL))

@@ -60,8 +60,8 @@ DROPS = MLPSpec(hidden=(6,), dropout=0.3)
 GROWS = {"growth": GrowthSpec(stages=3, every=5, gate=2.4), "clip_norm": 5.0, "epochs": 6}
 VARIED = {
     "augment": AugmentSpec(flip=True, translate=1, cutout=2), "views": True, "schedule": COSINE,
-    "optimizer": OptimizerSpec(name="muon", lr=0.1), "resolutions": (0.75, 1.0, 1.0), "batch_size": 16,
-    "epochs": 6, "label_smoothing": 0.1,
+    "optimizer": OptimizerSpec(name="muon", lr=0.1), "resolutions": (0.75, 1.0, 1.0),
+    "batch_size": 16, "epochs": 6, "label_smoothing": 0.1,
 }  # fmt: skip
 ARMS = {
     **{
