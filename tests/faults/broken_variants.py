@@ -14,6 +14,7 @@ from typing import Any
 import safetensors.numpy
 
 from triptych.contracts import State
+from triptych.errors import RunError
 from triptych.records import checkpoints, findings, runs, study
 from triptych.records.files import DISK, dump_json
 from triptych.records.findings import write_findings
@@ -30,8 +31,11 @@ def naive_write() -> None:
     """Write files in their place."""
 
     def in_place(path: Path, content: bytes) -> None:
-        with DISK.open(path, "wb") as file:
-            DISK.write(file, content)
+        try:
+            with DISK.open(path, "wb") as file:
+                DISK.write(file, content)
+        except OSError as error:
+            raise RunError(f"cannot write {path}") from error
 
     for module in (checkpoints, findings, runs, study):
         module.write_atomic = in_place
