@@ -86,3 +86,19 @@ STUDIES = {
         "rnn-torch": (_STRINGS, "torch", _RNN),
     }.items()
 }
+
+TWO_JOBS = """
+title = "two jobs"
+seeds = 2
+[data]
+source = "moons"
+n_samples = 60
+[arm.numpy]
+engine = "numpy"
+network = { kind = "mlp", hidden = [5], dropout = 0.1 }
+train = { epochs = 1000, batch_size = 8, eval_every = 50 }
+[arm.torch]
+engine = "torch"
+network = { kind = "mlp", hidden = [5], activation = "logistic" }
+train = { epochs = 400, batch_size = 8, eval_every = 50 }
+"""
