@@ -29,7 +29,9 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
 
 import sklearn.datasets
+import sklearn.model_selection
 import torch
+import torch._dynamo
 from fault_studies import STUDIES
 
 from triptych.engines import PeakMemory
@@ -41,7 +43,7 @@ from triptych.records.files import DISK
 from triptych.runner import Setting, StudyResult, execute_study, read_result
 from triptych.runner.under_way import Run
 from triptych.spec import parse_study
-from triptych.training import loop
+from triptych.training import loop, torch_together
 
 FAULTS = ("kill before", "kill within", "kill after", "ENOSPC", "EIO", "short write")
 OPERATIONS = (
@@ -61,7 +63,11 @@ def stand_still() -> None:
     StudyResult.to_html = lambda self: json.dumps(self.to_dict(), indent=1, default=str)
     DISK.sync = lambda handle: None
     torch.set_num_threads(1)
-    assert sklearn.datasets  # loaded, so that no child has to
+    # So that no child has to load what its first step does.
+    assert sklearn.datasets
+    assert sklearn.model_selection
+    assert torch._dynamo
+    assert torch_together
 
 
 def make(study: str, folder: Path) -> None:
