@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -24,7 +25,7 @@ from triptych.runner import (
 )
 from triptych.runner import keeping as keeping_module
 from triptych.runner import under_way as under_way_module
-from triptych.runner.keeping import Rhythm
+from triptych.runner.keeping import Rhythm, first_guess
 from triptych.spec import parse_study
 from triptych.training import Notice
 from triptych.training import loop as loop_module
@@ -334,9 +335,18 @@ def test_the_rhythm_is_ten_seconds_or_what_keeps_it_to_two_percent(monkeypatch):
         assert rhythm.is_due() == due
     rhythm.wrote(1.0)
     for due in (False, True):
-        now[0] += 30.0
+        now[0] += 40.0
         assert rhythm.is_due() == due
     assert not Rhythm(3600.0).is_due()
+
+
+def test_before_anything_was_seen_large_networks_wait_longer_for_their_first_checkpoint(folder):
+    (record,), _ = go_on(folder)
+    small, large = (
+        first_guess([replace(record, parameters=count)], 0.01, 4) for count in (100, 9_000_000)
+    )
+    assert small < 0.02
+    assert 1 < large < 5
 
 
 def test_a_full_disk_says_which_step_is_safe_and_the_run_goes_on_from_it(folder, monkeypatch):
@@ -391,12 +401,18 @@ def test_what_a_kill_left_beside_a_whole_run_is_tidied_away(folder):
 LONG = changed(epochs=1_000_000, eval_every=50).replace("seeds = 2", "seeds = 1")
 
 
+@contextmanager
 def started(tmp_path, *options, text=LONG):
+    """Run the study in a process, which is over in any case when the context is."""
     (tmp_path / "s.toml").write_text(text)
-    return subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "triptych", "run", "s.toml", *options], cwd=tmp_path,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
+    ) as process:  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def wait_for_evaluations(tmp_path, arms=("a",)):
@@ -460,11 +476,14 @@ def test_the_second_signal_acts_at_once(tmp_path):
         while "step" not in process.stdout.readline():
             pass
         started_at = time.monotonic()
-        process.send_signal(signal.SIGINT)
-        time.sleep(0.5)
-        assert process.poll() is None
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        try:
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.5)
+            assert process.poll() is None
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=30)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert time.monotonic() - started_at < 30
 
@@ -479,8 +498,8 @@ def test_a_second_command_in_the_same_folder_changes_nothing_there(tmp_path):
     with started(tmp_path) as process:
         wait_for_evaluations(tmp_path)
         study = (tmp_path / "triptych-runs" / "s" / "study.toml").read_bytes()
-        second = started(tmp_path, "--seeds", "7")
-        _, said = second.communicate(timeout=60)
+        with started(tmp_path, "--seeds", "7") as second:
+            _, said = second.communicate(timeout=60)
         process.kill()
         process.communicate()
     assert second.returncode == 4

@@ -28,7 +28,7 @@ from triptych.records import FINISHED, STEPS, RunFolder, RunRecord, StudyFolder,
 from triptych.runner.events import RunEnded, RunPrepared, RunTold
 from triptych.runner.explained import Explainer
 from triptych.runner.inputs import load_for
-from triptych.runner.keeping import Rhythm
+from triptych.runner.keeping import Rhythm, first_guess
 from triptych.runner.kept import kept_run, steps_of
 from triptych.runner.setting import Setting
 from triptych.runner.stopping import Signals, Stop
@@ -95,7 +95,7 @@ def execute_runs(
         return
     started = time.monotonic()
     told = [(run, text) for run in runs for text in run.begin(setting, len(runs))]
-    rhythm = Rhythm(setting.checkpoint, time.monotonic() - started)
+    rhythm = _rhythm(arm, runs, setting, time.monotonic() - started)
     yield from (RunPrepared(run.blank) for run in runs)
     told += [(group[0], text) for group in _at_one_step(runs) if (text := _taken_up(group))]
     yield from (RunTold(name, run.blank.seed, Notice(text)) for run, text in told)
@@ -108,6 +108,14 @@ def execute_runs(
                     words = run.folder.told
                     yield from (RunTold(name, record.seed, Notice(text)) for text in words)
                     yield RunEnded(record, kept=False)
+
+
+def _rhythm(arm: ArmSpec, runs: Sequence[Run], setting: Setting, started: float) -> Rhythm:
+    """Return when to write checkpoints of runs whose first files took `started` seconds."""
+    if isinstance(arm.network, ReferenceSpec):
+        return Rhythm(setting.checkpoint)
+    size = 8 if arm.trained[1].dtype == "float64" else 4
+    return Rhythm(setting.checkpoint, first_guess([run.blank for run in runs], started, size))
 
 
 def _at_one_step(runs: Sequence[Run]) -> list[list[Run]]:
