@@ -147,7 +147,7 @@ def trained(arm: ArmSpec, seed: int) -> Finished:
     """Train one seed on this thread with the compiled engine."""
     data = load(arm.data, seed)
     learner = create_learner(arm, "compiled", data, seed, "cpu")
-    rows = split_rows(arm.train, len(data.train), stream(seed, "validation"))
+    rows = split_rows(arm.train, data.train, stream(seed, "validation"))
     job = Job(learner, data, rows, stream_seed(seed, "order"))
     *_, last = train(job, arm.train, create_orders("compiled"))
     assert isinstance(last, Finished)

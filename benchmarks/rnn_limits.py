@@ -94,7 +94,7 @@ def best_accuracy(network: RNNSpec, data: Dataset, seed: int, seconds: float) ->
     weights = initial_weights(network, data, stream(seed, "weights"))
     weights = {name: w.astype(spec.dtype) for name, w in weights.items()}
     learner = TorchLearner(create_torch(network, weights), data.train, spec)
-    rows = split_rows(spec, len(data.train), stream(seed, "validation"))
+    rows = split_rows(spec, data.train, stream(seed, "validation"))
     job = Job(learner, data, rows, stream_seed(seed, "order"))
     found: list[Evaluation] = []
     for event in train(job, spec, create_orders("torch")):

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from chromium import (  # noqa: F401 (fixtures)
+    address,
+    browser,
+    explained_address,
+    opened,
+    sequences_address,
+)
 from triptych.contracts import Split
 from triptych.explain import (
     Boundary,
@@ -59,6 +67,15 @@ def made_up_run(study: StudySpec, arm: str, seed: int, **fields) -> RunRecord:
         "environment": {"python": "3.11", "processor": "made up"},
     }  # fmt: skip
     return RunRecord(**{**base, **fields})
+
+
+def without_scripts(html: str) -> str:
+    """Return a page without what runs in it; the data of its charts stay."""
+    found = re.sub(
+        r'<script(?: type="text/plain" id="vega")?>.*?</script>', "", html, flags=re.DOTALL
+    )
+    assert len(found) < len(html)
+    return found
 
 
 def made_up_record(study: StudySpec, folder: Path = Path("runs/x")) -> StudyRecord:
@@ -219,3 +236,20 @@ def kept(trained_once, tmp_path, monkeypatch) -> Path:
     """Return a copy of it as ``triptych-runs/kept`` below the current folder, which is its own."""
     monkeypatch.chdir(tmp_path)
     return Path(shutil.copytree(trained_once, "triptych-runs/kept"))
+
+
+@pytest.fixture(scope="session")
+def mlflow_tables(tmp_path_factory) -> Path:
+    """Return a database with MLflow's tables, which take it seconds to make."""
+    mlflow = pytest.importorskip("mlflow")
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    mlflow.MlflowClient(tracking_uri=f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture
+def store(mlflow_tables, tmp_path) -> Path:
+    """Return a folder as ``triptych export --mlflow`` makes it, with nothing in it."""
+    (tmp_path / "store").mkdir()
+    shutil.copy(mlflow_tables, tmp_path / "store" / "mlflow.db")
+    return tmp_path / "store"

@@ -115,6 +115,7 @@ def bits(run):
             for table in tables:
                 table.pop("seconds")
                 table.pop("peak_memory", None)
+                table.pop("times", None)
             found[path.name] = tables
         else:
             found[path.name] = path.read_bytes()

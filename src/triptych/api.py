@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from triptych.engines import Maker
 from triptych.records import DiskLimit, StudyFolder
 from triptych.runner import Setting, StudyResult, default_folder, execute_study, read_result
 from triptych.spec import StudySpec
@@ -23,6 +26,8 @@ def run(  # noqa: PLR0913 (what may be asked of a study)
     out: str | Path | None = None,
     jobs: int | Literal["auto"] = 1,
     setting: Setting | None = None,
+    networks: Mapping[str, Maker] | None = None,
+    arrays: Mapping[str, Any] | None = None,
 ) -> StudyResult:
     """Run a study, keep it in a folder with its page, and return runs and verdicts.
 
@@ -45,6 +50,13 @@ def run(  # noqa: PLR0913 (what may be asked of a study)
         core. The results are the same.
     setting : Setting, optional
         Data folder and device.
+    networks : mapping of str to callable, optional
+        What makes the networks of arms of kind ``"custom"``, by their name. Each takes the shape of
+        its data (`sample_shape`, `outputs`, `rows`, `classes`, `symbols`) and returns a
+        ``torch.nn.Module`` that makes ``(B, outputs)`` of a batch.
+    arrays : mapping of str to tuple or Dataset, optional
+        Data of source ``"arrays"``, by their name: ``(x, y)``, ``(x, y, x_test, y_test)`` or a
+        `triptych.contracts.Dataset`.
 
     Raises
     ------
@@ -58,7 +70,7 @@ def run(  # noqa: PLR0913 (what may be asked of a study)
     spec = spec.with_seeds(seeds, budget, first_seed)
     name = study if isinstance(study, str) else "study"
     folder = StudyFolder(Path(out) if out is not None else default_folder(name, spec))
-    setting = setting or Setting()
+    setting = replace(setting or Setting(), networks=networks or {}, arrays=arrays or {})
     with closing(execute_study(spec, folder, setting, jobs)) as events:
         for _ in events:
             pass

@@ -76,6 +76,8 @@ def test_copies_stay_on_one_side_and_are_told(folder, seed):
     assert not train & test
     # The same for every seed, so that seeds can be trained together.
     assert (len(data.train), len(data.test)) == (28, 7)
+    groups = data.train.groups  # so that early stopping does not part them either
+    assert groups is None or len({*groups}) == len(train) < len(groups)
     assert data.notes == (
         "pets: 5 of 35 pictures are copies of another; copies stay on one side of the split.",
         "pets: 1 pictures are copies of one in another class, so no network can tell all of them.",

@@ -6,7 +6,7 @@ from sklearn.datasets import load_diabetes, load_iris
 from sklearn.metrics import r2_score
 
 from triptych.data import load
-from triptych.data.table_inputs import columns_standardization
+from triptych.data.table_fitting import columns_standardization
 from triptych.data.table_splits import split_rows
 from triptych.errors import DataError
 from triptych.spec import BundledSpec, TableSpec

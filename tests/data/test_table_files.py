@@ -137,9 +137,11 @@ def test_a_long_cell_takes_no_long_time(file):
     assert time.process_time() - start < 2
 
 
-def test_dates_are_texts(file):
-    words = read(file("day,price\n2024-01-01,1\n2024-01-02,2\n"))["day"].words
-    assert words == ("2024-01-01", "2024-01-02")
+def test_dates_are_days_and_may_be_texts(file):
+    path = file("day,price\n2024-01-01,1\n2024-01-03,2\n")
+    column = read(path)["day"]
+    assert (column.kind, np.diff(column.values).tolist()) == ("date", [2.0])
+    assert read(path, text=["day"])["day"].words == ("2024-01-01", "2024-01-03")
 
 
 @pytest.mark.parametrize(
@@ -241,7 +243,7 @@ def test_a_pickle_is_never_loaded(tmp_path):
 def test_arrays_that_are_no_columns_are_refused(tmp_path):
     numbers = np.arange(3.0)
     for array in (numbers.astype(complex), np.zeros((3, 2, 2)), np.float64(3), numbers.astype("S")):
-        with pytest.raises(DataError, match="numbers or texts"):
+        with pytest.raises(DataError, match="numbers, texts or dates"):
             read(npz(tmp_path, x=array, price=numbers))
     with pytest.raises(DataError, match="must have one length, got 'x' 4, 'price' 3"):
         read(npz(tmp_path, x=np.arange(4), price=numbers))

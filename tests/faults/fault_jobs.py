@@ -18,6 +18,9 @@ from pathlib import Path
 from fault_studies import TWO_JOBS
 from fault_trials import Outcome
 
+# And peak memory.
+_TIMES = rb'"(seconds|peak_memory|data|evaluation|findings)": [\d.e-]*'
+
 
 def jobs(count: int, seed: int = 0) -> Outcome:
     """Kill a whole command with two jobs, `count` times in all, three times a study."""
@@ -69,6 +72,8 @@ def without_times(folder: Path) -> dict[str, str]:
         if path.is_file():
             text = path.read_bytes()
             if path.name in ("metrics.jsonl", "result.json"):
-                text = re.sub(rb'"(seconds|peak_memory)": [^,\n}]*', b"", text)
+                text = re.sub(
+                    rb'"(seconds|peak_memory|data|evaluation|findings)": [\d.e-]*', b"", text
+                )
             found[str(path.relative_to(folder))] = hashlib.sha256(text).hexdigest()
     return found

@@ -40,10 +40,10 @@ from triptych.records import StudyFolder
 from triptych.records.checkpoints import unpacked
 from triptych.records.disk import CHECKPOINT_FILES
 from triptych.records.files import DISK
-from triptych.runner import Setting, StudyResult, execute_study, read_result
+from triptych.runner import Setting, StudyResult, execute_study, explained, read_result, runs
 from triptych.runner.under_way import Run
 from triptych.spec import parse_study
-from triptych.training import loop, torch_together
+from triptych.training import jobs, loop, torch_together
 
 FAULTS = ("kill before", "kill within", "kill after", "ENOSPC", "EIO", "short write")
 OPERATIONS = (
@@ -58,7 +58,8 @@ _DIARY = "diary"
 def stand_still() -> None:
     """Let nothing of a study depend on time or memory, and be cut into single steps."""
     loop._SECONDS_BETWEEN_PROGRESS = 0.0
-    loop.time = SimpleNamespace(perf_counter=lambda: 0.0)
+    for module in (loop, jobs, explained, runs):
+        module.time = SimpleNamespace(perf_counter=lambda: 0.0, monotonic=time.monotonic)
     PeakMemory.megabytes = lambda *_: None
     StudyResult.to_html = lambda self: json.dumps(self.to_dict(), indent=1, default=str)
     DISK.sync = lambda handle: None

@@ -84,11 +84,28 @@ def test_from_python_a_path_starts_at_the_current_folder(tmp_path, monkeypatch):
         ({"missing": "ignore"}, "missing: unknown value 'ignore'"),
         ({"test_size": 1.0}, "test_size: 1.0 not in"),
         ({"ignore": ["y"]}, "ignore: 'y' is the target"),
+        ({"group": "g", "ignore": ["g"]}, "ignore: 'g' is the group; it cannot be left out"),
+        ({"time": "t", "ignore": ["t"]}, "ignore: 't' is the time; it cannot be left out"),
+        ({"group": "y"}, "group: 'y' is the target; rows are parted by another column"),
+        ({"time": "y"}, "time: 'y' is the target"),
+        ({"group": "g", "time": "t"}, "group, time: rows are parted by 'g' or along 't'; leave"),
+        ({"time": "t", "duplicates": "anywhere"}, "duplicates: time alone says on which side"),
+        ({"time": "t", "text": ["t"]}, "text: 't' is the time, which holds numbers or dates"),
+        ({"time_is_input": True}, "time_is_input: there is no time; name its column"),
+        ({"many_texts": "all"}, "many_texts: unknown value 'all'"),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused(changes, message):
     with pytest.raises(SpecError, match=message):
         TableSpec(**{"path": "x.csv", "target": "y", **changes})
+
+
+def test_how_rows_are_parted_is_kept_in_study_files():
+    more = 'path = "data/x.csv"\ngroup = "who"\nmany_texts = "frequent"'
+    study = parse_study(TEXT.replace('path = "data/x.csv"', more).replace("../z", "/z"))
+    data = study.arms["a"].data
+    assert (data.group, data.time, data.many_texts) == ("who", None, "frequent")
+    assert parse_study(write_study(study)) == study
 
 
 def test_what_is_to_be_told_is_known_as_far_as_the_spec_says_it():

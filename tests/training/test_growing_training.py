@@ -51,7 +51,7 @@ def job(engine="numpy", spec=SPEC, seed=0):
         learner = NumpyLearner(RNNNumpy(NETWORK, weights), data.train, spec)
     else:
         learner = TorchLearner(create_torch(NETWORK, weights), data.train, spec)
-    rows = split_rows(spec, len(data.train), stream(seed, "validation"))
+    rows = split_rows(spec, data.train, stream(seed, "validation"))
     return Job(learner, data, rows, stream_seed(seed, "order"))
 
 
@@ -132,7 +132,7 @@ class Spy:
 
 def spied(spec, loss=0.0, seed=0):
     data = load(DATA, seed)
-    rows = split_rows(spec, len(data.train), stream(seed, "validation"))
+    rows = split_rows(spec, data.train, stream(seed, "validation"))
     return Job(Spy(data, loss), data, rows, stream_seed(seed, "order"))
 
 
@@ -211,7 +211,7 @@ def test_vectors_grow_too():
     spec = replace(SPEC, growth=GrowthSpec(stages=2, every=3, gate=9.0), batch_size=5)
     weights = initial_weights(NETWORK, data, stream(0, "weights"))
     learner = NumpyLearner(RNNNumpy(NETWORK, weights), split, spec)
-    rows = split_rows(spec, 60, stream(0, "validation"))
+    rows = split_rows(spec, split, stream(0, "validation"))
     assert isinstance(run(Job(learner, data, rows, 1), spec)[-1], Finished)
 
 

@@ -64,7 +64,7 @@ def learner(engine, spec, data, network=None, seed=0):
 
 def job(engine, spec, data=None, network=None, seed=0):
     data = data or blobs()
-    rows = split_rows(spec, len(data.train), stream(seed, "validation"))
+    rows = split_rows(spec, data.train, stream(seed, "validation"))
     return Job(learner(engine, spec, data, network, seed), data, rows, stream_seed(seed, "order"))
 
 
@@ -284,7 +284,7 @@ def test_every_epoch_sees_every_row_once_in_a_new_order():
 
     data, spy = blobs(), Spy()
     spec = TrainSpec(epochs=3, batch_size=7)
-    rows = split_rows(spec, 30, stream(0, "v"))
+    rows = split_rows(spec, data.train, stream(0, "v"))
     list(train(Job(spy, data, rows, 0), spec, create_orders("numpy")))
     epochs = np.concatenate(spy.orders).reshape(3, 30)
     assert all(sorted(order) == list(range(30)) for order in epochs)
@@ -334,7 +334,7 @@ def test_early_stopping_keeps_the_best_weights():
     best = min(found, key=lambda e: e.validation.loss)
     assert finished.evaluation == best
     assert len(found) == best.epoch + 5 < 400
-    rows = split_rows(spec, 30, stream(0, "validation"))
+    rows = split_rows(spec, data.train, stream(0, "validation"))
     again = learner("numpy", spec, data, MLPSpec(hidden=(40,)))
     again.load(finished.weights)
     held = data.train.take(rows.validation)
@@ -345,7 +345,7 @@ def test_early_stopping_keeps_the_best_weights():
 
 def test_a_share_that_leaves_one_side_empty_is_refused():
     with pytest.raises(SpecError, match="leaves one side empty"):
-        split_rows(TrainSpec(patience=1, validation=0.01), 30, stream(0, "v"))
+        split_rows(TrainSpec(patience=1, validation=0.01), blobs().train, stream(0, "v"))
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -364,7 +364,7 @@ def test_what_is_not_finite_stops_before_the_weights_take_it_in(engine, culprit)
     one = learner(engine, spec, data)
     one.load(good)
     before = one.weights()
-    rows = split_rows(spec, 30, stream(0, "v"))
+    rows = split_rows(spec, data.train, stream(0, "v"))
     with np.errstate(all="ignore"):
         *_, last = train(Job(one, data, rows, 0), spec, create_orders(engine))
     assert isinstance(last, Diverged)

@@ -52,7 +52,7 @@ def jobs(arm, seeds, change=lambda data: data):
     found = []
     for seed in seeds:
         data: Dataset = change(load(arm.data, seed))
-        rows = split_rows(arm.train, len(data.train), stream(seed, "validation"))
+        rows = split_rows(arm.train, data.train, stream(seed, "validation"))
         learner = create_learner(arm, "torch", data, seed, "cpu")
         found.append(Job(learner, data, rows, stream_seed(seed, "order")))
     return found

@@ -165,7 +165,7 @@ def test_an_evaluation_sees_pictures_of_the_size_that_training_has_come_to():
 
 
 def finished(train_spec):
-    rows = split_rows(train_spec, ROWS, stream(0, "validation"))
+    rows = split_rows(train_spec, data().train, stream(0, "validation"))
     job = Job(learner(train_spec), data(), rows, stream_seed(0, "order"))
     (end,) = (e for e in train(job, train_spec, create_orders("torch")) if isinstance(e, Finished))
     return end
@@ -219,8 +219,10 @@ def test_weights_of_1_change_no_loss(smoothing):
 
 
 def test_judged_rows_are_some_of_the_fitted_ones_and_alike_for_all_arms_of_a_seed():
+    hundred = Split(np.zeros((100, 1)), np.zeros(100, np.int64))
+
     def drawn(seed=0, **changes):
-        return split_rows(TrainSpec(**changes), 100, stream(seed, "validation"))
+        return split_rows(TrainSpec(**changes), hundred, stream(seed, "validation"))
 
     rows, other = drawn(judged_rows=30), drawn(judged_rows=30, batch_size=7, epochs=3)
     assert len(set(rows.judged)) == 30

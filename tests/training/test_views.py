@@ -85,7 +85,7 @@ def finished(train):
     outputs = mean_outputs(learner, x, AugmentSpec(flip=True, translate=1))
     split = Split(x, outputs.argmax(axis=1))
     data = Dataset("d", split, split, tuple("abc"), "pictures", "f")
-    job = Job(learner, data, split_rows(train, 40, np.random.default_rng(0)), 0)
+    job = Job(learner, data, split_rows(train, split, np.random.default_rng(0)), 0)
     plain = job.evaluate(1, 1, 0.1)
     return plain, job.finish(train).evaluation
 

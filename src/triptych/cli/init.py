@@ -12,9 +12,9 @@ from triptych.errors import SpecError
 
 _SAYS = """\
 Look at some data and write a commented study of them, that runs as it is. DATA is a folder with a
-sub-folder of pictures for each class; a table: .csv, .tsv, .parquet, .npz; or sequences: .txt, .tsv
-(a label, a tab, symbols), .jsonl, or a .csv whose rows share ids and have times. Without DATA, the
-built-in digits.
+sub-folder of pictures for each class, or with a CSV of file,label beside them; a table: .csv, .tsv,
+.parquet, .npz; or sequences: .txt, .tsv (a label, a tab, symbols), .jsonl, or a .csv whose rows
+share ids and have times. Without DATA, the built-in digits.
 """
 
 
@@ -60,7 +60,7 @@ def _init(options: argparse.Namespace) -> None:
     lines = [f"{data.name}: {describe(data, source)}", *(f"note: {note}" for note in data.notes)]
     if left := source.get("ignore"):
         names = ", ".join(map(repr, left))
-        lines.append(f"note: left out, in ignore: {names}: ids, dates, or too many texts.")
+        lines.append(f"note: left out, in ignore: {names}: ids, or too many texts.")
     for line in lines:
         console.print(visible(line), highlight=False, soft_wrap=True)
     console.print(

@@ -8,16 +8,22 @@ import os
 import signal
 import sys
 import warnings
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from triptych import __version__
 from triptych.cli.check import add_check
 from triptych.cli.console import create_console
+from triptych.cli.evaluate import add_evaluate
+from triptych.cli.export import add_export, live_events, to_tensorboard
 from triptych.cli.init import add_init
+from triptych.cli.keeping import add_keeping, rhythm
+from triptych.cli.models import add_models
+from triptych.cli.predict import add_predict
 from triptych.cli.runs import add_runs
+from triptych.cli.train import add_train
 from triptych.cli.twin import add_twin_cnn, add_twin_mlp, add_twin_rnn
+from triptych.cli.watching import Terminated, watch_study
 from triptych.errors import SpecError, TriptychError
 
 if TYPE_CHECKING:
@@ -27,11 +33,7 @@ if TYPE_CHECKING:
     from triptych.spec import StudySpec
 
 
-_JSON = "print verdicts and runs as JSON, for programs"
-
-
-class Terminated(BaseException):
-    """SIGTERM arrived; not an Exception, so that nothing swallows it."""
+_JSON = "print verdicts, runs, curves and findings as JSON, for programs"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -72,29 +74,26 @@ def build_parser() -> argparse.ArgumentParser:
                      help="runs made at the same time; auto: one for each core")  # fmt: skip
     run.add_argument("--disk", metavar="SIZE", help="the most that the study's folder may take, "
                      "such as '2 GB' (default: TRIPTYCH_DISK); drops old weights")  # fmt: skip
-    run.add_argument(
-        "--checkpoint",
-        metavar="TIME",
-        help="from one checkpoint to the next, such as "
-        "'1 min' (default: 10 s, and less often where that takes 2 %% of the time)",
-    )
-    run.add_argument(
-        "--inexact",
-        action="store_true",
-        help="go on with runs that were begun in "
-        "another environment, to other bits; the page says so",
-    )
+    add_keeping(run)
+    run.add_argument("--tensorboard", type=Path, metavar="DIR",
+                     help="folder of event files, written as it runs")  # fmt: skip
     run.add_argument("--json", action="store_true", help=f"{_JSON}; the rest goes to stderr")
     run.set_defaults(call=_run)
 
+    add_train(commands, common, _count)
     add_init(commands, common)
     add_check(commands, common, study)
+
+    add_models(commands, common)
+    add_predict(commands, common)
+    add_evaluate(commands, common)
 
     report = commands.add_parser("report", parents=[common], help="write the page of a study again")
     report.add_argument("run", metavar="RUN", type=Path, help="folder of a study")
     report.add_argument("--json", action="store_true", help=_JSON)
     report.set_defaults(call=_report)
 
+    add_export(commands, common)
     add_runs(commands, common)
     twin = commands.add_parser(
         "twin", help="train the engines side by side, or your own layer beside ours"
@@ -141,7 +140,6 @@ _count.__name__ = "number"  # argparse's message names the type
 
 
 def _run(options: argparse.Namespace) -> None:
-    from triptych.live import Watcher
     from triptych.records import StudyFolder
     from triptych.report.wording import budget_text, visible
     from triptych.runner import Setting, default_folder, execute_study, read_result
@@ -149,7 +147,7 @@ def _run(options: argparse.Namespace) -> None:
     study = _study(options)
     folder = StudyFolder(options.out or default_folder(options.study, study))
     setting = Setting(
-        options.data_dir, options.device, disk=_disk(options), checkpoint=_rhythm(options),
+        options.data_dir, options.device, disk=_disk(options), checkpoint=rhythm(options),
         inexact=options.inexact,
     )  # fmt: skip
     console = create_console(errors=options.json)
@@ -162,16 +160,14 @@ def _run(options: argparse.Namespace) -> None:
     size = f"arms: {len(study.arms)}, seeds: {seeds}{scale}"
     begin = visible(f"{study.title}\n{size}; kept in {folder.path}")
     console.print(begin, highlight=False, soft_wrap=True)
-    watcher = Watcher(study, console, debug=options.debug)
-    try:
-        with closing(execute_study(study, folder, setting, options.jobs)) as events:
-            watcher.watch(events)
-    except (KeyboardInterrupt, Terminated):
-        print(f"stopped; finished runs are kept in {folder.path}, and checkpoints of the others; "
-              "the same command goes on", file=sys.stderr)  # fmt: skip
-        raise
+    live = live_events(options.tensorboard)
+    events = execute_study(study, folder, setting, options.jobs)
+    followed = live.follow(events) if live else events
+    watch_study(study, console, followed, folder.path, debug=options.debug)
     result = read_result(folder.path)
     _show(result, console, anew=False)
+    if live:
+        to_tensorboard(result, options.tensorboard, console)
     if options.json:
         _print_json(result)
     _show_disk(folder.path, setting.disk, console)
@@ -210,13 +206,6 @@ def _disk(options: argparse.Namespace) -> int | None:
     return bytes_of(asked, "TRIPTYCH_DISK") if asked else None
 
 
-def _rhythm(options: argparse.Namespace) -> float | None:
-    """Return the seconds from one checkpoint to the next, where that was asked for."""
-    from triptych.spec import seconds_of
-
-    return None if options.checkpoint is None else seconds_of(options.checkpoint, "--checkpoint")
-
-
 def _show_disk(folder: Path, most: int | None, console: Console) -> None:
     from triptych.records import DiskLimit, disk_use
     from triptych.spec import size_text
@@ -231,12 +220,16 @@ def _show_disk(folder: Path, most: int | None, console: Console) -> None:
 
 
 def _show(result: StudyResult, console: Console, *, anew: bool = True) -> None:
+    from triptych.records import StudyFolder
     from triptych.report import study_tables
+    from triptych.report.wording import duration
 
     page = result.write_page(anew=anew)
     for table in study_tables(result.record, result.verdicts):
         console.print(table)
-    console.print(f"The page: {page}", highlight=False, soft_wrap=True)
+    seconds = StudyFolder(result.record.folder).page_seconds()
+    took = f" (drawn in {duration(seconds)})" if seconds else ""
+    console.print(f"The page: {page}{took}", highlight=False, soft_wrap=True)
 
 
 def _data(options: argparse.Namespace) -> None:
@@ -264,6 +257,16 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     sys.exit(_guarded(sys.argv[1:] if arguments is None else arguments))
 
 
+def _one_line(error: TriptychError) -> str:
+    """Return an error as a terminal may show it: names in it may hold what a terminal obeys."""
+    text = " ".join(str(error).split())
+    if text.isprintable():
+        return text
+    from triptych.report.wording import visible
+
+    return visible(text)
+
+
 def _guarded(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, _on_terminate)
     warnings.showwarning = _show_warning  # type: ignore[assignment] # it takes more than it uses
@@ -274,7 +277,7 @@ def _guarded(arguments: list[str]) -> int:
     except TriptychError as error:
         if "--debug" in arguments:
             raise
-        print(f"triptych: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"triptych: {_one_line(error)}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         return 130

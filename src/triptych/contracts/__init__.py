@@ -5,11 +5,13 @@ from triptych.contracts.data import (
     Dataset,
     FloatArray,
     IntArray,
+    Origin,
     Preparation,
     Prepared,
     Split,
     Standardization,
     Weights,
+    latest,
     lengths_of,
 )
 from triptych.contracts.networks import (
@@ -30,6 +32,7 @@ __all__ = [
     "Learner",
     "NonFiniteStep",
     "NumpyNetwork",
+    "Origin",
     "Preparation",
     "Prepared",
     "Scores",
@@ -37,6 +40,7 @@ __all__ = [
     "Standardization",
     "State",
     "Weights",
+    "latest",
     "lengths_of",
     "named",
 ]

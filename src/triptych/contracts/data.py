@@ -6,8 +6,8 @@ T time, V vocabulary, C classes or channels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -35,6 +35,20 @@ def lengths_of(x: Array) -> IntArray:
     return lengths
 
 
+def latest(times: FloatArray, count: int) -> NDArray[np.bool_]:
+    """Return which rows (N,) are the latest, about `count` of them; rows of one time together.
+
+    Neither none nor all of them, unless all are of one time: none then.
+    """
+    moments, sizes = np.unique(times, return_counts=True)
+    if len(moments) < 2:
+        return np.zeros(len(times), bool)
+    from_the_end = np.cumsum(sizes[:0:-1])
+    few = int(np.argmin(np.abs(from_the_end - count)))
+    found: NDArray[np.bool_] = times >= moments[-1 - few]
+    return found
+
+
 @dataclass(frozen=True)
 class Split:
     """Rows and what is to be learnt of them.
@@ -47,19 +61,26 @@ class Split:
         Class indices, int64 (N,); or numbers to tell, float (N, O).
     weight : FloatArray, shape (N,), optional
         How much each row counts; all alike where absent.
+    groups : IntArray, shape (N,), optional
+        Rows of one number belong together (copies; one patient's): none is set aside to judge
+        others by. Absent: each row is by itself.
+    times : FloatArray, shape (N,), optional
+        When each row was, where later rows are judged by; the latest are set aside then.
     """
 
     x: Array
     y: Array
     weight: FloatArray | None = None
+    groups: IntArray | None = None
+    times: FloatArray | None = None
 
     def __len__(self) -> int:
         return len(self.y)
 
     def take(self, rows: IntArray) -> Split:
         """Return the given rows, in that order."""
-        weight = None if self.weight is None else self.weight[rows]
-        return Split(self.x[rows], self.y[rows], weight)
+        there = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(self, **{k: v[rows] for k, v in there.items() if v is not None})
 
 
 @dataclass(frozen=True)
@@ -116,9 +137,13 @@ class Prepared:
     places : tuple of str
         What each row is called: a line of a file, the name of a picture.
     unseen : mapping of str to (mapping of str to int)
-        By column, values that no training row had, and how often each came. Of the target, too.
+        By column, values that no training row had, and how often each came. Of the target, too. Of
+        many different ones some are kept; the empty text stands for the others.
     groups : tuple of str
         The cell of each row in the column that was asked for; empty without one.
+    notes : tuple of str
+        What a reader must know of the source, such as columns that are not read or files that
+        cannot be; each is given once, with some of its rows.
     """
 
     x: Array
@@ -126,9 +151,26 @@ class Prepared:
     places: tuple[str, ...]
     unseen: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     groups: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.x)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a row was where it was read, before it became inputs.
+
+    Attributes
+    ----------
+    place : str
+        What the row is called there: ``line 83`` of a file of text, ``row 83`` of another.
+    cells : mapping of str to str
+        By column, in the column's own unit; empty texts of empty cells.
+    """
+
+    place: str
+    cells: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -163,6 +205,8 @@ class Dataset:
         How places were changed for the network that reads it, in words; empty where they were not.
     preparation : Preparation, optional
         How other rows of the same kind become inputs, where data of one's own were read.
+    origin : callable, optional
+        From a row of the test split to what it was where it was read; of tables.
     """
 
     name: str
@@ -179,6 +223,7 @@ class Dataset:
     target: Standardization | None = None
     arranged: str = ""
     preparation: Preparation | None = None
+    origin: Callable[[int], Origin] | None = None
 
     @property
     def outputs(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from triptych.data.text_files import counted, shown
 from triptych.errors import DataError
@@ -13,13 +13,13 @@ Row = tuple[int, Sequence[str]]
 
 
 def table_rows(
-    lines: Sequence[str], name: str, delimiter: str = ","
+    lines: Iterable[str], name: str, delimiter: str = ","
 ) -> tuple[tuple[str, ...], Iterator[Row]]:
     """Return the names of a table's columns, and its rows.
 
     Parameters
     ----------
-    lines : sequence of str
+    lines : iterable of str
         As `triptych.data.text_files.read_lines` returns them, the header first.
     name : str
         Of the file, for messages.
@@ -31,10 +31,30 @@ def table_rows(
         If the text breaks the grammar of CSV, a column has no name or that of another, or a row has
         more or fewer cells than the header; some of it only as the rows are taken.
     """
-    rows = _parsed(lines, name, delimiter)
-    names = tuple(cell.strip() for cell in next(rows)[1])
+    rows = parsed(lines, name, delimiter)
+    names = names_of(next(rows), name)
+    return names, checked(rows, name, len(names))
+
+
+def names_of(header: Row, name: str) -> tuple[str, ...]:
+    """Return the names of a table's columns.
+
+    Raises
+    ------
+    DataError
+        If one has none, or that of another.
+    """
+    names = tuple(cell.strip() for cell in header[1])
     check_names(names, f"{name} line 1")
-    return names, _checked(rows, name, len(names))
+    return names
+
+
+def delimiter_of(header: str) -> str:
+    """Return what stands between the cells of a CSV file, told by its first line.
+
+    Where the comma is the decimal point, spreadsheets write semicolons between cells.
+    """
+    return ";" if ";" in header and "," not in header else ","
 
 
 def check_names(names: Sequence[str], where: str) -> None:
@@ -73,18 +93,32 @@ def refused_cells(name: str, places: Sequence[str], count: int, advice: str) -> 
     )
 
 
-def _parsed(lines: Sequence[str], name: str, delimiter: str) -> Iterator[Row]:
+def parsed(lines: Iterable[str], name: str, delimiter: str, before: int = 0) -> Iterator[Row]:
+    """Give the rows of lines, of which `before` have been taken already.
+
+    Raises
+    ------
+    DataError
+        If a line is blank, or breaks the grammar of CSV.
+    """
     reader = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter, strict=True)
     try:
         for row in reader:
             if not row:
-                raise DataError(f"{name} line {reader.line_num}: the line is blank; remove it.")
-            yield reader.line_num, row
+                line = before + reader.line_num
+                raise DataError(f"{name} line {line}: the line is blank; remove it.")
+            yield before + reader.line_num, row
     except csv.Error as error:
-        raise DataError(f"{name} line {reader.line_num}: {error}.") from error
+        raise DataError(f"{name} line {before + reader.line_num}: {error}.") from error
 
 
-def _checked(rows: Iterator[Row], name: str, width: int) -> Iterator[Row]:
+def checked(rows: Iterable[Row], name: str, width: int) -> Iterator[Row]:
+    """Give rows on, each as wide as the header.
+
+    Raises
+    ------
+    DataError
+    """
     for line, row in rows:
         if len(row) != width:
             raise DataError(f"{name} line {line}: {len(row)} fields, expected {width}.")

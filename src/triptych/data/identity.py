@@ -10,6 +10,7 @@ from pathlib import Path
 from triptych.data.cifar10 import FILES, cifar10_folder
 from triptych.records import code_id, environment
 from triptych.spec import (
+    ArraysSpec,
     BundledSpec,
     Cifar10Spec,
     DataSpec,
@@ -44,7 +45,7 @@ def source_id(spec: DataSpec, seed: int, data_dir: Path | None = None) -> str:
         If a folder was named that cannot be used.
     """
     match spec:
-        case ToySpec() | DigitsSpec() | PalindromeSpec() | BundledSpec():
+        case ToySpec() | DigitsSpec() | PalindromeSpec() | BundledSpec() | ArraysSpec():
             files: list[Path] = []
         case Cifar10Spec():
             folder = cifar10_folder(data_dir)

@@ -2,55 +2,27 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from triptych.data.array_files import read_arrays
-from triptych.data.columns import column_of_cells
-from triptych.data.folders import list_folder, survey
-from triptych.data.parquet_files import other_kinds, read_parquet
+from triptych.data.column_looks import ColumnLook, look_at_columns
+from triptych.data.csv_chunks import TextTable
+from triptych.data.folder_listing import list_folder
+from triptych.data.folders import survey
+from triptych.data.picture_labels import find_labels
 from triptych.data.sequences import LAYOUTS
-from triptych.data.table_files import delimiter_of
-from triptych.data.table_inputs import MOST_WORDS
-from triptych.data.text_files import hint, read_lines, shown
+from triptych.data.text_files import hint, read_lines, shown, text_blocks
 from triptych.errors import DataError
 
 # Names that columns of labels usually have; without one of them the last column is taken.
 _TARGETS = ("target", "label", "class", "y", "species", "outcome", "category", "diagnosis")
 _IDS, _TIMES = ("id",), ("time", "timestamp", "step", "t", "date")
-_EMPTY = ("", "nan", "na", "null", "none")
 # Pictures larger than this are made smaller: a CNN's time goes with the number of pixels.
 _LARGEST_EDGE = 64
 _FEW_PICTURES = 2_000
-
-
-@dataclass(frozen=True)
-class _Cells:
-    """The header of a table and its rows, as texts."""
-
-    names: tuple[str, ...]
-    rows: list[list[str]]
-
-    def named(self, names: Sequence[str]) -> str | None:
-        """Return the first column that is called one of `names`, in either case."""
-        return next((n for n in self.names if n.casefold() in names), None)
-
-    def column(self, name: str) -> list[str]:
-        """Return the cells of a column, as far as rows reach that far."""
-        place = self.names.index(name)
-        return [row[place].strip() for row in self.rows if len(row) > place]
-
-    def is_unique(self, name: str) -> bool:
-        """Whether a column has no value twice."""
-        cells = self.column(name)
-        return len(set(cells)) == len(cells)
 
 
 def look(path: Path, target: str | None = None, encoding: str = "utf-8") -> dict[str, Any]:
@@ -59,7 +31,8 @@ def look(path: Path, target: str | None = None, encoding: str = "utf-8") -> dict
     Parameters
     ----------
     path : Path
-        A folder with a sub-folder of pictures for each class; a table (.csv, .tsv, .parquet, .npz);
+        A folder with a sub-folder of pictures for each class, or with a CSV of labels beside
+        them; a table (.csv, .tsv, .parquet, .npz);
         sequences (.txt, .jsonl, ..., or a table whose rows share ids and have times).
     target : str, optional
         Column or field of the label; of lines ``"first"`` or ``"last"``. Absent: by its name, else
@@ -85,13 +58,16 @@ def look(path: Path, target: str | None = None, encoding: str = "utf-8") -> dict
             "with a sub-folder of pictures for each class, a table (.csv, .tsv, .parquet, .npz), "
             f"or sequences ({', '.join(sorted(LAYOUTS))})."
         )
-    found = _TEXTS[suffix](path, target, read_lines(path, encoding))
+    found = _TEXTS[suffix](path, target, encoding)
     return found if encoding == "utf-8" else {**found, "encoding": encoding}
 
 
 def _folder(path: Path) -> dict[str, Any]:
     found: dict[str, Any] = {"source": "folder", "path": str(path)}
-    listing = list_folder(path)
+    labels = find_labels(path)
+    if labels is not None:
+        found["labels"] = labels
+    listing = list_folder(path, labels)
     sizes = survey(listing).sizes
     if not sizes:  # loading says what is wrong
         return found
@@ -103,19 +79,19 @@ def _folder(path: Path) -> dict[str, Any]:
     return found
 
 
-def _lines(path: Path, target: str | None, lines: list[str]) -> dict[str, Any]:
-    del lines  # loading tells what is wrong with them
+def _lines(path: Path, target: str | None, encoding: str) -> dict[str, Any]:
+    del encoding  # loading tells what is wrong with them
     found = {"source": "sequences", "path": str(path)}
     return found if target in (None, "first") else {**found, "target": target}
 
 
-def _tabs(path: Path, target: str | None, lines: list[str]) -> dict[str, Any]:
+def _tabs(path: Path, target: str | None, encoding: str) -> dict[str, Any]:
     """Tell lines ``label<tab>symbols`` from a table with tabs."""
-    fields = [line.split("\t") for line in lines]
+    fields = [line.split("\t") for line in read_lines(path, encoding)]
     pairs = all(len(row) == 2 for row in fields)
     if pairs and target in (None, "first", "last") and not _is_number(fields[-1][1]):
-        return _lines(path, target, lines)
-    return _table(path, target, lines, "\t")
+        return _lines(path, target, encoding)
+    return _table(path, target, encoding)
 
 
 def _is_number(text: str) -> bool:
@@ -126,70 +102,52 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _commas(path: Path, target: str | None, lines: list[str]) -> dict[str, Any]:
-    return _table(path, target, lines, delimiter_of(lines[0]))
-
-
-def _table(path: Path, target: str | None, lines: list[str], delimiter: str) -> dict[str, Any]:
+def _table(path: Path, target: str | None, encoding: str) -> dict[str, Any]:
     """Return a table of rows, or of the steps of sequences where ids come again and have times."""
-    cells = _cells(lines, path.name, delimiter)
-    label = _target(target, cells.names, cells.named(_TARGETS) or cells.names[-1], path.name)
-    key, time = cells.named(_IDS), cells.named(_TIMES)
-    if key and time and label not in (key, time) and not cells.is_unique(key) and delimiter == ",":
+    opened = TextTable(path, encoding)
+    usual = _named(opened.names, _TARGETS) or opened.names[-1]
+    label = _target(target, opened.names, usual, path.name)
+    key, time = (_named(opened.names, names) for names in (_IDS, _TIMES))
+    steps = bool(key and time) and label not in (key, time) and opened.delimiter == ","
+    looks: dict[str, ColumnLook] = {}
+    try:
+        looks = {column.name: column for column in look_at_columns(path, encoding=encoding)}
+    except DataError:
+        if not steps:  # ids and labels of sequences may be of any kind
+            raise
+    if steps and not (key in looks and looks[key].is_unique):
         given = {"id": key, "time": time, "target": label}
-        usual = {"id": "id", "time": "time", "target": "label"}
-        changed = {k: v for k, v in given.items() if v != usual[k]}
+        default = {"id": "id", "time": "time", "target": "label"}
+        changed = {k: v for k, v in given.items() if v != default[k]}
         return {"source": "sequences", "path": str(path), **changed}
-    found: dict[str, Any] = {"source": "table", "path": str(path), "target": label}
-    left = [n for n in dict.fromkeys(cells.names) if n != label and _is_wordy(cells.column(n))]
-    if key and key != label and key not in left and cells.is_unique(key):
-        left.insert(0, key)
-    if left and len(left) < len(cells.names) - 1:  # else loading says that nothing is left
-        found["ignore"] = left
-    if any(cell.strip().casefold() in _EMPTY for row in cells.rows for cell in row):
-        found["missing"] = "fill"
-    return found
+    return _table_of(path, label, looks)
 
 
 def _columns(path: Path, target: str | None) -> dict[str, Any]:
     """Return a table whose file has columns of its own."""
-    other: tuple[str, ...] = ()
-    read = read_arrays
-    if path.suffix.lower() == ".parquet":
-        read, other = read_parquet, tuple(n for n in other_kinds(path) if n != target)
-    columns = {column.name: column for column in read(path, other).columns}
-    if not columns:
-        raise DataError(f"{path.name}: no column holds numbers or texts.")
-    usual = next((name for name in columns if name.casefold() in _TARGETS), [*columns][-1])
-    label = _target(target, tuple(columns), usual, path.name)
+    looks = {column.name: column for column in look_at_columns(path)}
+    names = [name for name, column in looks.items() if column.kind != "other"]
+    if not names:
+        raise DataError(f"{path.name}: no column holds numbers, texts or dates.")
+    label = _target(target, tuple(looks), _named(names, _TARGETS) or names[-1], path.name)
+    return _table_of(path, label, looks)
+
+
+def _table_of(path: Path, label: str, looks: Mapping[str, ColumnLook]) -> dict[str, Any]:
+    """Return a table without the columns that no network can learn from."""
     found: dict[str, Any] = {"source": "table", "path": str(path), "target": label}
-    others = [column for name, column in columns.items() if name != label]
-    if left := [*other, *(column.name for column in others if len(column.words) > MOST_WORDS)]:
+    others = [column for name, column in looks.items() if name != label]
+    left = [c.name for c in others if c.kind in ("id", "other") or c.is_wordy]
+    if left and len(left) < len(others):  # else loading says that nothing is left
         found["ignore"] = left
-    if any(np.isnan(column.values).any() for column in columns.values()):
+    if any(column.empty for column in looks.values()):
         found["missing"] = "fill"
     return found
 
 
-def _is_wordy(cells: list[str]) -> bool:
-    """Whether a column of texts has more of them than can be inputs: names, dates, remarks."""
-    if len(set(cells)) <= MOST_WORDS:
-        return False
-    try:
-        return len(column_of_cells("", cells, str, "").words) > MOST_WORDS
-    except DataError:  # some are numbers: loading says which is none
-        return False
-
-
-def _cells(lines: list[str], name: str, delimiter: str) -> _Cells:
-    """Return header and rows as they stand; what is wrong with a row is told when it is loaded."""
-    try:
-        rows = list(csv.reader((f"{line}\n" for line in lines), delimiter=delimiter, strict=True))
-    except csv.Error as error:
-        raise DataError(f"{name}: {error}.") from error
-    if len(rows) < 2:
-        raise DataError(f"{name}: there is a header only, no rows.")
-    return _Cells(tuple(cell.strip() for cell in rows[0]), rows[1:])
+def _named(columns: Sequence[str], names: Sequence[str]) -> str | None:
+    """Return the first column that is called one of `names`, in either case."""
+    return next((column for column in columns if column.casefold() in names), None)
 
 
 def _target(asked: str | None, names: Sequence[str], guess: str, where: str) -> str:
@@ -198,10 +156,10 @@ def _target(asked: str | None, names: Sequence[str], guess: str, where: str) -> 
     return guess if asked is None else asked
 
 
-def _json(path: Path, target: str | None, lines: list[str]) -> dict[str, Any]:
+def _json(path: Path, target: str | None, encoding: str) -> dict[str, Any]:
     found: dict[str, Any] = {"source": "sequences", "path": str(path)}
     try:
-        record = json.loads(lines[0])
+        record = json.loads(next(text_blocks(path, encoding)).partition("\n")[0])
     except (ValueError, RecursionError):  # loading says where and why
         return found
     if not isinstance(record, Mapping) or not record:
@@ -217,6 +175,6 @@ def _json(path: Path, target: str | None, lines: list[str]) -> dict[str, Any]:
 
 
 _TEXTS = {
-    ".txt": _lines, ".tsv": _tabs, ".csv": _commas, ".jsonl": _json, ".ndjson": _json,
+    ".txt": _lines, ".tsv": _tabs, ".csv": _table, ".jsonl": _json, ".ndjson": _json,
     ".json": _json,
 }  # fmt: skip

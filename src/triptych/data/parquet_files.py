@@ -2,90 +2,109 @@
 
 from __future__ import annotations
 
-from io import BytesIO
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from triptych.data.columns import (
-    MOST_VALUES,
-    Column,
-    Columns,
-    check_column,
-    check_size,
-    column_of_texts,
-)
+from triptych.contracts import FloatArray
+from triptych.data.columns import MOST_VALUES, Column, Columns, check_column, column_of_texts
 from triptych.data.csv_rows import check_names
-from triptych.data.text_files import read_bytes, shown
+from triptych.data.dates import days_of
+from triptych.data.text_files import open_bytes, shown
 from triptych.errors import DataError
 
 
-def read_parquet(file: Path, ignore: tuple[str, ...]) -> Columns:
-    """Return the columns of a Parquet file, but for those to be ignored.
+def parquet_chunks(
+    file: Path, ignore: tuple[str, ...], rows: int, only: frozenset[str] | None = None
+) -> Iterator[Columns]:
+    """Give the columns of a Parquet file, some rows at a time; one chunk at least.
 
-    Numbers and truth values are numbers, texts and categories of texts are texts.
+    Numbers and truth values are numbers, texts and categories of texts are texts, dates and times
+    of day and date are dates.
 
     Parameters
     ----------
     file : Path
     ignore : tuple of str
+        Columns that are left out.
+    rows : int
+        The most of a chunk.
+    only : set of str, optional
+        Columns that are read, as far as they are there; absent: all.
 
     Raises
     ------
     DataError
-        If pyarrow is not installed, or the file is damaged, too large, or has a column of another
-        kind, such as dates or lists.
+        If pyarrow is not installed, or the file is damaged, has too large a part, or a column of
+        another kind, such as lists.
     """
-    raw = BytesIO(read_bytes(file))
-    try:
-        # Here, because it is an extra, and a third of a second to load. Not polars, which ends the
-        # whole process where a damaged file claims a size that no memory has.
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError:
-        raise DataError(f"{file.name}: to read Parquet, pip install triptych[parquet].") from None
-    try:
-        opened = parquet.ParquetFile(raw)
-        schema, about = opened.schema_arrow, opened.metadata
-        check_names(schema.names, file.name)
-        for name in ignore:
-            check_column(name, tuple(schema.names), file.name, "ignore")
-        kept = [name for name in schema.names if name not in ignore]
-        for name in kept:
-            _check_kind(file.name, name, schema.field(name).type)
-        unpacked = sum(about.row_group(k).total_byte_size for k in range(about.num_row_groups))
-        check_size(file.name, about.num_rows, len(kept))
-        if unpacked > 8 * MOST_VALUES:
+    with open_bytes(file) as raw:
+        try:
+            # Here, because it is an extra, and a third of a second to load. Not polars, which ends
+            # the whole process where a damaged file claims a size that no memory has.
+            import pyarrow
+            from pyarrow import parquet
+        except ImportError:
             raise DataError(
-                f"{file.name}: it unpacks to {unpacked:,} bytes, and at most {8 * MOST_VALUES:,} "
-                "are read; take a sample of the rows."
-            )
-        table = opened.read(columns=kept, use_threads=False)
-        table.validate(full=True)
-        columns = tuple(_column(name, table.column(name)) for name in kept)
-    except (pyarrow.ArrowException, OSError, ValueError, MemoryError, OverflowError) as error:
-        what = " ".join(str(error).split())
-        raise DataError(f"{file.name}: this is no whole Parquet file: {what[:200]}.") from None
-    return Columns(file.name, columns)
+                f"{file.name}: to read Parquet, pip install triptych[parquet]."
+            ) from None
+        try:
+            opened = parquet.ParquetFile(raw)
+            kept = _kept(opened, file.name, ignore, only)
+            unread = tuple(name for name in opened.schema_arrow.names if name not in kept)
+            step = max(1, min(rows, MOST_VALUES // max(len(kept), 1)))
+            before = 0
+            for batch in opened.iter_batches(step, columns=kept, use_threads=False):
+                batch.validate(full=True)
+                columns = tuple(_column(name, batch.column(name)) for name in kept)
+                yield Columns(file.name, columns, None, before, unread)
+                before += len(batch)
+            if not before:
+                empty = tuple(Column(name, np.empty(0)) for name in kept)
+                yield Columns(file.name, empty, unread=unread)
+        except (pyarrow.ArrowException, OSError, ValueError, MemoryError, OverflowError) as error:
+            what = " ".join(str(error).split())
+            raise DataError(f"{file.name}: this is no whole Parquet file: {what[:200]}.") from None
 
 
 def other_kinds(file: Path) -> tuple[str, ...]:
-    """Return the columns of a Parquet file that are neither numbers nor texts, such as dates.
+    """Return the columns of a Parquet file that are neither numbers nor texts nor dates.
 
-    None of a file that cannot be opened: `read_parquet` says why.
+    None of a file that cannot be opened: `parquet_chunks` says why.
     """
-    raw = BytesIO(read_bytes(file))
     try:
         from pyarrow import ArrowException, parquet
     except ImportError:
         return ()
-    try:
-        schema = parquet.ParquetFile(raw).schema_arrow
-    except (ArrowException, OSError, ValueError, MemoryError, OverflowError):
-        return ()
+    with open_bytes(file) as raw:
+        try:
+            schema = parquet.ParquetFile(raw).schema_arrow
+        except (ArrowException, OSError, ValueError, MemoryError, OverflowError):
+            return ()
     kinds = zip(schema.names, schema.types, strict=True)
     return tuple(name for name, kind in kinds if not _is_learnable(kind))
+
+
+def _kept(
+    opened: Any, file: str, ignore: tuple[str, ...], only: frozenset[str] | None
+) -> list[str]:
+    """Return the columns to read, after what the file claims to hold was found to be possible."""
+    schema, about = opened.schema_arrow, opened.metadata
+    check_names(schema.names, file)
+    for name in ignore:
+        check_column(name, tuple(schema.names), file, "ignore")
+    kept = [n for n in schema.names if n not in ignore and (only is None or n in only)]
+    for name in kept:
+        _check_kind(file, name, schema.field(name).type)
+    groups = (about.row_group(k).total_byte_size for k in range(about.num_row_groups))
+    if (largest := max(groups, default=0)) > 8 * MOST_VALUES:
+        raise DataError(
+            f"{file}: a group of rows unpacks to {largest:,} bytes, and at most "
+            f"{8 * MOST_VALUES:,} are read; write it with smaller groups of rows."
+        )
+    return kept
 
 
 def _is_text(kind: Any) -> bool:
@@ -95,18 +114,24 @@ def _is_text(kind: Any) -> bool:
     return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
 
 
+def _is_date(kind: Any) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_date(kind) or types.is_timestamp(kind))
+
+
 def _is_learnable(kind: Any) -> bool:
     from pyarrow import types
 
-    tests = (types.is_integer, types.is_floating, types.is_decimal, types.is_boolean, _is_text)
-    return any(test(kind) for test in tests)
+    numbers = (types.is_integer, types.is_floating, types.is_decimal, types.is_boolean)
+    return any(test(kind) for test in (*numbers, _is_text, _is_date))
 
 
 def _check_kind(file: str, name: str, kind: Any) -> None:
     if not _is_learnable(kind):
         raise DataError(
-            f"{file}: column {shown(name)} is of kind {shown(str(kind))}; numbers and texts can be "
-            "learnt from. Turn it into numbers, or name it in ignore = [...]."
+            f"{file}: column {shown(name)} is of kind {shown(str(kind))}; numbers, texts and dates "
+            "can be learnt from. Turn it into one of them, or name it in ignore = [...]."
         )
 
 
@@ -114,5 +139,18 @@ def _column(name: str, cells: Any) -> Column:
     """Return a column; cells that are null are missing."""
     if _is_text(cells.type):
         return column_of_texts(name, cells.to_pylist())
-    numbers = [np.nan if cell is None else float(cell) for cell in cells.to_pylist()]
-    return Column(name, np.array(numbers, dtype=np.float64))
+    if _is_date(cells.type):
+        # As moments in UTC, which is what they are kept as.
+        moments = cells.cast("timestamp[us]", safe=False).to_numpy(zero_copy_only=False)
+        return Column(name, days_of(moments), dated=True)
+    return Column(name, _numbers(cells))
+
+
+def _numbers(cells: Any) -> FloatArray:
+    from pyarrow import types
+
+    if types.is_decimal(cells.type):  # arrow rounds otherwise than Python
+        numbers = [np.nan if cell is None else float(cell) for cell in cells.to_pylist()]
+        return np.array(numbers, dtype=np.float64)
+    found: FloatArray = cells.cast("float64", safe=False).to_numpy(zero_copy_only=False)
+    return found.astype(np.float64)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from triptych.contracts import Array, Dataset, IntArray, Split, lengths_of
 from triptych.data.fingerprints import fingerprint, stamp
-from triptych.data.sequences import read_sequences
-from triptych.data.splits import copies, copy_notes, need_two, split_by_class
+from triptych.data.sequence_preparation import SequenceForm, SequencePreparation, StepKind
+from triptych.data.sequences import Sequences, form_of, read_formed
+from triptych.data.splits import copies, copy_notes, need_two, split_by_class, together
 from triptych.errors import DataError
 from triptych.spec import SequenceFileSpec
 
@@ -23,11 +25,10 @@ MOST_BYTES = 8_000_000_000
 class _Encoded:
     """All sequences of a file as `triptych.contracts.lengths_of` says, and what to know of them."""
 
+    preparation: SequencePreparation
     x: Array
     y: IntArray
     same: IntArray
-    classes: tuple[str, ...]
-    symbols: int | None
     notes: tuple[str, ...]
 
 
@@ -49,18 +50,22 @@ def load_sequence_file(spec: SequenceFileSpec, seed: int) -> Dataset:
     found = _encoded(spec, stamp(spec.path))
     train_rows, test_rows = split_by_class(found.y, found.same, spec.test_size, seed)
     train, test = (_cut(found.x[rows]) for rows in (train_rows, test_rows))
-    if found.symbols is None:
-        train, test = _scaled(train, test)
-    splits = Split(train, found.y[train_rows]), Split(test, found.y[test_rows])
+    preparation = _fitted(found.preparation, train)
+    groups = together(found.same, train_rows)
+    splits = (
+        Split(preparation.scaled(train), found.y[train_rows], groups=groups),
+        Split(preparation.scaled(test), found.y[test_rows]),
+    )
     return Dataset(
         name=Path(spec.path).name,
         train=splits[0],
         test=splits[1],
-        classes=found.classes,
+        classes=preparation.classes,
         kind="sequences",
         fingerprint=fingerprint(*splits),
         notes=found.notes,
-        symbols=found.symbols,
+        symbols=preparation.symbols,
+        preparation=preparation,
     )
 
 
@@ -71,33 +76,49 @@ def _encoded(spec: SequenceFileSpec, stamp: tuple[int, int]) -> _Encoded:
     from triptych.data.sequence_steps import Given, gathered
     from triptych.data.symbols import alphabet, coded, finite
 
-    found = read_sequences(
-        spec.path,
-        layout=spec.layout,
-        target=spec.target,
-        id=spec.id,
-        time=spec.time,
-        sequence=spec.sequence,
+    path = Path(spec.path)
+    form = form_of(
+        path, spec.layout, spec.target, id=spec.id, time=spec.time, sequence=spec.sequence,
         encoding=spec.encoding,
-    )
-    name = Path(spec.path).name
+    )  # fmt: skip
+    found, form = read_formed(path, form)
+    symbols: Array = np.array([])
     try:
         steps = gathered(Given(found.x), numbers=False)
         assert steps is not None  # what is read is no table
-        _refuse_large(name, steps.lengths, 1 if steps.kind != "vectors" else steps.values.shape[1])
+        width = 1 if steps.kind != "vectors" else steps.values.shape[1]
+        _refuse_large(path.name, steps.lengths, width)
         if steps.kind == "vectors":
-            x, symbols = finite(steps), None
+            x = finite(steps)
         else:
-            known = alphabet(steps.kind, steps.values)
-            x, symbols = coded(steps, known), len(known)
+            symbols = alphabet(steps.kind, steps.values)
+            x = coded(steps, symbols)
     except ValueError as error:
-        raise DataError(f"{name}: {error}") from None
+        raise DataError(f"{path.name}: {error}") from None
     x.flags.writeable = False
-    labels, y = np.unique(found.y, return_inverse=True)
-    classes = tuple(map(str, labels))
+    preparation, y = _preparation(found, form, cast("StepKind", steps.kind), symbols)
     same = copies(x)
-    need_two(name, "sequence", y, same, classes)
-    return _Encoded(x, y, same, classes, symbols, copy_notes(name, "sequence", y, same))
+    need_two(path.name, "sequence", y, same, preparation.classes)
+    return _Encoded(preparation, x, y, same, copy_notes(path.name, "sequence", y, same))
+
+
+def _preparation(
+    found: Sequences, form: SequenceForm, kind: StepKind, symbols: Array
+) -> tuple[SequencePreparation, IntArray]:
+    """Return what is known before there is a split, and the classes (N,) of the sequences."""
+    labels, y = np.unique(found.y, return_inverse=True)
+    preparation = SequencePreparation(
+        classes=tuple(map(str, labels)),
+        form=form,
+        steps=kind,
+        strings=tuple(symbols.tolist()) if kind == "strings" else (),
+        integers=tuple(symbols.tolist()) if kind == "integers" else (),
+        features=found.features,
+        mean=(0.0,) * len(found.features),
+        std=(1.0,) * len(found.features),
+        longest=1,
+    )
+    return preparation, y
 
 
 def _refuse_large(name: str, lengths: IntArray, width: int) -> None:
@@ -115,10 +136,12 @@ def _cut(x: Array) -> Array:
     return np.ascontiguousarray(x[:, : int(lengths_of(x).max())])
 
 
-def _scaled(train: Array, test: Array) -> tuple[Array, Array]:
-    """Return vectors scaled as those of `train` ask for, in float64."""
+def _fitted(preparation: SequencePreparation, train: Array) -> SequencePreparation:
+    """Return a preparation that knows how long training rows are, and scales by them."""
     from triptych.data.symbols import standardization
 
-    # In float32 there is no second between today's time stamps, so not left to the learners.
+    preparation = replace(preparation, longest=train.shape[1])
+    if preparation.steps != "vectors":
+        return preparation
     scale = standardization(train)
-    return scale(train, "float64"), scale(test, "float64")
+    return replace(preparation, mean=tuple(scale.mean.tolist()), std=tuple(scale.std.tolist()))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn
 
 import numpy as np
 
+from triptych.data.sequence_items import Item
+from triptych.data.sequence_preparation import SequencePreparation
 from triptych.data.text_files import hint, shown
 from triptych.errors import DataError
 
@@ -35,19 +38,68 @@ def read_json_lines(
     labels: list[Any] = []
     for number, line in enumerate(lines, start=1):
         where = f"{name} line {number}"
-        record = _record(line, where)
-        for wanted in (sequence, target):
-            if wanted not in record:
-                raise DataError(
-                    f"{where}: there is no field {shown(wanted)}. {hint(wanted, record)}"
-                )
+        record = _record(line, where, (sequence, target))
         labels.append(_label(record[target], where, labels))
         found.append(_steps(record[sequence], where))
     x, width = _alike(found, name)
     return x, labels, width
 
 
-def _record(line: str, where: str) -> dict[str, Any]:
+def json_items(
+    lines: Iterable[str],
+    name: str,
+    preparation: SequencePreparation,
+    *,
+    needs_target: bool,
+    group: str | None,
+) -> Iterator[Item]:
+    """Give the sequences of lines as a model reads them.
+
+    Parameters
+    ----------
+    lines : iterable of str
+    name : str
+        Of the file, for messages.
+    preparation : SequencePreparation
+    needs_target : bool
+        Whether there must be a label.
+    group : str, optional
+        A further field.
+
+    Raises
+    ------
+    DataError
+        If a line is no object with these fields, or its sequence is made of something else.
+    """
+    form = preparation.form
+    wanted = [form.sequence, *([form.label] if needs_target else []), *([group] if group else [])]
+    for number, line in enumerate(lines, start=1):
+        where = f"{name} line {number}"
+        record = _record(line, where, wanted)
+        label = str(_label(record[form.label], where, [])) if needs_target else None
+        kind, steps, _ = _steps(record[form.sequence], where)
+        cell = str(record[group]) if group else ""
+        yield Item(
+            number, f"line {number}", _as_known(kind, steps, preparation, where), label, cell
+        )
+
+
+def _as_known(kind: str, steps: list[Any], preparation: SequencePreparation, where: str) -> Any:
+    """Return the steps of a sequence as those that a model was trained on."""
+    if kind == preparation.steps != "vectors":
+        return steps if kind == "strings" else np.array(steps, np.int64)
+    width = len(preparation.features)
+    if width == 1 and kind in ("integers", "numbers"):
+        return np.array(steps, np.float64)[:, None]
+    if kind == "vectors" and len(steps[0]) == width:
+        return np.array(steps, np.float64)
+    found = f"vectors of {len(steps[0])} numbers" if kind == "vectors" else kind
+    reads = f"vectors of {width} numbers" if width else f"symbols that are {preparation.steps}"
+    raise DataError(f"{where}: a sequence of {found}; the model reads {reads}.")
+
+
+def _record(line: str, where: str, wanted: Iterable[str]) -> dict[str, Any]:
+    """Return the object on a line, which has some fields."""
     if not line.strip():
         raise DataError(f"{where}: the line is blank; remove it.")
     try:
@@ -60,8 +112,15 @@ def _record(line: str, where: str) -> dict[str, Any]:
         raise DataError(f"{where}: nested too deeply.") from error
     except ValueError as error:
         raise DataError(f"{where}: not JSON that can be read: {error}.") from error
+    return _with_fields(record, where, wanted)
+
+
+def _with_fields(record: Any, where: str, wanted: Iterable[str]) -> dict[str, Any]:
     if not isinstance(record, dict):
         raise DataError(f"{where}: must be an object of two fields, got {shown(record)}.")
+    for field in wanted:
+        if field not in record:
+            raise DataError(f"{where}: there is no field {shown(field)}. {hint(field, record)}")
     return record
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from triptych.contracts import Array
 from triptych.data.sequence_json import read_json_lines
+from triptych.data.sequence_lines import read_symbols
+from triptych.data.sequence_preparation import Layout, SequenceForm
 from triptych.data.sequence_tables import read_table
-from triptych.data.text_files import read_lines, shown
+from triptych.data.text_files import read_lines
 from triptych.errors import DataError
 
 LAYOUTS = {
@@ -90,23 +92,59 @@ def read_sequences(  # noqa: PLR0913 (each is a choice of its own)
         Naming the file, the line and what to do about it.
     """
     path = Path(path)
+    form = form_of(path, layout, target, id=id, time=time, sequence=sequence, encoding=encoding)
+    return read_formed(path, form)[0]
+
+
+def form_of(  # noqa: PLR0913 (each is a choice of its own)
+    path: Path,
+    layout: str | None,
+    target: str | None,
+    *,
+    id: str,
+    time: str,
+    sequence: str,
+    encoding: str,
+) -> SequenceForm:
+    """Return how sequences stand in a file by the parameters of `read_sequences`.
+
+    Raises
+    ------
+    DataError
+        If neither `layout` nor the end of the name says it.
+    """
     layout = layout or LAYOUTS.get(path.suffix.lower())
     if layout not in LAYOUTS.values():
         given = f"'{path.suffix}'" if layout is None else f"layout {layout!r}"
         raise DataError(
             f"{path.name}: pass layout='lines', 'table' or 'json', got {given}, which says none."
         )
-    lines = read_lines(path, encoding)
-    if layout == "table":
-        found = read_table(lines, path.name, id, time, target or "label")
-        return Sequences(found.x, _labels(found.labels), found.features, found.ids)
-    if layout == "json":
-        x, labels, width = read_json_lines(lines, path.name, sequence, target or "label")
+    form = SequenceForm(
+        layout=cast("Layout", layout), label="first" if layout == "lines" else "label",
+        id=id, time=time, sequence=sequence, encoding=encoding,
+    )  # fmt: skip
+    return form if target is None else form.with_label(target, path.name)
+
+
+def read_formed(path: Path, form: SequenceForm) -> tuple[Sequences, SequenceForm]:
+    """Return the sequences of a file, and their form with what was found out about lines.
+
+    Raises
+    ------
+    DataError
+    """
+    lines = read_lines(path, form.encoding)
+    if form.layout == "table":
+        found = read_table(lines, path.name, form)
+        return Sequences(found.x, _labels(found.labels), found.features, found.ids), form
+    if form.layout == "json":
+        x, labels, width = read_json_lines(lines, path.name, form.sequence, form.label)
         features = tuple(f"feature {k}" for k in range(width))
     else:
-        x, labels = _read_symbols(lines, path.name, target or "first")
+        x, labels, form = read_symbols(lines, path.name, form)
         features = ()
-    return Sequences(x, _labels(labels), features, tuple(map(str, range(1, len(x) + 1))))
+    ids = tuple(map(str, range(1, len(x) + 1)))
+    return Sequences(x, _labels(labels), features, ids), form
 
 
 def _labels(found: Sequence[Any]) -> Array:
@@ -114,39 +152,3 @@ def _labels(found: Sequence[Any]) -> Array:
     if all(isinstance(v, str) and _INTEGER.fullmatch(v) for v in found):
         return np.array([int(v) for v in found])
     return np.array(found)
-
-
-def _read_symbols(lines: list[str], name: str, target: str) -> tuple[list[list[str]], list[str]]:
-    if target not in ("first", "last"):
-        raise DataError(f"{name}: target must be 'first' or 'last' with lines, got {target!r}.")
-    separator = "\t" if any("\t" in line for line in lines) else ","
-    labels, texts = [], []
-    for number, line in enumerate(lines, start=1):
-        label, text = _parted(line, separator, f"{name} line {number}", target)
-        labels.append(label)
-        texts.append(text)
-    spaced = any(" " in text for text in texts)
-    return [[s for s in text.split(" ") if s] if spaced else list(text) for text in texts], labels
-
-
-def _parted(line: str, separator: str, where: str, target: str) -> tuple[str, str]:
-    """Return the label and the sequence of a line."""
-    parts = [part.strip() for part in line.split(separator)]
-    if not any(parts):
-        raise DataError(f"{where}: the line is blank; remove it.")
-    if len(parts) != 2:
-        by = "a tab" if separator == "\t" else "a comma"
-        raise DataError(
-            f"{where}: {_counted(parts)}, expected 2: label and sequence, with {by} between."
-        )
-    label, text = parts if target == "first" else reversed(parts)
-    if not label:
-        raise DataError(f"{where}: there is no label before or after {shown(text)}.")
-    if not text:
-        raise DataError(f"{where}: the sequence is empty; leave it and its label out.")
-    return label, text
-
-
-def _counted(parts: Iterable[str]) -> str:
-    count = len(list(parts))
-    return f"{count} field" if count == 1 else f"{count} fields"

@@ -23,6 +23,20 @@ def copies(x: Array) -> IntArray:
     ], dtype=np.int64)  # fmt: skip
 
 
+def together(same: IntArray, rows: IntArray) -> IntArray | None:
+    """Return what `triptych.contracts.Split` says of rows that belong together; None: all differ.
+
+    Parameters
+    ----------
+    same : IntArray, shape (N,)
+        From `copies`.
+    rows : IntArray
+        Those of the split.
+    """
+    found: IntArray = same[rows]
+    return found if len(np.unique(found)) < len(found) else None
+
+
 def split_by_class(
     y: IntArray, same: IntArray, test_size: float, seed: int
 ) -> tuple[IntArray, IntArray]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from triptych.contracts import Array, Standardization
+from triptych.contracts import Array, IntArray, Standardization
 from triptych.data.sequence_steps import Steps
 
 # As many rows as `RNNSpec` lets a network have units.
@@ -51,6 +51,19 @@ def named(symbols: Any) -> tuple[str, Array]:
     return "integers", alphabet("integers", array)
 
 
+def places(steps: Steps, symbols: Array) -> IntArray:
+    """Return the place of each step's symbol in the alphabet, (M,), signed; -1: it has none."""
+    dtype = next(d for d in (np.int8, np.int16, np.int32) if len(symbols) - 1 <= np.iinfo(d).max)
+    if steps.kind == "strings":
+        known = {symbol: place for place, symbol in enumerate(symbols)}
+        codes = np.array([known.get(v, -1) for v in steps.values])
+    else:
+        codes = np.searchsorted(symbols, steps.values).clip(0, len(symbols) - 1)
+        codes = np.where(symbols[codes] == steps.values, codes, -1)
+    found: IntArray = codes.astype(dtype)
+    return found
+
+
 def coded(steps: Steps, symbols: Array) -> Array:
     """Return the places of symbols in the alphabet, (N, T), signed, -1 past the end.
 
@@ -59,26 +72,21 @@ def coded(steps: Steps, symbols: Array) -> Array:
     ValueError
         If one is not there, naming its place and what is like it.
     """
-    dtype = next(d for d in (np.int8, np.int16, np.int32) if len(symbols) - 1 <= np.iinfo(d).max)
-    if steps.kind == "strings":
-        places = {symbol: place for place, symbol in enumerate(symbols)}
-        codes = np.array([places.get(v, -1) for v in steps.values])
-    else:
-        codes = np.searchsorted(symbols, steps.values).clip(0, len(symbols) - 1)
-        codes = np.where(symbols[codes] == steps.values, codes, -1)
+    codes = places(steps, symbols)
     unknown = np.flatnonzero(codes < 0)
     if len(unknown):
         at = int(unknown[0])
         symbol = steps.values[at]
         shown = repr(symbol) if isinstance(symbol, str) else str(symbol)
         raise ValueError(
-            f"{steps.place(at)} is an unknown symbol, {shown}: {_like(symbol, symbols)}. Name all "
+            f"{steps.place(at)} is an unknown symbol, {shown}: {like(symbol, symbols)}. Name all "
             "that there will be by the parameter 'symbols', or leave it out."
         )
-    return steps.padded(codes.astype(dtype), -1)
+    return steps.padded(codes, -1)
 
 
-def _like(symbol: Any, symbols: Array) -> str:
+def like(symbol: Any, symbols: Array) -> str:
+    """Return which known symbol is nearest to one that is not known, or the first of them."""
     known = symbols.tolist()
     if isinstance(symbol, str):
         same = [s for s in known if s.casefold() == symbol.casefold()]

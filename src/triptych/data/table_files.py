@@ -1,28 +1,28 @@
-"""Tables of one's own, read from files: CSV, TSV, Parquet, and the arrays of an .npz."""
+"""Tables in files: CSV, TSV, Parquet, and the arrays of an .npz; whole, or some rows at a time."""
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 
-from triptych.data.array_files import read_arrays
-from triptych.data.columns import (
-    Column,
-    Columns,
-    as_names,
-    check_column,
-    check_size,
-    column_of_cells,
-    column_of_texts,
-)
-from triptych.data.csv_rows import table_rows
+from triptych.contracts import IntArray
+from triptych.data.array_files import array_chunks
+from triptych.data.column_cells import ColumnParts
+from triptych.data.columns import Column, Columns, as_names, check_column, check_size, joined
+from triptych.data.csv_chunks import TextTable
 from triptych.data.fingerprints import stamp
-from triptych.data.parquet_files import read_parquet
-from triptych.data.text_files import read_lines, shown
+from triptych.data.parquet_files import parquet_chunks
 from triptych.errors import DataError
 from triptych.spec import TableSpec
+
+Chunks = Callable[[Path, tuple[str, ...], int, frozenset[str] | None], Iterator[Columns]]
+"""Takes a file, columns to ignore, the most rows of a chunk, and the columns to read if not all."""
+
+# Of a file that is read whole; so that the texts of all its cells are never there together.
+_ROWS = 1 << 16
 
 
 def read_columns(spec: TableSpec) -> Columns:
@@ -39,7 +39,36 @@ def read_columns(spec: TableSpec) -> Columns:
     UnsafeFileError
         If an ``.npz`` holds pickled objects, or blows up when it is unpacked.
     """
-    return _read(spec.path, stamp(spec.path), spec.encoding, spec.ignore, spec.text)
+    table = read_table_file(Path(spec.path), spec.encoding, spec.ignore, spec.text)
+    if not table.columns:
+        raise DataError(f"{table.name}: every column is in ignore; there is nothing left to read.")
+    if len(table) < 2:
+        raise DataError(f"{table.name}: there is one row only; two are the least to learn from.")
+    return table
+
+
+def read_table_file(
+    path: Path, encoding: str, ignore: tuple[str, ...] = (), text: tuple[str, ...] = ()
+) -> Columns:
+    """Return the columns of a file.
+
+    Parameters
+    ----------
+    path : Path
+    encoding, ignore, text
+        As `triptych.spec.TableSpec` has them.
+
+    Raises
+    ------
+    DataError, UnsafeFileError
+        As `read_columns`.
+    """
+    return _read(str(path), stamp(path), encoding, ignore, text)
+
+
+def stored_chunks(path: Path) -> Chunks | None:
+    """Return what reads a file whose columns have kinds of their own; None of a file of text."""
+    return {".parquet": parquet_chunks, ".npz": array_chunks}.get(path.suffix.lower())
 
 
 # Every run of a study loads its data; the file is the same for all of them.
@@ -53,53 +82,43 @@ def _read(
 ) -> Columns:
     """Return the columns of a file in the state, time and size, that it is in now."""
     file = Path(path)
-    suffix = file.suffix.lower()
-    if suffix == ".parquet":
-        table = as_names(read_parquet(file, ignore), text)
-    elif suffix == ".npz":
-        table = as_names(read_arrays(file, ignore), text)
-    else:
-        table = _read_text(file, "\t" if suffix == ".tsv" else "", encoding, ignore, text)
-    if not table.columns:
-        raise DataError(f"{file.name}: every column is in ignore; there is nothing left to read.")
-    if len(table) < 2:
-        raise DataError(f"{table.name}: there is one row only; two are the least to learn from.")
-    return table
-
-
-def delimiter_of(header: str) -> str:
-    """Return what stands between the cells of a CSV file, told by its first line.
-
-    Where the comma is the decimal point, spreadsheets write semicolons between cells.
-    """
-    return ";" if ";" in header and "," not in header else ","
+    if (chunks := stored_chunks(file)) is None:
+        return _read_text(file, encoding, ignore, text)
+    parts: list[Columns] = []
+    for part in chunks(file, ignore, _ROWS, None):
+        parts.append(part)
+        if part.columns:
+            check_size(file.name, part.before + len(part), len(part.columns))
+    return as_names(joined(parts), text)
 
 
 def _read_text(
-    file: Path, delimiter: str, encoding: str, ignore: tuple[str, ...], text: tuple[str, ...]
+    file: Path, encoding: str, ignore: tuple[str, ...], text: tuple[str, ...]
 ) -> Columns:
-    lines = read_lines(file, encoding)
-    names, rows = table_rows(lines, file.name, delimiter or delimiter_of(lines[0]))
+    opened = TextTable(file, encoding)
     for parameter, wanted in (("ignore", ignore), ("text", text)):
         for asked in wanted:
-            check_column(asked, names, f"{file.name} line 1", parameter)
-    found = list(rows)
-    if not found:
+            check_column(asked, opened.names, f"{file.name} line 1", parameter)
+    kept = [k for k, name in enumerate(opened.names) if name not in ignore]
+    parts = [ColumnParts(opened.names[k], named=opened.names[k] in text) for k in kept]
+    lines: list[IntArray] = []
+    rows = 0
+    for chunk in opened.chunks(_ROWS, as_written=bool(text)):
+        rows += len(chunk)
+        check_size(file.name, rows, len(opened.names))
+        lines.append(chunk.lines)
+        for part, k in zip(parts, kept, strict=True):
+            part.add(chunk.columns[k])
+    if not rows:
         raise DataError(f"{file.name}: there is a header only, no rows.")
-    check_size(file.name, len(found), len(names))
-    table = Columns(file.name, (), np.array([line for line, _ in found]))
-    columns = []
-    for place, name in enumerate(names):
-        cells = [row[place] for _, row in found]
-        if name in text:
-            columns.append(column_of_texts(name, cells))
-        elif name not in ignore:
-            columns.append(_column(table, name, cells))
-    return Columns(file.name, tuple(columns), table.lines)
+    table = Columns(file.name, (), np.concatenate(lines))
+    return Columns(file.name, tuple(_finished(table, parts)), table.lines)
 
 
-def _column(table: Columns, name: str, cells: list[str]) -> Column:
-    advice = f"name {shown(name)} in text = [...] to take its cells as names"
-    return column_of_cells(
-        name, cells, lambda row: f"{table.name} {table.place(row, name)}", advice
-    )
+def _finished(table: Columns, parts: Sequence[ColumnParts]) -> Iterator[Column]:
+    for part in parts:
+        yield part.column(partial(_place, table, part.name))
+
+
+def _place(table: Columns, column: str, row: int) -> str:
+    return f"{table.name} {table.place(row, column)}"

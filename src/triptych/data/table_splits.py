@@ -1,4 +1,4 @@
-"""Which rows of a table are held out: stratified by class, exact copies on one side."""
+"""Which rows of a table are held out: stratified by class, whole groups on one side."""
 
 from __future__ import annotations
 
@@ -8,18 +8,86 @@ from triptych.contracts import Array, FloatArray, IntArray
 from triptych.errors import DataError
 
 
-def copies(values: FloatArray) -> IntArray:
-    """Return for each row (N,) the number of the group of its exact copies.
+def by_content(values: FloatArray, same: IntArray) -> IntArray:
+    """Return for each row (N,) the number of its content, in the order of its bytes.
+
+    A split that is drawn from these numbers does not depend on where rows stand in a file.
 
     Parameters
     ----------
     values : FloatArray, shape (N, K)
-        NaN is a value like others.
+    same : IntArray, shape (N,)
+        From `triptych.data.splits.copies`.
     """
-    rows = np.ascontiguousarray(values + 0.0)  # -0 becomes 0, which it equals
+    first = np.unique(same)
+    rows = np.ascontiguousarray(values[first])
     whole = rows.view(np.dtype((np.void, rows.shape[1] * rows.itemsize))).ravel()
-    groups: IntArray = np.unique(whole, return_inverse=True)[1]
-    return groups.reshape(-1)
+    numbers = np.empty(len(same), np.int64)
+    numbers[first[np.argsort(whole)]] = np.arange(len(first))
+    return numbers[same]
+
+
+def linked(groups: IntArray, same: IntArray) -> IntArray:
+    """Return groups (N,) of which those that share rows with exact copies are one.
+
+    Parameters
+    ----------
+    groups, same : IntArray, shape (N,)
+        Numbers from 0, and the first row that each equals.
+    """
+    if len(np.unique(same)) == len(same):
+        return groups
+    # Here, because SciPy takes a while to load.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    count = int(groups.max()) + 1
+    size = count + len(same)
+    edges = coo_array((np.ones(len(same)), (groups, count + same)), shape=(size, size))
+    found: IntArray = connected_components(edges, directed=False)[1][groups]
+    return found
+
+
+def split_groups(
+    groups: IntArray, strata: IntArray, share: float, rng: np.random.Generator
+) -> tuple[IntArray, IntArray]:
+    """Return the rows to learn from and those held out, each sorted; whole groups, of any strata.
+
+    Groups come in an order that is drawn, twice, and each changes sides if that brings the strata
+    nearer to the share of them that is wanted; a row of a rare stratum weighs as much more as it is
+    rarer.
+
+    Parameters
+    ----------
+    groups : IntArray, shape (N,)
+        At least two.
+    strata : IntArray, shape (N,)
+        From 0.
+    share : float
+        Of the rows that are held out, above 0 and below 1.
+    rng : numpy.random.Generator
+    """
+    _, inverse, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    inverse = inverse.reshape(-1)
+    rows_of = np.split(np.argsort(inverse, kind="stable"), np.cumsum(sizes)[:-1])
+    total = np.bincount(strata).astype(np.float64)
+    lacking = share * total
+    held, nearest = np.zeros(len(sizes), bool), (np.inf, 0)
+    order = rng.permutation(len(sizes))
+    for group in (*order, *order):
+        inside, counts = np.unique(strata[rows_of[group]], return_counts=True)
+        moved = -counts if held[group] else counts
+        # By how much the sum over strata of (lacking rows)^2 / rows would grow.
+        growth = float((moved * (moved - 2 * lacking[inside]) / total[inside]).sum())
+        if growth < 0 and (held[group] or held.sum() < len(sizes) - 1):
+            held[group] = not held[group]
+            lacking[inside] -= moved
+        elif not held.any():
+            nearest = min(nearest, (growth, int(group)))
+    if not held.any():
+        held[nearest[1]] = True
+    is_held: Array = held[inverse]
+    return np.flatnonzero(~is_held), np.flatnonzero(is_held)
 
 
 def split_rows(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from triptych.contracts import FloatArray
-from triptych.data.columns import Columns, written
+from triptych.data.columns import Column, Columns, written
 from triptych.data.text_files import shown
 from triptych.errors import DataError
 
@@ -21,8 +21,8 @@ class Target:
 
     Attributes
     ----------
-    name : str
-        Of the column.
+    column : Column
+        As it stands in the file.
     values : FloatArray, shape (N,)
         Numbers; of classes their places in `classes`.
     classes : tuple of str
@@ -31,10 +31,15 @@ class Target:
         How that was decided, where it was not asked for.
     """
 
-    name: str
+    column: Column
     values: FloatArray
     classes: tuple[str, ...] = ()
     note: str = ""
+
+    @property
+    def name(self) -> str:
+        """Of the column."""
+        return self.column.name
 
 
 def find_target(table: Columns, name: str, task: str) -> Target:
@@ -51,9 +56,14 @@ def find_target(table: Columns, name: str, task: str) -> Target:
     Raises
     ------
     DataError
-        If it does not vary, or its texts are to be told as numbers.
+        If it does not vary, holds dates, or its texts are to be told as numbers.
     """
     column = table[name]
+    if column.dated:
+        raise DataError(
+            f"{table.name}: target {shown(name)} holds dates, and classes or numbers are told. "
+            "Name it in text = [...] to take each as a class."
+        )
     present, codes = np.unique(column.values, return_inverse=True)
     places: FloatArray = codes.reshape(-1).astype(np.float64)
     if column.words:
@@ -63,7 +73,7 @@ def find_target(table: Columns, name: str, task: str) -> Target:
                 f"{table.name}: target {shown(name)} holds texts, such as {shown(words[0])}, and a "
                 "number is to be told. Set task = 'classification'."
             )
-        return Target(name, places, _several(words, table, name))
+        return Target(column, places, _several(words, table, name))
     numbered = len(present) <= _MOST_NUMBERED and bool((present == np.floor(present)).all())
     if task == "classification" or (task == "auto" and numbered):
         classes = _several(tuple(map(written, present.tolist())), table, name)
@@ -71,13 +81,13 @@ def find_target(table: Columns, name: str, task: str) -> Target:
             f"target {shown(name)} has {len(classes)} different whole numbers, taken as classes "
             "(task = 'regression' takes them as quantities)"
         )
-        return Target(name, places, classes, note if task == "auto" else "")
+        return Target(column, places, classes, note if task == "auto" else "")
     if len(present) < 2:
         raise DataError(
             f"{table.name}: target {shown(name)} is {present[0]:g} in every row; "
             "there is nothing to tell."
         )
-    return Target(name, column.values)
+    return Target(column, column.values)
 
 
 def _several(classes: tuple[str, ...], table: Columns, name: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from triptych.engines.choice import (
     choose_rnn_engine,
     estimate,
 )
+from triptych.engines.custom import NONE, Maker, Makers, described
 from triptych.engines.learners import (
     create_cnn,
     create_learner,
@@ -31,8 +32,11 @@ from triptych.engines.threads import (
 )
 
 __all__ = [
+    "NONE",
     "SEEDS_AT_ONCE",
     "DataShape",
+    "Maker",
+    "Makers",
     "PeakMemory",
     "can_train_together",
     "choose_cnn_engine",
@@ -47,6 +51,7 @@ __all__ = [
     "create_orders",
     "create_rnn",
     "create_together",
+    "described",
     "device_name",
     "estimate",
     "inherited",

@@ -10,7 +10,15 @@ from pathlib import Path
 
 from triptych.contracts import Dataset
 from triptych.errors import SpecError
-from triptych.spec import ArmSpec, CNNSpec, MLPSpec, ReferenceSpec, RNNSpec, TrainSpec
+from triptych.spec import (
+    ArmSpec,
+    CNNSpec,
+    CustomSpec,
+    MLPSpec,
+    ReferenceSpec,
+    RNNSpec,
+    TrainSpec,
+)
 from triptych.training.blas import SHARED_FROM
 
 
@@ -181,6 +189,8 @@ def choose_engine(arm: ArmSpec, data: Dataset | DataShape, device: str = "cpu") 
     if arm.engine != "auto":
         return arm.engine, arm.engine
     network, train = arm.trained
+    if isinstance(network, CustomSpec):
+        return "torch", "torch"
     if isinstance(network, CNNSpec):
         return choose_cnn_engine(network, train)
     if isinstance(network, RNNSpec):

@@ -10,22 +10,38 @@ import numpy as np
 from triptych import chance
 from triptych.chance import stream, stream_seed
 from triptych.contracts import Dataset, IntArray, Learner, Split, Standardization, Weights
+from triptych.engines.custom import NONE, Makers, create_custom
 from triptych.engines.threads import keep_memory
 from triptych.errors import SpecError
 from triptych.models import CNNNumpy, MLPNumpy, RNNNumpy, create_torch, initial_weights
-from triptych.spec import ArmSpec, CNNSpec, MLPSpec, NetworkSpec, RNNSpec, TrainSpec
-from triptych.training import CompiledLearner, CompiledTogether, Kernels, NumpyLearner, Orders
+from triptych.spec import ArmSpec, CNNSpec, CustomSpec, MLPSpec, NetworkSpec, RNNSpec, TrainSpec
+from triptych.training import (
+    CompiledLearner,
+    CompiledTogether,
+    Kernels,
+    NumpyLearner,
+    Orders,
+    weighted,
+)
 
 if TYPE_CHECKING:
     from triptych.training.torch_together import TorchTogether
 
 
-def create_learner(arm: ArmSpec, engine: str, data: Dataset, seed: int, device: str) -> Learner:
-    """Return the network of `arm` with its optimiser, bound to the training rows of `data`."""
+def create_learner(
+    arm: ArmSpec, engine: str, data: Dataset, seed: int, device: str, networks: Makers = NONE
+) -> Learner:
+    """Return the network of `arm` with its optimiser, bound to the training rows of `data`.
+
+    Networks of one's own are made by the functions in `networks`.
+    """
     network, train = arm.trained
+    if isinstance(network, CustomSpec):
+        return create_custom(arm, network, data, seed, device, networks)
     weights = initial_weights(network, data, stream(seed, "weights"))
+    rows = weighted(data.train, train.class_weight)
     return _CREATE[type(network)](
-        network, train, engine, weights, data.train, seed=seed, device=device,
+        network, train, engine, weights, rows, seed=seed, device=device,
         standardization=data.standardization,
     )  # fmt: skip
 

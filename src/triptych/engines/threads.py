@@ -62,12 +62,15 @@ def inherited() -> dict[str, str]:
 
 
 def is_small(arm: ArmSpec, data: Dataset | DataShape) -> bool:
-    """Whether a step of `arm` is too small to be shared among threads; a reference has one."""
+    """Whether a step of `arm` is too small to be shared among threads; a reference has one.
+
+    A network whose work is not known is not small.
+    """
     if isinstance(arm.network, ReferenceSpec):
         return True
     network, train = arm.trained
     rows = min(train.batch_size or data.rows, data.rows)
-    return 3 * rows * cost_on(network, data).flops < SHARED_FROM
+    return 0 < 3 * rows * cost_on(network, data).flops < SHARED_FROM
 
 
 def use_threads(arm: ArmSpec, data: Dataset, engine: str) -> None:

@@ -10,11 +10,13 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy import sparse
 from sklearn.utils import check_random_state, column_or_1d
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from triptych.contracts import Array, FloatArray, Learner, Split, Weights
 from triptych.engines import choose_device, choose_mlp_engine, create_mlp
 from triptych.errors import SpecError
+from triptych.estimators.callbacks import Tasks
+from triptych.estimators.held import Held
 from triptych.estimators.lbfgs import fit_lbfgs
 from triptych.estimators.network import BaseNetwork, softmax
 from triptych.estimators.parameters import (
@@ -29,6 +31,7 @@ from triptych.estimators.stochastic import fit_stochastic
 from triptych.estimators.stopping import forget
 from triptych.models import MLPNumpy
 from triptych.models.layers_numpy import sigmoid
+from triptych.saved import Model, mlp_model
 from triptych.spec import MLPSpec, TrainSpec
 
 
@@ -42,8 +45,16 @@ class BaseMLP(BaseNetwork):
         """Return checked rows, and targets as scikit-learn has them: (N,) or (N, O)."""
 
     def _fit(
-        self, x: Any, y: Any, sample_weight: Any = None, *, incremental: bool = False
-    ) -> BaseMLP:
+        self,
+        x: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        incremental: bool = False,
+        held: Held | None = None,
+        tasks: Tasks | None = None,
+    ) -> None:
+        tasks = tasks or Tasks()
         hidden = hidden_sizes(self.hidden_layer_sizes)
         first_pass = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
         x, y = self._validate_input(x, y, incremental=incremental, reset=first_pass)
@@ -58,15 +69,16 @@ class BaseMLP(BaseNetwork):
                 f"{len(hidden)} of them, the fitted network {self.n_layers_ - 2}."
             )
         if self.solver in STOCHASTIC:
-            fit_stochastic(self, x, y, sample_weight, incremental=incremental)
+            fit_stochastic(
+                self, x, y, sample_weight, incremental=incremental, held=held, tasks=tasks
+            )
         else:
-            fit_lbfgs(self, x, y, sample_weight)
+            fit_lbfgs(self, x, y, sample_weight, tasks)
         if not all(np.isfinite(w).all() for w in (*self.coefs_, *self.intercepts_)):
             raise ValueError(
                 "Solver produced non-finite parameter weights. The input data may contain large "
                 "values and need to be preprocessed."
             )
-        return self
 
     def _initialize(self, sizes: tuple[int, ...], dtype: Any) -> None:
         """Draw first weights (Glorot and Bengio, 2010) as scikit-learn does, in its order."""
@@ -130,15 +142,30 @@ class BaseMLP(BaseNetwork):
         arrays = list(weights.values())
         self.coefs_, self.intercepts_ = arrays[::2], arrays[1::2]
 
+    def _logits(self, x: Any) -> FloatArray:
+        """Return the output before its activation for rows that have been checked, (N, O)."""
+        return MLPNumpy(network_spec(self), self._weights()).outputs(x)
+
     def _forward(self, x: Any) -> FloatArray:
         """Return the activated output for rows that have been checked, shape (N, O)."""
-        z = MLPNumpy(network_spec(self), self._weights()).outputs(x)
+        z = self._logits(x)
         if self.out_activation_ == "softmax":
             return softmax(z)
         if self.out_activation_ == "logistic":
             return sigmoid(z)
         with np.errstate(over="ignore"):
             return np.exp(z) if self.out_activation_ == "exp" else z
+
+    def to_model(self) -> Model:
+        """Return the fitted network as a model, which can be saved, exported and read elsewhere.
+
+        Raises
+        ------
+        SpecError
+            If it tells several labels at once.
+        """
+        check_is_fitted(self)
+        return mlp_model(self)
 
     def _checked_pair(self, x: Any, y: Any, *, reset: bool, y_numeric: bool) -> Any:
         """Return rows and targets as arrays, or raise what scikit-learn raises."""

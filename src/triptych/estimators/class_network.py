@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
+from sklearn.utils.validation import check_is_fitted
 
 from triptych.chance import stream
 from triptych.contracts import (
@@ -22,11 +23,14 @@ from triptych.contracts import (
     Weights,
 )
 from triptych.engines import choose_device
+from triptych.estimators.callbacks import Tasks
+from triptych.estimators.held import Held
 from triptych.estimators.network import BaseNetwork, Classifying, softmax
 from triptych.estimators.parameters import check_classes, check_labels
 from triptych.estimators.stochastic import fit_stochastic
 from triptych.estimators.stopping import forget
 from triptych.models import initial_weights
+from triptych.saved import Model, named_classes, origin
 from triptych.spec import NetworkSpec, TrainSpec
 
 # Row weights that are whole numbers up to this are so many rows.
@@ -73,7 +77,16 @@ class ClassNetwork(Classifying, BaseNetwork):
     def _check_samples(self, x: Array) -> None:
         """Raise where samples cannot be learnt from though each of them is right."""
 
-    def _fit(self, x: Any, y: Any, sample_weight: Any = None, *, incremental: bool = False) -> None:
+    def _fit(
+        self,
+        x: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        incremental: bool = False,
+        held: Held | None = None,
+        tasks: Tasks | None = None,
+    ) -> None:
         self._is_first = not hasattr(self, "weights_") or (not self.warm_start and not incremental)
         x, y = self._checked_pair(x, y, incremental=incremental)
         x, y, sample_weight = self._repeated(*self._weighted(x, y, sample_weight))
@@ -86,7 +99,9 @@ class ClassNetwork(Classifying, BaseNetwork):
                 "warm_start and partial_fit go on with the present network: "
                 f"{self._described_by} another."
             )
-        fit_stochastic(self, x, y, sample_weight, incremental=incremental)
+        fit_stochastic(
+            self, x, y, sample_weight, incremental=incremental, held=held, tasks=tasks or Tasks()
+        )
         if not all(np.isfinite(w).all() for w in self.weights_.values()):
             raise ValueError("Training ended with weights that are not finite.")
 
@@ -112,6 +127,7 @@ class ClassNetwork(Classifying, BaseNetwork):
         self.network_ = self._described()
         self.n_outputs_ = len(self.classes_)
         self._standardization = self._measured(x)
+        self._sample_shape = tuple(x.shape[1:])
         nothing = Split(x[:0], np.zeros(0, np.int64))
         data = self._dataset(nothing, tuple(map(str, self.classes_)))
         rng = stream(int(self._random_state.randint(2**31)), "weights")
@@ -159,14 +175,57 @@ class ClassNetwork(Classifying, BaseNetwork):
         """Return how a learner is to scale what it is given."""
         return self._standardization
 
-    def _forward(self, x: Array) -> FloatArray:
-        """Return the probabilities of samples that have been checked, shape (N, O)."""
+    def _outputs(self, x: Array) -> FloatArray:
+        """Return what the network makes of samples that have been checked, shape (N, O)."""
         rows = Split(x, np.zeros(len(x), np.int64))
         learner = self._bound(rows.take(np.arange(0)))
-        return self._probabilities(learner.outputs(self._ready(rows).x))
+        return learner.outputs(self._ready(rows).x)
+
+    def _forward(self, x: Array) -> FloatArray:
+        """Return the probabilities of samples that have been checked, shape (N, O)."""
+        return self._probabilities(self._outputs(x))
+
+    def to_model(self) -> Model:
+        """Return the fitted network as a model, which can be saved, exported and read elsewhere.
+
+        It reads samples as the network does: pictures (N, C, H, W); vectors (N, T, D); symbols as
+        their places in `symbols_`.
+
+        Raises
+        ------
+        SpecError
+            If a class is neither a text nor a number.
+        """
+        check_is_fitted(self)
+        spec, _ = self._spec
+        names, labels = named_classes(self.classes_)
+        symbols = getattr(self, "symbols_", None)
+        facts = origin(self)
+        if symbols is not None:
+            facts["symbols"] = symbols.tolist()
+        return Model(
+            network=self.network_,
+            loss="softmax",
+            dtype=spec.dtype,
+            weights={name: w.astype(spec.dtype) for name, w in self.weights_.items()},
+            sample_shape=self._sample_shape,
+            n_outputs=self.n_outputs_,
+            symbols=None if symbols is None else len(symbols),
+            standardization=self._standardization,
+            classes=names,
+            labels=labels,
+            facts=facts,
+        )
 
     def _probabilities(self, outputs: FloatArray) -> FloatArray:
         return softmax(outputs)
+
+    def _decision(self, x: Array) -> FloatArray:
+        z = self._logits(self._outputs(x))
+        return z[:, 1] - z[:, 0] if z.shape[1] == 2 else z
+
+    def _logits(self, outputs: FloatArray) -> FloatArray:
+        return outputs
 
     def _predict(self, x: Array) -> Array:
         return self._labels(self._forward(x).argmax(axis=1))

@@ -18,6 +18,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from triptych.contracts import Array, FloatArray
 from triptych.estimators.base import BaseMLP
+from triptych.estimators.callbacks import fit_tasks
+from triptych.estimators.held import held_of
 from triptych.estimators.network import Classifying
 from triptych.estimators.parameters import CONSTRAINTS, check_classes, refuse_balanced
 
@@ -64,7 +66,7 @@ class MLPClassifier(Classifying, BaseMLP):
     nesterovs_momentum : bool, default=True
     early_stopping : bool, default=False
         Whether to set rows aside and stop when the score on them gets no better; the best weights
-        are kept.
+        are kept. `fit` takes other rows to judge by as `X_val` and `y_val`.
     validation_fraction : float, default=0.1
         Share of the rows that is set aside.
     beta_1, beta_2, epsilon : float, default=0.9, 0.999, 1e-8
@@ -188,7 +190,16 @@ class MLPClassifier(Classifying, BaseMLP):
         self.progress = progress
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPClassifier:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> MLPClassifier:
         """Learn from rows and their classes.
 
         Parameters
@@ -197,6 +208,8 @@ class MLPClassifier(Classifying, BaseMLP):
         y : array-like, shape (n_samples,) or (n_samples, n_labels)
         sample_weight : array-like, shape (n_samples,), optional
             How much each row counts; a row of weight 2 is as good as two.
+        X_val, y_val, sample_weight_val : array-like, optional
+            Rows, their classes and weights that early stopping judges by, in place of some of X.
 
         Returns
         -------
@@ -207,7 +220,9 @@ class MLPClassifier(Classifying, BaseMLP):
         NumericsError
             If training leaves the finite numbers; it names the step.
         """
-        self._fit(X, y, sample_weight)
+        held = held_of(self, X_val, y_val, sample_weight_val)
+        with fit_tasks(self, X, y, sample_weight=sample_weight) as tasks:
+            self._fit(X, y, sample_weight, held=held, tasks=tasks)
         return self
 
     @available_if(lambda estimator: estimator._check_solver())
@@ -251,6 +266,10 @@ class MLPClassifier(Classifying, BaseMLP):
         check_is_fitted(self)
         out = self._forward(self._checked(X))
         return np.hstack([1 - out, out]) if self.n_outputs_ == 1 else out
+
+    def _decision(self, x: Any) -> FloatArray:
+        z = self._logits(x)
+        return z.ravel() if self.n_outputs_ == 1 else z
 
     def _predict(self, x: Any) -> Array:
         out = self._forward(x)

@@ -9,6 +9,8 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import check_is_fitted
 
 from triptych.contracts import Array, FloatArray
+from triptych.estimators.callbacks import fit_tasks
+from triptych.estimators.held import held_of
 from triptych.estimators.parameters import refuse_balanced
 from triptych.estimators.picture_network import BaseCNN
 from triptych.estimators.picture_parameters import PICTURE_CONSTRAINTS
@@ -57,7 +59,8 @@ class CNNClassifier(BaseCNN):
         Draws first weights, validation rows, orders, and how pictures are varied.
     early_stopping : bool, default=False
         Whether to set rows aside and stop when the accuracy on them gets no better; the best
-        weights are kept. Pictures do not grow then.
+        weights are kept. Pictures do not grow then. `fit` takes other pictures to judge by as
+        `X_val` and `y_val`.
     validation_fraction : float, default=0.1
         Share of the rows that is set aside.
     n_iter_no_change : int, default=10
@@ -175,7 +178,16 @@ class CNNClassifier(BaseCNN):
         self.progress = progress
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> CNNClassifier:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> CNNClassifier:
         """Learn from pictures and their classes.
 
         Parameters
@@ -186,6 +198,8 @@ class CNNClassifier(BaseCNN):
         sample_weight : array-like, shape (n_samples,), optional
             How much each picture counts. Where all are whole numbers up to 10, a picture of weight
             2 is taken twice, which BatchNorm sees too; else weights count in the loss alone.
+        X_val, y_val, sample_weight_val : array-like, optional
+            Pictures, their classes and weights that early stopping judges by, and not by some of X.
 
         Returns
         -------
@@ -198,7 +212,9 @@ class CNNClassifier(BaseCNN):
         NumericsError
             If training leaves the finite numbers; it names the step.
         """
-        self._fit(X, y, sample_weight)
+        held = held_of(self, X_val, y_val, sample_weight_val)
+        with fit_tasks(self, X, y, sample_weight=sample_weight) as tasks:
+            self._fit(X, y, sample_weight, held=held, tasks=tasks)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)

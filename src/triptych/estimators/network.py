@@ -9,14 +9,15 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import accuracy_score
-from sklearn.utils.validation import _check_sample_weight
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from triptych.contracts import Array, FloatArray, Learner, Split, Weights
+from triptych.estimators.callbacks import CallbackSupportMixin
 from triptych.estimators.parameters import class_weights
 from triptych.spec import TrainSpec
 
 
-class BaseNetwork(BaseEstimator, ABC):
+class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
     """Base of all estimators.
 
     Attributes
@@ -34,6 +35,10 @@ class BaseNetwork(BaseEstimator, ABC):
     @abstractmethod
     def _score(self, x: Array, y: Array, sample_weight: FloatArray | None) -> float:
         """Return accuracy or R2 of rows that have been checked."""
+
+    @abstractmethod
+    def _checked(self, x: Any) -> Any:
+        """Return rows to predict as `_score` takes them, or raise what scikit-learn raises."""
 
     @abstractmethod
     def _weights(self) -> Weights:
@@ -92,6 +97,24 @@ class BaseNetwork(BaseEstimator, ABC):
 
 class Classifying(ClassifierMixin):
     """What classifiers have beyond other estimators."""
+
+    def decision_function(self, X: Any) -> FloatArray:
+        """Return logits, which `predict_proba` makes probabilities of.
+
+        Parameters
+        ----------
+        X : array-like
+            As `predict` takes it.
+
+        Returns
+        -------
+        FloatArray
+            ``(n_samples, n_classes)``, or ``(n_samples, n_labels)`` of several labels at once. Of
+            two classes ``(n_samples,)``: by how much the logit of the second is the larger one.
+        """
+        check_is_fitted(self)
+        logits: FloatArray = self._decision(self._checked(X))
+        return logits
 
     def predict_log_proba(self, X: Any) -> FloatArray:
         """Return the logarithm of `predict_proba`."""

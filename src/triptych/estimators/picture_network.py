@@ -60,9 +60,11 @@ class BaseCNN(ClassNetwork):
         """Return rows as pictures (N, C, H, W), with their labels where these are given."""
         x = stacked(x)
         flat = getattr(x, "ndim", 2) <= 2
+        # In one order, so that sums round alike whether rows came in a frame or in an array.
         found = validate_data(
-            self, x, *y, reset=reset, dtype=self._dtypes(flat=flat), ensure_2d=flat, allow_nd=True
-        )
+            self, x, *y, reset=reset, dtype=self._dtypes(flat=flat), ensure_2d=flat, allow_nd=True,
+            order="C",
+        )  # fmt: skip
         x, labels = found if y else (found, None)
         layout = self._layout_of(x, reset=reset)
         if reset:

@@ -13,6 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from triptych.contracts import Array, FloatArray
 from triptych.estimators.base import BaseMLP
+from triptych.estimators.callbacks import fit_tasks
+from triptych.estimators.held import held_of
 from triptych.estimators.parameters import CONSTRAINTS
 
 
@@ -61,7 +63,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     nesterovs_momentum : bool, default=True
     early_stopping : bool, default=False
         Whether to set rows aside and stop when the score on them gets no better; the best weights
-        are kept.
+        are kept. `fit` takes other rows to judge by as `X_val` and `y_val`.
     validation_fraction : float, default=0.1
         Share of the rows that is set aside.
     beta_1, beta_2, epsilon : float, default=0.9, 0.999, 1e-8
@@ -180,7 +182,16 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self.progress = progress
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> MLPRegressor:
         """Learn from rows and their targets.
 
         Parameters
@@ -189,6 +200,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         y : array-like, shape (n_samples,) or (n_samples, n_outputs)
         sample_weight : array-like, shape (n_samples,), optional
             How much each row counts; a row of weight 2 is as good as two.
+        X_val, y_val, sample_weight_val : array-like, optional
+            Rows, their targets and weights that early stopping judges by, in place of some of X.
 
         Returns
         -------
@@ -201,7 +214,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         NumericsError
             If training leaves the finite numbers; it names the step.
         """
-        self._fit(X, y, sample_weight)
+        held = held_of(self, X_val, y_val, sample_weight_val)
+        with fit_tasks(self, X, y, sample_weight=sample_weight) as tasks:
+            self._fit(X, y, sample_weight, held=held, tasks=tasks)
         return self
 
     @available_if(lambda estimator: estimator._check_solver())

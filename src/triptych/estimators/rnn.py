@@ -12,6 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from triptych.contracts import Array, FloatArray
 from triptych.data.sequence_steps import Given
+from triptych.estimators.callbacks import fit_tasks
+from triptych.estimators.held import held_of
 from triptych.estimators.parameters import refuse_balanced
 from triptych.estimators.sequence_network import BaseRNN
 from triptych.estimators.sequence_parameters import SEQUENCE_CONSTRAINTS
@@ -69,7 +71,7 @@ class RNNClassifier(BaseRNN):
         Draws first weights, validation rows and orders.
     early_stopping : bool, default=False
         Whether to set sequences aside and stop when the accuracy on them gets no better; the best
-        weights are kept.
+        weights are kept. `fit` takes other sequences to judge by as `X_val` and `y_val`.
     validation_fraction : float, default=0.1
         Share of the sequences that is set aside.
     n_iter_no_change : int, default=10
@@ -184,7 +186,18 @@ class RNNClassifier(BaseRNN):
         self.progress = progress
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, lengths: Any = None) -> RNNClassifier:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        lengths: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+        lengths_val: Any = None,
+    ) -> RNNClassifier:
         """Learn from sequences and their classes.
 
         Parameters
@@ -197,6 +210,8 @@ class RNNClassifier(BaseRNN):
             weight 2 is taken twice; else weights count in the loss alone.
         lengths : array-like of int, shape (n_samples,), optional
             Steps of each sequence of a padded array.
+        X_val, y_val, sample_weight_val, lengths_val : array-like, optional
+            What early stopping judges by, in place of some of X.
 
         Returns
         -------
@@ -209,7 +224,11 @@ class RNNClassifier(BaseRNN):
         NumericsError
             If training leaves the finite numbers; it names the step.
         """
-        self._fit(Given(X, lengths), y, sample_weight)
+        held = held_of(
+            self, None if X_val is None else Given(X_val, lengths_val), y_val, sample_weight_val
+        )
+        with fit_tasks(self, X, y, sample_weight=sample_weight, lengths=lengths) as tasks:
+            self._fit(Given(X, lengths), y, sample_weight, held=held, tasks=tasks)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -252,6 +271,14 @@ class RNNClassifier(BaseRNN):
         """Return the probability of each class, shape (n_samples, n_classes)."""
         check_is_fitted(self)
         return self._forward(self._checked(Given(X, lengths)))
+
+    def decision_function(self, X: Any, lengths: Any = None) -> FloatArray:
+        """Return logits, shape (n_samples, n_classes).
+
+        Of two classes (n_samples,): by how much the logit of the second is the larger one.
+        """
+        check_is_fitted(self)
+        return self._decision(self._checked(Given(X, lengths)))
 
     def predict_log_proba(self, X: Any, lengths: Any = None) -> FloatArray:
         """Return the logarithm of `predict_proba`."""

@@ -78,6 +78,13 @@ class BaseRNN(ClassNetwork):
         is_done: bool = self.network_.output == "softmax"
         return outputs if is_done else super()._probabilities(outputs)
 
+    def _logits(self, outputs: FloatArray) -> FloatArray:
+        if self.network_.output != "softmax":
+            return outputs
+        # A probability of 0 is one that was too small to be told from it.
+        logits: FloatArray = np.log(np.maximum(outputs, np.finfo(outputs.dtype).tiny))
+        return logits
+
     def _validated(self, given: Given, *y: Any, reset: bool) -> Any:
         """Return sequences as `triptych.contracts.lengths_of` says, with labels where given."""
         fitted = not reset

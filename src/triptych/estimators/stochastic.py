@@ -15,6 +15,8 @@ from sklearn.model_selection import train_test_split
 
 from triptych.contracts import Array, FloatArray, Learner, NonFiniteStep, Split
 from triptych.errors import NumericsError
+from triptych.estimators.callbacks import Tasks
+from triptych.estimators.held import Held, checked
 from triptych.estimators.orders import order_of
 from triptych.estimators.progress import progress
 from triptych.estimators.stopping import judge, prepare, put_back_best, say
@@ -27,7 +29,14 @@ _SMALLEST_RATE = 1e-6  # of the schedule "adaptive", as in scikit-learn
 
 
 def fit_stochastic(
-    estimator: Any, x: Any, y: Array, sample_weight: FloatArray | None, *, incremental: bool
+    estimator: Any,
+    x: Any,
+    y: Array,
+    sample_weight: FloatArray | None,
+    *,
+    incremental: bool,
+    held: Held | None,
+    tasks: Tasks,
 ) -> None:
     """Train an estimator's weights, one epoch where `incremental`, and set what it learnt of it.
 
@@ -41,6 +50,10 @@ def fit_stochastic(
     sample_weight : FloatArray, shape (N,), optional
     incremental : bool
         Whether this is ``partial_fit``, which goes on with the optimiser's state.
+    held : Held, optional
+        What early stopping judges by, in place of rows set aside.
+    tasks : Tasks
+        What callbacks are told.
 
     Raises
     ------
@@ -52,7 +65,7 @@ def fit_stochastic(
     if estimator.early_stopping and incremental:
         raise ValueError("partial_fit does not support early_stopping=True")
     prepare(estimator, incremental=incremental)
-    train, held = _set_aside(estimator, Split(x, y, sample_weight))
+    train, judged = _set_aside(estimator, Split(x, y, sample_weight), held)
     size = _batch_size(estimator, len(train))
     spec = estimator._train_spec(size, x.dtype.name, incremental=incremental)
     learner = estimator._learner(spec, train, 1 if incremental else estimator.max_iter)
@@ -65,12 +78,13 @@ def fit_stochastic(
     try:
         with progress(estimator, incremental=incremental) as tell:
             for _ in range(estimator.max_iter):
+                tasks.begin()
                 epochs.take()
                 tell()
                 estimator._take_weights(learner.weights())
-                judge(estimator, held)
+                judge(estimator, judged)
                 epochs.schedule()
-                if epochs.is_over() or incremental:
+                if tasks.end() or epochs.is_over() or incremental:
                     break
             else:
                 epochs.warn_of_the_end()
@@ -81,8 +95,10 @@ def fit_stochastic(
     put_back_best(estimator)
 
 
-def _set_aside(estimator: Any, rows: Split) -> tuple[Split, Split | None]:
+def _set_aside(estimator: Any, rows: Split, held: Held | None) -> tuple[Split, Split | None]:
     """Split off the rows that early stopping judges by, drawn as scikit-learn draws them."""
+    if held is not None:
+        return rows, checked(estimator, held)
     if not estimator.early_stopping:
         return rows, None
     stratify = rows.y if is_classifier(estimator) and rows.y.shape[1] == 1 else None
@@ -94,13 +110,13 @@ def _set_aside(estimator: Any, rows: Split) -> tuple[Split, Split | None]:
         stratify=stratify,
     )
     weights = parts[4:] if rows.weight is not None else (None, None)
-    held = Split(parts[1], estimator._labels(parts[3]), weights[1])
-    if len(held) < 2:
+    aside = Split(parts[1], estimator._labels(parts[3]), weights[1])
+    if len(aside) < 2:
         raise ValueError(
             "The validation set is too small. Increase 'validation_fraction' or the size of your "
             "dataset."
         )
-    return Split(parts[0], parts[2], weights[0]), held
+    return Split(parts[0], parts[2], weights[0]), aside
 
 
 def _batch_size(estimator: Any, rows: int) -> int:

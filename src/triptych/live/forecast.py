@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from triptych.spec import (
     ArmSpec,
+    ArraysSpec,
     BundledSpec,
     Cifar10Spec,
     CNNSpec,
@@ -62,7 +63,7 @@ def _rows(data: DataSpec) -> int:
             return data.train_limit or 50_000
         case PalindromeSpec():
             return data.train_size
-        case TableSpec() | BundledSpec() | FolderSpec() | SequenceFileSpec():
+        case TableSpec() | BundledSpec() | FolderSpec() | SequenceFileSpec() | ArraysSpec():
             return _ROWS_OF_FILES
 
 

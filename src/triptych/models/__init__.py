@@ -17,6 +17,8 @@ from triptych.models.costs import Cost, cost, cost_on
 from triptych.models.initial import cnn_weights, mlp_weights, rnn_weights, whitened_weights
 from triptych.models.mlp_numpy import MLPNumpy
 from triptych.models.rnn_numpy import RNNNumpy
+from triptych.models.shapes import weight_shapes
+from triptych.models.slopes import create_forward
 from triptych.models.widths import scale_to, scaled, widths
 from triptych.spec import CNNSpec, MLPSpec, NetworkSpec, RNNSpec
 
@@ -31,10 +33,12 @@ __all__ = [
     "block_outputs",
     "cost",
     "cost_on",
+    "create_forward",
     "create_torch",
     "initial_weights",
     "scale_to",
     "scaled",
+    "weight_shapes",
     "widths",
 ]
 

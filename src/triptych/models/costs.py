@@ -12,25 +12,26 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol, assert_never
 
-from triptych.spec import CNNSpec, MLPSpec, NetworkSpec, RNNSpec
+from triptych.spec import CNNSpec, CustomSpec, MLPSpec, RNNSpec, TrainedSpec
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Trainable parameters, and FLOPs of the forward pass of one sample."""
+    """Trainable parameters, and FLOPs of the forward pass of one sample; 0 if not known."""
 
     parameters: int
     flops: int
 
 
 def cost(
-    spec: NetworkSpec, sample_shape: tuple[int, ...], classes: int, symbols: int | None = None
+    spec: TrainedSpec, sample_shape: tuple[int, ...], classes: int, symbols: int | None = None
 ) -> Cost:
     """Return what `spec` costs on samples of `sample_shape`.
 
     Parameters
     ----------
-    spec : NetworkSpec
+    spec : TrainedSpec
+        One of kind ``"custom"`` says itself what it costs, once a study was run.
     sample_shape : tuple of int
         ``(I,)``, or ``(C, H, W)`` for pictures, or for an RNN ``(T,)`` symbols or ``(T, V)``.
     classes : int
@@ -50,6 +51,8 @@ def cost(
         case RNNSpec():
             inputs = sample_shape[1] if len(sample_shape) == 2 else symbols or classes
             return _rnn(spec, sample_shape[0], inputs, classes)
+        case CustomSpec():
+            return Cost(spec.parameters, spec.flops)
         case _:
             assert_never(spec)
 
@@ -70,7 +73,7 @@ class Samples(Protocol):
         """How many symbols sequences are made of; None: as many as outputs."""
 
 
-def cost_on(spec: NetworkSpec, data: Samples) -> Cost:
+def cost_on(spec: TrainedSpec, data: Samples) -> Cost:
     """Return what `spec` costs on the samples of `data`."""
     return cost(spec, data.sample_shape, data.outputs, data.symbols)
 

@@ -4,8 +4,16 @@ from triptych.records.checkpoints import Checkpoint, Checkpoints, Found
 from triptych.records.deletion import Deletion, delete_runs
 from triptych.records.disk import DiskLimit, disk_use
 from triptych.records.environment import code_id, environment
-from triptych.records.files import finite, make_folder, write_atomic
-from triptych.records.findings import Finding
+from triptych.records.files import (
+    append_bytes,
+    atomic_file,
+    dump_json,
+    finite,
+    make_folder,
+    read_json,
+    write_atomic,
+)
+from triptych.records.findings import Finding, finding_values
 from triptych.records.keys import STEPS, run_key
 from triptych.records.listing import (
     DAMAGED,
@@ -20,7 +28,15 @@ from triptych.records.listing import (
 )
 from triptych.records.locks import InUse
 from triptych.records.matching import Matched, lookup, settled
-from triptych.records.run_record import DIVERGED, FAILED, FINISHED, RunRecord
+from triptych.records.model_files import open_model, write_model
+from triptych.records.run_record import (
+    DIVERGED,
+    FAILED,
+    FINISHED,
+    LEARNING_RATE,
+    TEMPERATURE,
+    RunRecord,
+)
 from triptych.records.runs import RunFolder
 from triptych.records.selection import (
     SORTS,
@@ -48,11 +64,13 @@ __all__ = [
     "FAILED",
     "FINISHED",
     "FORMER",
+    "LEARNING_RATE",
     "MAX_SEEDS",
     "SORTS",
     "STATUSES",
     "STEPS",
     "STUDIES",
+    "TEMPERATURE",
     "UNFINISHED",
     "Checkpoint",
     "Checkpoints",
@@ -69,11 +87,15 @@ __all__ = [
     "StudyEntry",
     "StudyFolder",
     "StudyRecord",
+    "append_bytes",
+    "atomic_file",
     "code_id",
     "delete_runs",
     "disk_use",
+    "dump_json",
     "environment",
     "find_run",
+    "finding_values",
     "finite",
     "list_studies",
     "list_study",
@@ -81,10 +103,13 @@ __all__ = [
     "main_score",
     "make_folder",
     "named_study",
+    "open_model",
+    "read_json",
     "run_key",
     "settled",
     "sorted_runs",
     "study_of",
     "temporary_study",
     "write_atomic",
+    "write_model",
 ]

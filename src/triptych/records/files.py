@@ -11,7 +11,8 @@ import errno
 import json
 import math
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -68,6 +69,19 @@ DISK = Disk()
 def write_atomic(path: Path, content: bytes) -> None:
     """Replace `path` by `content`, or leave it as it was.
 
+    Raises
+    ------
+    RunError
+        If the disk is full or the path cannot be written; nothing is left half-written.
+    """
+    with atomic_file(path) as file:
+        DISK.write(file, content)
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that replaces `path` once all is written; after an error `path` is as it was.
+
     The bytes reach the disk before the name does; then the folder's entry is synced too.
 
     Raises
@@ -79,7 +93,8 @@ def write_atomic(path: Path, content: bytes) -> None:
     try:
         try:
             with DISK.open(partial, "wb") as file:
-                DISK.write(file, content)
+                yield file
+                file.flush()
                 DISK.sync(file.fileno())
             DISK.rename(partial, path)
             _sync_folder(path.parent)
@@ -99,9 +114,20 @@ def append_line(path: Path, line: str) -> None:
     RunError
         If the disk is full or the path cannot be written.
     """
+    append_bytes(path, line.encode() + b"\n")
+
+
+def append_bytes(path: Path, content: bytes) -> None:
+    """Append to a file that its reader takes in pieces, of which the last may be torn.
+
+    Raises
+    ------
+    RunError
+        If the disk is full or the path cannot be written.
+    """
     try:
         with DISK.open(path, "ab") as file:
-            DISK.write(file, line.encode() + b"\n")
+            DISK.write(file, content)
     except OSError as error:
         raise _run_error(path, error) from error
 

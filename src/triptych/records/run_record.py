@@ -10,6 +10,8 @@ from triptych.records.findings import Finding
 from triptych.spec import Metric
 
 FINISHED, DIVERGED, FAILED = "finished", "diverged", "failed"
+LEARNING_RATE, TEMPERATURE = "learning_rate", "temperature"
+"""What scores also hold where they were found on the way: see `triptych.spec.TrainSpec`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,15 +42,20 @@ class RunRecord:
     symbols : int or None
         That sequences are made of, where that is not the number of classes.
     parameters, flops : int
-        Of the network; FLOPs of one sample's forward pass. 0 of a reference, which has neither.
+        Of the network; FLOPs of one sample's forward pass. 0 of a reference, which has neither, and
+        FLOPs of 0 where a network of one's own has some that cannot be counted.
     epochs : int
         Trained.
     seconds : float
         Spent in training steps.
+    times : dict of str to float
+        Seconds spent otherwise: on ``data``, next to nothing where they were loaded before; on
+        ``evaluation``; on ``findings``. Empty of a run from before they were told.
     scores : dict of str to float
         At the end, ``train_`` and ``test_``: ``loss``, ``accuracy``, ``balanced_accuracy``,
         ``macro_f1`` of classes, ``r2``, ``rmse`` of numbers, see `triptych.contracts.Scores`;
-        ``test_accuracy_at(T)`` where longer sequences were judged.
+        ``test_accuracy_at(T)`` where longer sequences were judged. Also `LEARNING_RATE` and
+        `TEMPERATURE`, where they were found.
     steps : dict of str to float
         The smallest differences that some scores can show, where that is not one row in all.
     peak_memory : float or None
@@ -95,6 +102,8 @@ class RunRecord:
     curve: tuple[dict[str, Any], ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
     arranged: str = ""
+    # No run repeats them.
+    times: dict[str, float] = field(default_factory=dict, compare=False)
     # Arrays have no truth value, and findings follow from the rest.
     findings: tuple[Finding, ...] = field(default=(), compare=False)
 

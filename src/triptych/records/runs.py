@@ -8,8 +8,6 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import safetensors.numpy
-
 from triptych.contracts import Weights
 from triptych.errors import RunError
 from triptych.records.checkpoints import Checkpoint, Checkpoints, log_until, packed
@@ -29,6 +27,7 @@ from triptych.records.files import (
 )
 from triptych.records.findings import FINDINGS_FILE, read_findings, write_findings
 from triptych.records.run_record import FAILED, FINISHED, RunRecord
+from triptych.records.tensors import dump_tensors, read_tensors
 from triptych.spec import ArmSpec, plain, size_text
 
 # What stands in files of its own.
@@ -131,7 +130,7 @@ class RunFolder:
         Its checkpoints go; of a run that diverged or failed they stay.
         """
         if weights is not None:
-            content = safetensors.numpy.save(weights, {"key": record.key})
+            content = dump_tensors(weights, {"key": record.key})
             if self._has_room(len(content)):
                 write_atomic(self.path / WEIGHTS_FILE, content)
         if record.findings:
@@ -162,8 +161,8 @@ class RunFolder:
             If they are missing or damaged.
         """
         try:
-            return safetensors.numpy.load_file(self.path / WEIGHTS_FILE)
-        except (OSError, safetensors.SafetensorError) as error:
+            return read_tensors(self.path / WEIGHTS_FILE)
+        except (OSError, ValueError) as error:
             raise RunError(f"{self.path / WEIGHTS_FILE}: {error}.") from None
 
     def has_weights(self) -> bool:

@@ -6,6 +6,7 @@ Data, models, training, records, verdicts and report never import each other; he
 from triptych.runner.events import RunEnded, RunEvent, RunStarted, RunTold
 from triptych.runner.inputs import load_for
 from triptych.runner.results import StudyResult, default_folder, read_result, repeat_command
+from triptych.runner.rows import evaluation_row
 from triptych.runner.runs import execute_runs
 from triptych.runner.setting import Setting
 from triptych.runner.studies import (
@@ -16,7 +17,6 @@ from triptych.runner.studies import (
     StudyEvent,
     execute_study,
 )
-from triptych.runner.under_way import evaluation_row
 
 __all__ = [
     "ArmsMatched",

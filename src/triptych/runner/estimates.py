@@ -11,6 +11,7 @@ from triptych.models import Cost, cost_on
 from triptych.runner.inputs import load_for
 from triptych.runner.kept import check_tasks
 from triptych.runner.matching import match_arms
+from triptych.runner.own import with_arrays, with_networks
 from triptych.runner.seeds import arms_of
 from triptych.runner.setting import Setting
 from triptych.runner.trials import Trial, run_trial
@@ -120,8 +121,10 @@ def estimate_study(
     """
     if setting.device == "cuda":
         choose_device("cuda", "torch")
+    study, setting = with_arrays(study, setting)
     seen = {name: _see(arm, study.first_seed, setting) for name, arm in study.arms.items()}
     shapes = {name: one.shape for name, one in seen.items()}
+    study = with_networks(study, shapes, setting)
     check_tasks(study, shapes)
     asked, (study, matched) = study, match_arms(study, shapes, None, setting)
     arms = {name: _described(arm, seen[name], setting) for name, arm in study.arms.items()}
@@ -152,7 +155,7 @@ class _Seen:
 
 
 def _see(arm: ArmSpec, seed: int, setting: Setting) -> _Seen:
-    data = load_for(arm, seed, setting.data_dir)
+    data = load_for(arm, seed, setting.data_dir, setting.handed)
     return _Seen(data.name, len(data.test), DataShape.of(data), data.notes)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from triptych.contracts import Dataset
-from triptych.data import source_id
+from triptych.data import Handed, source_id
 from triptych.engines import (
     DataShape,
     can_train_together,
@@ -74,7 +74,7 @@ def check_tasks(study: StudySpec, shapes: Mapping[str, DataShape]) -> None:
 
 
 def data_shapes(
-    study: StudySpec, folder: StudyFolder, data_dir: Path | None
+    study: StudySpec, folder: StudyFolder, data_dir: Path | None, handed: Handed | None = None
 ) -> dict[str, DataShape]:
     """Return the shape of each arm's data, for the study's first seed.
 
@@ -98,7 +98,9 @@ def data_shapes(
         record = next(filter(None, records), None)
         # Whether a network can read them is looked at when they are laid out for it.
         shape = (
-            _shape(record) if record else DataShape.of(load_for(arms[names[0]], first, data_dir))
+            _shape(record)
+            if record
+            else DataShape.of(load_for(arms[names[0]], first, data_dir, handed))
         )
         found |= dict.fromkeys(names, shape)
     return found

@@ -13,7 +13,7 @@ from triptych.records import Matched, StudyFolder, lookup, settled
 from triptych.report.wording import figure
 from triptych.runner.pace import Pace
 from triptych.runner.setting import Setting
-from triptych.spec import ArmSpec, CNNSpec, NetworkSpec, StudySpec
+from triptych.spec import ArmSpec, CNNSpec, CustomSpec, NetworkSpec, StudySpec
 
 NEAR = 0.02
 """The share that a count may be off before a note says by how much."""
@@ -58,6 +58,7 @@ def _by_size(name: str, arm: ArmSpec, other: ArmSpec, shapes: Mapping[str, DataS
     """Scale an arm's sizes to the other's count of parameters or FLOPs."""
     assert arm.match is not None
     (asked, _), (theirs, _) = arm.trained, other.trained
+    assert not isinstance(asked, CustomSpec)  # a `StudySpec` matches none
     on, data = arm.match.on, shapes[name]
     unit = "FLOPs" if on == "flops" else on
 

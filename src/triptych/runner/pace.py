@@ -43,7 +43,7 @@ class Pace:
 
     def engine(self, arm: ArmSpec) -> str:
         """Return the engine that computes `arm`."""
-        data = load_for(arm, self.seeds[0], self.setting.data_dir)
+        data = load_for(arm, self.seeds[0], self.setting.data_dir, self.setting.handed)
         return choose_engine(arm, data, self.setting.device)[0]
 
     def seconds(self, path: str, name: str, arm: ArmSpec) -> tuple[float, str]:
@@ -128,7 +128,7 @@ def _trial_spec(spec: TrainSpec) -> TrainSpec:
 
 def _trial_job(arm: ArmSpec, seed: int, setting: Setting) -> tuple[Job, str, int]:
     """Return a run, judged on next to nothing; its engine; the steps an epoch."""
-    data = load_for(arm, seed, setting.data_dir)
+    data = load_for(arm, seed, setting.data_dir, setting.handed)
     engine, _ = choose_engine(arm, data, setting.device)
     device = choose_device(setting.device, engine)
     use_threads(arm, data, engine)

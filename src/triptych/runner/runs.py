@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass
 
 from triptych.chance import stream, stream_seed
 from triptych.contracts import Dataset
 from triptych.data import source_id
 from triptych.engines import (
+    NONE,
     DataShape,
+    Makers,
     PeakMemory,
     choose_device,
     choose_engine,
@@ -22,13 +22,12 @@ from triptych.engines import (
     threads_of_blas,
     use_threads,
 )
-from triptych.errors import ResourceError, RunError
 from triptych.models import Cost, cost_on
 from triptych.records import FINISHED, STEPS, RunFolder, RunRecord, StudyFolder, run_key
 from triptych.runner.events import RunEnded, RunPrepared, RunTold
 from triptych.runner.explained import Explainer
 from triptych.runner.inputs import load_for
-from triptych.runner.keeping import Rhythm, first_guess
+from triptych.runner.keeper import Keeper, rhythm_of
 from triptych.runner.kept import kept_run, steps_of
 from triptych.runner.setting import Setting
 from triptych.runner.stopping import Signals, Stop
@@ -38,10 +37,10 @@ from triptych.training import (
     Event,
     Job,
     Notice,
-    Pause,
     fit_reference,
     split_rows,
     train,
+    train_found,
     train_together,
 )
 
@@ -95,11 +94,11 @@ def execute_runs(
         return
     started = time.monotonic()
     told = [(run, text) for run in runs for text in run.begin(setting, len(runs))]
-    rhythm = _rhythm(arm, runs, setting, time.monotonic() - started)
+    rhythm = rhythm_of(arm, runs, setting, time.monotonic() - started)
     yield from (RunPrepared(run.blank) for run in runs)
     told += [(group[0], text) for group in _at_one_step(runs) if (text := _taken_up(group))]
     yield from (RunTold(name, run.blank.seed, Notice(text)) for run, text in told)
-    keeper = _Keeper(rhythm, stop or Signals())
+    keeper = Keeper(rhythm, stop or Signals())
     with threads_of_blas(arm, runs[0].data):
         for group in _at_one_step(runs):
             for run, event, record in keeper.watch(group, _events(arm, group, setting)):
@@ -108,14 +107,6 @@ def execute_runs(
                     words = run.folder.told
                     yield from (RunTold(name, record.seed, Notice(text)) for text in words)
                     yield RunEnded(record, kept=False)
-
-
-def _rhythm(arm: ArmSpec, runs: Sequence[Run], setting: Setting, started: float) -> Rhythm:
-    """Return when to write checkpoints of runs whose first files took `started` seconds."""
-    if isinstance(arm.network, ReferenceSpec):
-        return Rhythm(setting.checkpoint)
-    size = 8 if arm.trained[1].dtype == "float64" else 4
-    return Rhythm(setting.checkpoint, first_guess([run.blank for run in runs], started, size))
 
 
 def _at_one_step(runs: Sequence[Run]) -> list[list[Run]]:
@@ -133,56 +124,6 @@ def _taken_up(group: Sequence[Run]) -> str:
         return ""
     seeds = ", ".join(str(run.blank.seed) for run in group)
     return f"{group[0].blank.arm}, seed {seeds}: goes on after step {kept:,}"
-
-
-@dataclass
-class _Keeper:
-    """Keeps runs while they are trained: writes checkpoints, and lets them stop where asked to."""
-
-    rhythm: Rhythm
-    stop: Stop
-
-    def watch(
-        self, runs: Sequence[Run], events: Iterator[tuple[int, Event]]
-    ) -> Iterator[tuple[Run, Event, RunRecord | None]]:
-        """Let runs take their events, and give all but pauses: run, event, and its record if any.
-
-        Raises
-        ------
-        RunError
-            If the disk is full or fails.
-        """
-        # A reference is fitted in one go: it loses nothing by a stop at any time.
-        with self.stop if runs[0].job is not None else nullcontext():
-            try:
-                for k, event in events:
-                    if isinstance(event, Pause):
-                        self._pause(runs)
-                    else:
-                        yield runs[k], event, runs[k].take(event)
-            except ResourceError:
-                raise
-            except RunError as error:
-                raise type(error)(f"{error} {_last_step(runs)}") from error
-
-    def _pause(self, runs: Sequence[Run]) -> None:
-        """Write the checkpoints that are due, and stop where that is asked."""
-        asked = self.stop.is_asked
-        if not asked and not self.rhythm.is_due():
-            return
-        started = time.monotonic()
-        for run in runs:
-            if not run.ended:
-                run.keep()
-        self.rhythm.wrote(time.monotonic() - started)
-        if asked:
-            self.stop.obey()
-
-
-def _last_step(runs: Sequence[Run]) -> str:
-    """Return which checkpoints there are of runs that cannot be written any more."""
-    kept = [run.kept for run in runs if not run.ended and run.kept is not None]
-    return f"The last checkpoint is of step {min(kept):,}." if kept else "There is no checkpoint."
 
 
 def _events(arm: ArmSpec, runs: Sequence[Run], setting: Setting) -> Iterator[tuple[int, Event]]:
@@ -217,7 +158,23 @@ def train_jobs(
     (int, Event)
         Which job, and what the loop tells of it.
     """
+    # Whole groups of rows do not always make up the same number of them, seed by seed.
+    alike: dict[tuple[int, int], list[int]] = {}
+    for k, job in enumerate(jobs):
+        alike.setdefault((len(job.data.train), len(job.rows.fit)), []).append(k)
+    for places in alike.values():
+        events = _train_alike([jobs[k] for k in places], spec, engine, stacked=stacked)
+        yield from ((places[k], event) for k, event in events)
+
+
+def _train_alike(
+    jobs: Sequence[Job], spec: TrainSpec, engine: str, *, stacked: bool
+) -> Iterator[tuple[int, Event]]:
     orders = create_orders(engine)
+    if spec.search is not None:  # each has a rate of its own
+        for k, job in enumerate(jobs):
+            yield from ((k, event) for event in train_found(job, spec, orders))
+        return
     if len(jobs) == 1 and not stacked:
         yield from ((0, event) for event in train(jobs[0], spec, orders))
         return
@@ -226,10 +183,12 @@ def train_jobs(
     yield from train_together(jobs, spec, orders, together)
 
 
-def create_job(arm: ArmSpec, engine: str, data: Dataset, seed: int, device: str) -> Job:
+def create_job(
+    arm: ArmSpec, engine: str, data: Dataset, seed: int, device: str, networks: Makers = NONE
+) -> Job:
     """Return what one run of `arm` trains: its learner, its rows, the key of its orders."""
-    rows = split_rows(arm.trained[1], len(data.train), stream(seed, "validation"))
-    learner = create_learner(arm, engine, data, seed, device)
+    rows = split_rows(arm.trained[1], data.train, stream(seed, "validation"))
+    learner = create_learner(arm, engine, data, seed, device, networks)
     return Job(learner, data, rows, stream_seed(seed, "order"))
 
 
@@ -241,7 +200,9 @@ def _prepare(
         return kept
     # Before the data are: should they change meanwhile, this is not what they are made from.
     source = source_id(arm.data, seed, setting.data_dir)
-    data = load_for(arm, seed, setting.data_dir)
+    started = time.perf_counter()
+    data = load_for(arm, seed, setting.data_dir, setting.handed)
+    loading = time.perf_counter() - started
     engine, wording = choose_engine(arm, data, setting.device)
     device = choose_device(setting.device, engine)
     use_threads(arm, data, engine)
@@ -276,8 +237,8 @@ def _prepare(
     )
     job = explainer = None
     if not isinstance(arm.network, ReferenceSpec):
-        job = create_job(arm, engine, data, seed, device)
+        job = create_job(arm, engine, data, seed, device, setting.networks)
         # Of an arm's runs only that of the first seed is explained.
         if seed == setting.first_seed:
             explainer = Explainer(arm, seed, data, job.learner)
-    return Run(arm, data, blank, folder, job, explainer, peak, device)
+    return Run(arm, data, blank, folder, job, explainer, peak, device, loading)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from triptych.data import Handed
+from triptych.engines import Makers
 from triptych.records import FAILED, RunRecord
 
 
@@ -34,6 +38,12 @@ class Setting:
         Seconds from one checkpoint to the next; absent: see `triptych.runner.keeping.Rhythm`.
     inexact : bool
         Whether a run that was begun in another environment may go on, to other bits.
+    networks : mapping of str to callable
+        What makes networks of kind ``"custom"``, by their name.
+    arrays : mapping of str to tuple or Dataset
+        Data of source ``"arrays"``, by their name.
+    handed : mapping of str to Arrays or Dataset
+        The same once they are read, by their fingerprint.
     """
 
     data_dir: Path | None = None
@@ -46,6 +56,9 @@ class Setting:
     disk: int | None = None
     checkpoint: float | None = None
     inexact: bool = False
+    networks: Makers = field(default_factory=dict)
+    arrays: Mapping[str, Any] = field(default_factory=dict)
+    handed: Handed = field(default_factory=dict)
 
     @property
     def by_itself(self) -> bool:

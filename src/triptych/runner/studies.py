@@ -18,9 +18,10 @@ from triptych.records import (
 )
 from triptych.report.wording import budget_text, duration, plural
 from triptych.runner.events import RunEnded, RunEvent, RunStarted
-from triptych.runner.executors import Executor, count_jobs, open_executor
+from triptych.runner.executors import Executor, open_executor
 from triptych.runner.kept import check_tasks, data_shapes
 from triptych.runner.matching import match_arms
+from triptych.runner.own import jobs_of, refuse_processes, with_arrays, with_networks
 from triptych.runner.seeds import Job, Meter, seeds_next, sweeps
 from triptych.runner.setting import Setting
 from triptych.runner.ways import Way, find_ways
@@ -93,13 +94,17 @@ def execute_study(
     RunError
         If the folder cannot be used, or the disk is full; or a run cannot be taken up.
     """
-    setting = replace(setting, jobs=count_jobs(jobs), first_seed=study.first_seed)
+    setting = replace(setting, jobs=jobs_of(study, jobs), first_seed=study.first_seed)
     # What is wrong with the data or the device shows before anything is written.
-    shapes = data_shapes(study, folder, setting.data_dir)
+    study, setting = with_arrays(study, setting)
+    shapes = data_shapes(study, folder, setting.data_dir, setting.handed)
+    study = with_networks(study, shapes, setting)
     check_tasks(study, shapes)
     if setting.device == "cuda":
         choose_device("cuda", "torch")
     asked, (study, matched) = study, match_arms(study, shapes, folder, setting)
+    ways = find_ways(study, asked, shapes, setting)
+    refuse_processes(study, ways)
     folder.make()
     with folder.lock():
         folder.start(asked)
@@ -107,7 +112,6 @@ def execute_study(
         folder.keep_matched(matched)
         if matched:
             yield ArmsMatched(study, tuple(one.note for one in matched.values()))
-        ways = find_ways(study, asked, shapes, setting)
         with open_executor(study, folder, setting, ways) as executor:
             execution = _Execution(study, folder, executor, ways, setting.jobs)
             yield from execution.fixed() if study.seeds != "auto" else execution.until_decided()

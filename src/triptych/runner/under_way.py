@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,13 +10,18 @@ from triptych.engines import PeakMemory
 from triptych.records import DIVERGED, Finding, Found, RunFolder, RunRecord
 from triptych.runner.explained import Explainer
 from triptych.runner.keeping import differences, found_checkpoint
+from triptych.runner.rows import evaluation_row, final_scores
 from triptych.runner.setting import Setting
 from triptych.spec import ArmSpec
-from triptych.training import Diverged, Evaluation, Event, Finished, Job, class_step
-
-# What a row has of every run, and what says where in a training it stands.
-_ALWAYS = ("loss", "accuracy")
-_PLACE = ("epoch", "step", "lr", "seconds")
+from triptych.training import (
+    Diverged,
+    Evaluation,
+    Event,
+    Finished,
+    Job,
+    RateFound,
+    class_step,
+)
 
 
 @dataclass
@@ -46,11 +50,13 @@ class Run:
     explainer: Explainer | None
     peak: PeakMemory
     device: str
+    loading: float
     curve: list[dict[str, Any]] = field(default_factory=list)
     begun: dict[str, Any] = field(default_factory=dict)
     kept: int | None = None
     ended: bool = False
     peak_before: float | None = None
+    rate: float | None = None
 
     def begin(self, setting: Setting, together: int) -> tuple[str, ...]:
         """Write what begins the run, or take it up where it was left; return what to tell of that.
@@ -151,21 +157,32 @@ class Run:
             self.curve.append(row)
             if self.explainer is not None:
                 self.explainer.look(event.epoch)
-        elif isinstance(event, Finished):
-            scores = _scores(evaluation_row(event.evaluation))
-            found: tuple[Finding, ...] = ()
+        elif isinstance(event, RateFound):
+            self.rate = event.best
             if self.explainer is not None:
-                found = self.explainer.findings(event.weights, event.evaluation.epoch)
-            record = self._record(
-                epochs=event.epochs, seconds=event.seconds, scores=scores, findings=found
-            )
-            self.folder.finish(record, event.weights or None)
-            return record
+                self.explainer.rates = event
+        elif isinstance(event, Finished):
+            return self._finish(event)
         elif isinstance(event, Diverged):
             record = self._diverged(str(event.error))
             self.folder.finish(record, None)
             return record
         return None
+
+    def _finish(self, end: Finished) -> RunRecord:
+        """Explain the run, write it down, and return its record."""
+        found: tuple[Finding, ...] = ()
+        if self.explainer is not None:
+            told = self.explainer
+            found = told.findings(end.weights, end.evaluation.epoch, end.temperature)
+        record = self._record(
+            epochs=end.epochs,
+            seconds=end.seconds,
+            scores=final_scores(end, self.rate),
+            findings=found,
+        )
+        self.folder.finish(record, end.weights or None)
+        return record
 
     def _diverged(self, error: str) -> RunRecord:
         """Return the record of a run that diverged, and keep what it was before that step."""
@@ -177,6 +194,9 @@ class Run:
 
     def _record(self, **fields: Any) -> RunRecord:
         self.ended = True
+        judging = self.job.judging if self.job else 0.0
+        explaining = self.explainer.seconds if self.explainer else 0.0
+        fields["times"] = {"data": self.loading, "evaluation": judging, "findings": explaining}
         steps = _steps(self.data, self.job.judged if self.job else self.data.train)
         fields["peak_memory"] = self._peak_memory()
         return replace(self.blank, **fields, curve=tuple(self.curve), steps=steps)
@@ -185,32 +205,6 @@ class Run:
         """Return the peak of this process, or that of one before it which had come to more."""
         peaks = (self.peak.megabytes(self.device), self.peak_before)
         return max((peak for peak in peaks if peak is not None), default=None)
-
-
-def evaluation_row(evaluation: Evaluation) -> dict[str, float]:
-    """Return an evaluation as the flat row that the metrics file holds."""
-    row = {
-        "epoch": evaluation.epoch,
-        "step": evaluation.step,
-        "lr": evaluation.lr,
-        "seconds": evaluation.seconds,
-    }
-    for split in ("train", "test", "validation"):
-        scores = getattr(evaluation, split)
-        if scores is not None:
-            row |= {
-                f"{split}_{name}": value
-                for name, value in vars(scores).items()
-                if name in _ALWAYS or not math.isnan(value)
-            }
-    if evaluation.test_views_accuracy is not None:
-        row["test_views_accuracy"] = evaluation.test_views_accuracy
-    row |= {f"test_accuracy_at({t})": value for t, value in evaluation.probes.items()}
-    return row
-
-
-def _scores(row: dict[str, float]) -> dict[str, float | None]:
-    return {name: value for name, value in row.items() if name not in _PLACE}
 
 
 def _steps(data: Dataset, judged: Split) -> dict[str, float]:

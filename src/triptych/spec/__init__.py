@@ -9,15 +9,19 @@ from triptych.spec.files import flat, parse_study, read_study, spec_id, study_ta
 from triptych.spec.matching import MatchSpec, match_order
 from triptych.spec.networks import (
     CNNSpec,
+    CustomSpec,
     MLPSpec,
     NetworkSpec,
     Reads,
     ReferenceSpec,
     RNNSpec,
+    TrainedSpec,
 )
 from triptych.spec.parts import PartSpec, Reported
+from triptych.spec.searching import SearchSpec
 from triptych.spec.sizes import bytes_of, size_text
 from triptych.spec.sources import (
+    ArraysSpec,
     Cifar10Spec,
     DataSpec,
     DigitsSpec,
@@ -47,6 +51,7 @@ __all__ = [
     "MIN_SEEDS",
     "UNITS",
     "ArmSpec",
+    "ArraysSpec",
     "AugmentSpec",
     "BundledSpec",
     "CNNSpec",
@@ -55,6 +60,7 @@ __all__ = [
     "ClaimSpec",
     "Comparison",
     "Condition",
+    "CustomSpec",
     "DataSpec",
     "DigitsSpec",
     "Evidence",
@@ -72,12 +78,14 @@ __all__ = [
     "ReferenceSpec",
     "Reported",
     "ScheduleSpec",
+    "SearchSpec",
     "SequenceFileSpec",
     "StudySpec",
     "TableSpec",
     "Task",
     "ToySpec",
     "TrainSpec",
+    "TrainedSpec",
     "bytes_of",
     "flat",
     "match_order",

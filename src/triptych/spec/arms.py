@@ -8,7 +8,15 @@ from typing import Literal
 from triptych.errors import SpecError
 from triptych.spec.fields import Checked
 from triptych.spec.matching import MatchSpec
-from triptych.spec.networks import CNNSpec, MLPSpec, NetworkSpec, ReferenceSpec, RNNSpec
+from triptych.spec.networks import (
+    CNNSpec,
+    CustomSpec,
+    MLPSpec,
+    NetworkSpec,
+    ReferenceSpec,
+    RNNSpec,
+    TrainedSpec,
+)
 from triptych.spec.sources import DataSpec, PalindromeSpec, task_of
 from triptych.spec.tasks import check_loss
 from triptych.spec.training import TrainSpec
@@ -25,7 +33,7 @@ class ArmSpec(Checked):
     data : DataSpec
         Of any kind: what a network does not read as it is, is laid out for it, see
         `triptych.data.arrange`.
-    network : NetworkSpec or ReferenceSpec
+    network : NetworkSpec, ReferenceSpec or CustomSpec
     train : TrainSpec, optional
         How the network is trained; a reference has none.
     scrambled : bool
@@ -43,7 +51,7 @@ class ArmSpec(Checked):
     """
 
     data: DataSpec
-    network: NetworkSpec | ReferenceSpec
+    network: NetworkSpec | ReferenceSpec | CustomSpec
     train: TrainSpec | None = None
     scrambled: bool = False
     part: str = ""
@@ -63,12 +71,12 @@ class ArmSpec(Checked):
                 "{ epochs = 10, batch_size = 32 }."
             )
         network, train = self.trained
-        if task_of(self.data) == "regression" and not isinstance(network, MLPSpec):
+        if task_of(self.data) == "regression" and not isinstance(network, MLPSpec | CustomSpec):
             raise SpecError(
                 f"network: kind '{network.kind}' tells classes, and of '{self.data.source}' a "
                 "number is to be told. Use kind 'mlp'."
             )
-        if not isinstance(network, MLPSpec) and train.loss != "softmax":
+        if not isinstance(network, MLPSpec | CustomSpec) and train.loss != "softmax":
             raise SpecError(f"train.loss: '{train.loss}' needs kind 'mlp', got '{network.kind}'.")
         if train.growth is not None and not isinstance(network, RNNSpec):
             raise SpecError(f"train.growth: needs kind 'rnn', got '{network.kind}'.")
@@ -77,7 +85,7 @@ class ArmSpec(Checked):
         self._check_pictures(network, train)
 
     @property
-    def trained(self) -> tuple[NetworkSpec, TrainSpec]:
+    def trained(self) -> tuple[TrainedSpec, TrainSpec]:
         """The network and how it is trained.
 
         Raises
@@ -116,6 +124,11 @@ class ArmSpec(Checked):
     def _check_engine(self) -> None:
         if self.engine in ("auto", "torch"):
             return
+        if isinstance(self.network, CustomSpec):
+            raise SpecError(
+                f"engine: kind 'custom' is a PyTorch module, got '{self.engine}'. Use 'torch', or "
+                "leave it out."
+            )
         if isinstance(self.network, RNNSpec) and not self.network.is_vanilla:
             raise SpecError(
                 f"engine: '{self.engine}' trains one Elman layer, forward in time, got cell "
@@ -128,9 +141,9 @@ class ArmSpec(Checked):
                 "Use engine = 'torch'."
             )
 
-    def _check_pictures(self, network: NetworkSpec, train: TrainSpec) -> None:
+    def _check_pictures(self, network: TrainedSpec, train: TrainSpec) -> None:
         used = train.for_pictures()
-        if used and not isinstance(network, CNNSpec):
+        if used and not isinstance(network, CNNSpec | CustomSpec):
             raise SpecError(f"train.{used[0]}: needs kind 'cnn', got '{network.kind}'.")
         for name in used:
             if name in _OF_PICTURES and self.data.holds != "pictures":

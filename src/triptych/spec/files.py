@@ -35,12 +35,12 @@ _CLAIM_KEYS = ("says", "test", "part", "cause")
 Table = Mapping[str, Any]
 
 
-def read_study(path: Path, scale: str | None = None) -> StudySpec:
+def read_study(path: str | Path, scale: str | None = None) -> StudySpec:
     """Read and validate a study file, whole, at one scale.
 
     Parameters
     ----------
-    path : Path
+    path : str or Path
         A TOML file of at most 1 MB.
     scale : str, optional
         One of the file's scales; its first where absent.
@@ -50,6 +50,7 @@ def read_study(path: Path, scale: str | None = None) -> StudySpec:
     SpecError
         Naming file, key path or line, rule, value and nearest valid name.
     """
+    path = Path(path)
     try:
         raw = path.read_bytes()
     except OSError as error:

@@ -64,7 +64,10 @@ def _check(name: str, match: MatchSpec, arms: Mapping[str, ArmSpec]) -> None:
         raise SpecError(f"{path}.arm: unknown arm '{match.arm}'.{nearest(match.arm, arms)}")
     for one in (name, match.arm):
         if not isinstance(arms[one].network, MLPSpec | CNNSpec | RNNSpec):
-            raise SpecError(f"{path}: only networks can be matched, and '{one}' is none.")
+            raise SpecError(
+                f"{path}: only kinds 'mlp', 'cnn' and 'rnn' can be matched, and '{one}' is of kind "
+                f"'{arms[one].network.kind}'."
+            )
     network = arms[name].network
     if match.on != "seconds" and isinstance(network, MLPSpec) and not network.hidden:
         raise SpecError(f"{path}: '{name}' has no hidden layer to scale. Use on = 'seconds'.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
@@ -147,6 +148,56 @@ class RNNSpec(Checked):
 NetworkSpec = MLPSpec | CNNSpec | RNNSpec
 
 
+# Models that can be told how much each row counts.
+_WEIGHING = ("linear", "gradient_boosting", "random_forest")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomSpec(Checked):
+    """A network of one's own: any PyTorch module, made by a function that `triptych.run` is handed.
+
+    A spec never holds code, so that a file cannot name any: it holds the key of the function in
+    `networks`, and once a study was run, what came of calling it.
+
+    Attributes
+    ----------
+    name : str
+        Key of the function in the `networks` of `triptych.run`.
+    reads : {"rows", "pictures", "sequences"}, optional
+        What data of another kind is laid out as, see `triptych.data.arrange`; absent: data come as
+        they are.
+    made : str
+        Class of the module. This and what follows is filled in when a study is run.
+    code : str
+        SHA-256 of the module's structure and of the code that makes and computes it, hexadecimal.
+    parameters, flops : int
+        As `triptych.models.Cost` has them; FLOPs are 0 where they cannot be counted.
+    """
+
+    kind: Literal["custom"] = "custom"
+    name: str
+    reads: Reads | None = None
+    made: str = ""
+    code: str = ""
+    parameters: int = field(default=0, metadata=between(0, 2**62))
+    flops: int = field(default=0, metadata=between(0, 2**62))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not re.fullmatch(r"[A-Za-z_]\w{0,63}", self.name):
+            raise SpecError(
+                f"name: {self.name!r} must have letters, digits and '_' only, at most 64."
+            )
+        if self.made and not self.made.isidentifier():
+            raise SpecError(f"made: {self.made!r} is no name of a class; leave it out.")
+        if not re.fullmatch(r"([0-9a-f]{64})?", self.code):
+            raise SpecError(f"code: {self.code!r} is no SHA-256; leave it out.")
+
+
+TrainedSpec = NetworkSpec | CustomSpec
+"""What Triptych trains."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ReferenceSpec(Checked):
     """A model of scikit-learn that networks are held against, with scikit-learn's own settings.
@@ -155,18 +206,30 @@ class ReferenceSpec(Checked):
 
     Attributes
     ----------
-    model : {"most_frequent", "linear", "nearest_neighbours", "gradient_boosting", "random_forest"}
+    model : str
         ``"most_frequent"``: the class that is most frequent among the training rows, its
         probabilities their shares; of numbers their mean. ``"linear"``: logistic regression, L2
-        penalty at C = 1; of numbers least squares.
+        penalty at C = 1; of numbers least squares. ``"ridge"``: of numbers alone, least squares
+        with an L2 penalty of 1.
         ``"nearest_neighbours"``: five. ``"gradient_boosting"``: trees on histograms, 100 rounds.
         ``"random_forest"``: 100 trees.
+    class_weight : {"balanced", "root"}, optional
+        See `triptych.spec.TrainSpec`; of models that weigh rows.
     """
 
     kind: Literal["reference"] = "reference"
     model: Literal[
-        "most_frequent", "linear", "nearest_neighbours", "gradient_boosting", "random_forest"
-    ]
+        "most_frequent", "linear", "ridge", "nearest_neighbours", "gradient_boosting",
+        "random_forest",
+    ]  # fmt: skip
+    class_weight: Literal["balanced", "root"] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.class_weight and self.model not in _WEIGHING:
+            raise SpecError(
+                f"class_weight: '{self.model}' weighs no rows; {', '.join(_WEIGHING)} do."
+            )
 
     @property
     def reads(self) -> Reads | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from triptych.errors import SpecError
@@ -135,7 +137,7 @@ class PalindromeSpec(Checked):
 
 @dataclass(frozen=True, kw_only=True)
 class FolderSpec(Checked):
-    """Pictures of one's own: a folder with one sub-folder a class.
+    """Pictures of one's own: a folder with one sub-folder a class, or a file of labels.
 
     Attributes
     ----------
@@ -148,6 +150,9 @@ class FolderSpec(Checked):
         Share of each class that is held out; each seed splits anew, copies of one picture together.
     skip_bad : bool
         Whether files that cannot be read are left out, and counted, instead of refused.
+    labels : str, optional
+        Name of a CSV in the folder with the columns ``file`` and ``label``, which says of what
+        class each picture is; absent: its sub-folders do.
     """
 
     holds: ClassVar[Holds] = "pictures"
@@ -156,10 +161,13 @@ class FolderSpec(Checked):
     size: tuple[int, ...] | None = field(default=None, metadata=between(2, 4096))
     test_size: float = field(default=0.2, metadata=between(0.01, 0.99))
     skip_bad: bool = False
+    labels: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "path", absolute(self.path))
+        if self.labels is not None and not _is_name(self.labels):
+            raise SpecError(f"labels: must name a file in the folder, got {self.labels!r}.")
         if self.size is not None and len(self.size) != 2:
             raise SpecError(f"size: must be [height, width], got {list(self.size)}.")
 
@@ -194,6 +202,46 @@ class SequenceFileSpec(Checked):
         object.__setattr__(self, "path", absolute(self.path))
 
 
+@dataclass(frozen=True, kw_only=True)
+class ArraysSpec(Checked):
+    """Arrays of one's own, or a `triptych.contracts.Dataset`, that `triptych.run` is handed.
+
+    Attributes
+    ----------
+    name : str
+        Their key in the `arrays` of `triptych.run`.
+    holds : {"table", "pictures", "sequences"}
+        What rows are: numbers (N, I); pictures (N, H, W) or (N, C, H, W); or sequences in any form
+        that `triptych.RNNClassifier` takes. A `Dataset` says so itself.
+    task : {"auto", "classification", "regression"}
+        ``"auto"``: floats are numbers to tell, all else are classes.
+    test_size : float
+        Share of each class that is held out, where no test rows are handed; each seed splits anew.
+    fingerprint : str
+        SHA-256 of what was handed, hexadecimal; filled in when a study is run.
+    """
+
+    source: Literal["arrays"] = "arrays"
+    name: str = "data"
+    holds: Holds = "table"
+    task: Literal["auto", "classification", "regression"] = "auto"
+    test_size: float = field(default=0.2, metadata=between(0.01, 0.99))
+    fingerprint: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not re.fullmatch(r"[A-Za-z_]\w{0,63}", self.name):
+            raise SpecError(
+                f"name: {self.name!r} must have letters, digits and '_' only, at most 64."
+            )
+        if not re.fullmatch(r"([0-9a-f]{64})?", self.fingerprint):
+            raise SpecError(f"fingerprint: {self.fingerprint!r} is no SHA-256; leave it out.")
+
+
+def _is_name(text: str) -> bool:
+    return text not in ("", "..") and text == Path(text).name and text.isprintable()
+
+
 DataSpec = (
     ToySpec
     | DigitsSpec
@@ -203,11 +251,12 @@ DataSpec = (
     | BundledSpec
     | FolderSpec
     | SequenceFileSpec
+    | ArraysSpec
 )
 
 
 def task_of(data: DataSpec) -> Task | None:
     """Return what is to be told of a source; None where only its file can say."""
-    if isinstance(data, TableSpec):
+    if isinstance(data, TableSpec | ArraysSpec):
         return None if data.task == "auto" else data.task
     return "regression" if data.source == "diabetes" else "classification"

@@ -48,6 +48,7 @@ _MORE = Template("""\
 
 _ABOUT_KEYS = {
     "size": "height and width that every picture is scaled to; smaller is quicker",
+    "labels": "a CSV in the folder that says of what class each picture is",
     "target": "what is to be told",
     "missing": 'empty cells: "fill", "drop" or "refuse"',
     "ignore": "columns that are left out",

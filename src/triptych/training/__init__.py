@@ -12,13 +12,17 @@ from triptych.training.events import (
     Notice,
     Pause,
     Progress,
+    RateFound,
 )
 from triptych.training.jobs import Job, Rows, split_rows
 from triptych.training.loop import Orders, train, train_together
 from triptych.training.numpy_learner import NumpyLearner
+from triptych.training.rates import find_rate, train_found
 from triptych.training.references import fit_reference
 from triptych.training.schedules import factors
 from triptych.training.scores import class_step
+from triptych.training.temperature import cross_entropy, fit_temperature
+from triptych.training.weighting import weighted
 
 __all__ = [
     "CompiledLearner",
@@ -34,11 +38,17 @@ __all__ = [
     "Orders",
     "Pause",
     "Progress",
+    "RateFound",
     "Rows",
     "class_step",
+    "cross_entropy",
     "factors",
+    "find_rate",
     "fit_reference",
+    "fit_temperature",
     "split_rows",
     "train",
+    "train_found",
     "train_together",
+    "weighted",
 ]

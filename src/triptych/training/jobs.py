@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+import time
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,14 +16,16 @@ from triptych.contracts import (
     Scores,
     Split,
     State,
+    latest,
     lengths_of,
     named,
 )
 from triptych.errors import SpecError
 from triptych.spec import GrowthSpec, TrainSpec
-from triptych.training.events import Evaluation, Finished
+from triptych.training.events import Evaluation, Finished, RateFound
 from triptych.training.growth import Growth
 from triptych.training.scores import accuracy, in_unit
+from triptych.training.temperature import cross_entropy, fit_temperature
 from triptych.training.views import mean_outputs
 
 
@@ -35,27 +38,49 @@ class Rows:
     judged: IntArray
 
 
-def split_rows(spec: TrainSpec, n: int, rng: np.random.Generator) -> Rows:
-    """Set ``spec.validation`` of `n` rows aside, and choose which to score, drawn from `rng`.
+def split_rows(spec: TrainSpec, rows: Split, rng: np.random.Generator) -> Rows:
+    """Set ``spec.validation`` of `rows` aside, and choose which to score, drawn from `rng`.
+
+    Rows that belong together are not parted, and where rows have times it is the latest that are
+    set aside; see `triptych.contracts.Split`. So early stopping is judged as the network will be.
 
     Raises
     ------
     SpecError
         If nothing would be left on either side.
     """
-    held = 0
+    n, held = len(rows), np.empty(0, np.int64)
     if spec.patience is not None:
-        held = round(n * spec.validation)
-        if not 0 < held < n:
+        count = round(n * spec.validation)
+        held = np.sort(_set_aside(rows, count, rng)) if 0 < count < n else held
+        if not 0 < len(held) < n:
             raise SpecError(
                 f"train.validation: {spec.validation} of {n} rows leaves one side empty."
             )
-    order = rng.permutation(n) if held else np.arange(n)
-    fit = np.sort(order[held:])
+    fit = np.setdiff1d(np.arange(n), held, assume_unique=True)
     judged = fit
     if spec.judged_rows is not None and spec.judged_rows < len(fit):
         judged = np.sort(rng.permutation(fit)[: spec.judged_rows])
-    return Rows(fit, np.sort(order[:held]), judged)
+    return Rows(fit, held, judged)
+
+
+def _set_aside(rows: Split, count: int, rng: np.random.Generator) -> IntArray:
+    """Return about `count` of the rows; all of them, or none, where all belong together."""
+    if rows.times is not None:
+        return np.flatnonzero(latest(rows.times, count))
+    order = rng.permutation(len(rows))
+    if rows.groups is None:
+        return order[:count]
+    _, first, inverse, sizes = np.unique(
+        rows.groups[order], return_index=True, return_inverse=True, return_counts=True
+    )
+    taken = np.zeros(len(sizes), bool)
+    for group in np.argsort(first):  # in the order in which a row of each is drawn first
+        if sizes[group] <= count:
+            taken[group], count = True, count - int(sizes[group])
+    if not taken.any():
+        taken[sizes.argmin()] = True
+    return order[taken[inverse.reshape(-1)]]
 
 
 @dataclass
@@ -74,6 +99,10 @@ class Job:
         Keys the order of each epoch, see `triptych.chance.orders`.
     steps : int
         Taken so far; where training goes on from.
+    seconds, judging : float
+        Spent in training steps, and in evaluations.
+    found : RateFound or None
+        What a search for a learning rate came to, where there was one.
     """
 
     learner: Learner
@@ -82,6 +111,8 @@ class Job:
     order_seed: int
     steps: int = field(default=0, init=False)
     seconds: float = field(default=0.0, init=False)
+    judging: float = field(default=0.0, init=False)
+    found: RateFound | None = field(default=None, init=False)
     best: Finished | None = field(default=None, init=False)
     last: Evaluation | None = field(default=None, init=False)
     waited: int = field(default=0, init=False)
@@ -111,6 +142,8 @@ class Job:
         values = {
             "steps": self.steps,
             "seconds": self.seconds,
+            "judging": self.judging,
+            "found": self.found and asdict(self.found),
             "waited": self.waited,
             "last": self.last and self.last.as_dict(),
             "growth": self.growth and self.growth.state(),
@@ -126,6 +159,8 @@ class Job:
         self.learner.load_moments(state.under("moments"))
         values = state.values
         self.steps, self.seconds = int(values["steps"]), float(values["seconds"])
+        self.judging = float(values["judging"])
+        self.found = values["found"] and RateFound.from_dict(values["found"])
         self.waited, self.grown = int(values["waited"]), values["growth"]
         self.last = values["last"] and Evaluation.from_dict(values["last"])
         if "best" in values:
@@ -134,7 +169,7 @@ class Job:
 
     def evaluate(self, epoch: int, step: int, lr: float) -> Evaluation:
         """Judge the present weights."""
-        evaluate = self._scores
+        evaluate, started = self._scores, time.perf_counter()
         self.last = Evaluation(
             epoch=epoch,
             step=step,
@@ -144,6 +179,7 @@ class Job:
             validation=None if self.validation is None else evaluate(self.validation),
             seconds=self.seconds,
         )
+        self.judging += time.perf_counter() - started
         return self.last
 
     def _scores(self, split: Split) -> Scores:
@@ -164,6 +200,7 @@ class Job:
     def finish(self, spec: TrainSpec) -> Finished:
         """Return what training came to, with the best weights where they were kept."""
         assert self.last is not None  # the last epoch is always evaluated
+        started = time.perf_counter()
         evaluation, weights = self.last, None
         if self.best is not None:
             evaluation, weights = self.best.evaluation, self.best.weights
@@ -179,7 +216,31 @@ class Job:
             }
             evaluation = replace(evaluation, probes=probes)
         weights = self.learner.weights() if weights is None else weights
-        return Finished(weights, evaluation, self.last.epoch, self.seconds)
+        finished = Finished(weights, evaluation, self.last.epoch, self.seconds)
+        if spec.calibration is not None:
+            finished = self._calibrated(finished)
+        self.judging += time.perf_counter() - started
+        return finished
+
+    def _calibrated(self, finished: Finished) -> Finished:
+        """Return what training came to with the temperature that fits the rows set aside."""
+        assert self.validation is not None  # which calibration needs
+        held = self.validation
+        outputs = self.learner.outputs(held.x)
+        temperature = fit_temperature(outputs, held.y)
+        told, found = (
+            finished.evaluation,
+            {"validation": cross_entropy(outputs, held.y, temperature)},
+        )
+        for name, split in (("train", self.judged), ("test", self.data.test)):
+            found[name] = cross_entropy(self.learner.outputs(split.x), split.y, temperature)
+        splits = {n: replace(getattr(told, n), loss=loss) for n, loss in found.items()}
+        return replace(
+            finished,
+            evaluation=replace(told, **splits),
+            temperature=temperature,
+            undivided=told.test.loss,
+        )
 
 
 def _validation_loss(finished: Finished) -> float:
