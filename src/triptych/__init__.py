@@ -9,6 +9,9 @@ Studies
     `find_study` finds one that ships, `read_study` and `parse_study` read a study file; each gives
     a `StudySpec`, whose parts are in `triptych.spec`. `Setting` says where runs are made.
 
+Data of your own
+    `train` trains a network that fits them beside simple models, and returns a `TrainResult`.
+
 Models
     `load` reads a model's file as a `Model`; `predict_file` and `evaluate_file` use one on a table,
     pictures or sequences of one's own.

@@ -14,6 +14,7 @@ from triptych.cli import main
 from triptych.data import load
 from triptych.runner import load_for
 from triptych.saved import load as load_model
+from triptych.training import split_rows
 
 
 def command(*arguments, code=0):
@@ -169,13 +170,11 @@ def test_bad_input_is_one_line_and_nothing_is_written(
     assert not Path("triptych-runs").exists()
 
 
-def test_a_file_that_is_no_model_is_not_written_over(here, capsys):
+def test_a_file_that_is_no_model_is_not_written_over(fresh, capsys):
     Path("mine.safetensors").write_bytes(b"something else")
-    command(
-        "train", "iris.csv", "--target", "species", "--seeds", 2, "--model", "mine.safetensors",
-        code=2,
-    )  # fmt: skip
+    command("train", "iris.csv", "--model", "mine.safetensors", code=2)
     assert "is no model" in capsys.readouterr().err
+    assert not Path("triptych-runs").exists()
     assert Path("mine.safetensors").read_bytes() == b"something else"
 
 
@@ -275,3 +274,53 @@ def test_a_hostile_name_is_shown_and_not_obeyed(tmp_path, monkeypatch, capsys):
     out = capsys.readouterr().out
     assert "\x1b" not in out
     assert "<img src=x" not in Path("triptych-runs/bad/report.html").read_text()
+
+
+@pytest.fixture
+def shops(tmp_path, monkeypatch):
+    """Return a folder with a table of shops on days, as the current one."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    rows = [
+        f"shop {k % 12},2024-{1 + k // 28:02d}-{1 + k % 28:02d},{a:.3f},{b:.3f},{'ny'[int(a > b)]}"
+        for k, (a, b) in enumerate(rng.normal(size=(240, 2)).tolist())
+    ]
+    Path("shops.csv").write_text("\n".join(["shop,day,a,b,closed", *rows]) + "\n")
+    return tmp_path
+
+
+def test_groups_stay_on_one_side_also_of_the_rows_set_aside(shops):
+    found = triptych.train("shops.csv", "closed", group="shop", seeds=1)
+    assert any("rows of one 'shop' stay on one side" in text for text in found.says)
+    data = load(found.result.record.study.arms["network"].data, 0)
+    spec = found.result.record.study.arms["network"].train
+    rows = split_rows(spec, data.train, np.random.default_rng(0))
+    assert len(rows.validation)
+    fit, held = (set(data.train.groups[part]) for part in (rows.fit, rows.validation))
+    assert not fit & held
+
+
+def test_along_time_the_latest_rows_are_held_out(shops):
+    found = triptych.train("shops.csv", "closed", time="day", seeds=1)
+    assert any("the latest by 'day'" in text for text in found.says)
+    assert found.run.test_rows == 48
+
+
+def test_a_target_that_nobody_named_is_told(shops, capsys):
+    command("train", "shops.csv", "--seeds", 1)
+    assert "Target: 'closed', as the last column" in capsys.readouterr().out
+
+
+def test_a_network_that_loses_is_not_called_worth_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    x = rng.uniform(size=(300, 2))
+    # Steps that trees cut, and that no smooth function of a few units follows.
+    y = (np.floor(x[:, 0] * 24) % 2).astype(int)
+    lines = ["a,b,kind", *(f"{a},{b},{'xy'[k]}" for (a, b), k in zip(x.tolist(), y, strict=True))]
+    Path("steps.csv").write_text("\n".join(lines))
+    found = triptych.train("steps.csv", "kind", seeds=6)
+    best = found.lines[1]
+    assert best.score > found.lines[0].score + 0.05
+    assert found.verdict.startswith(("Not worth it", "Undecided"))
+    assert best.label in found.verdict

@@ -15,12 +15,13 @@ from triptych.baseline.options import TrainOptions
 from triptych.baseline.references import Reference, references, seconds_a_seed
 from triptych.contracts import Dataset
 from triptych.data import load, source_id
-from triptych.data.looks import look
-from triptych.errors import RunError, SpecError
+from triptych.data.looks import is_usual_target, look
+from triptych.errors import RunError, SpecError, TriptychError
 from triptych.models import cost_on
 from triptych.records import STUDIES, StudyFolder, code_id, dump_json, read_json, write_atomic
 from triptych.report.wording import plural
 from triptych.runner import Setting
+from triptych.saved import load as load_model
 from triptych.spec import (
     MIN_SEEDS,
     ArmSpec,
@@ -106,6 +107,13 @@ def _check_model(path: Path, folder: Path) -> None:
         raise SpecError(f"--model: {str(path)!r} is a folder.")
     if path.parent != folder and not path.parent.is_dir():
         raise SpecError(f"--model: there is no folder {str(path.parent)!r}.")
+    if path.exists():
+        try:
+            load_model(path)
+        except TriptychError as error:
+            raise SpecError(
+                f"--model: {str(path)!r} is there already and is no model ({error}) Name another."
+            ) from None
 
 
 def _planned(
@@ -182,15 +190,29 @@ def _skew_text(data: Dataset) -> str:
 def _taken_for(options: TrainOptions, data: Dataset, source: dict[str, Any]) -> Iterator[str]:
     """Give what the data were taken for, and how they are split."""
     yield f"{data.name}: {describe(data, source)}"
+    yield from _target_text(options, source)
     if ignored := [name for name in source.get("ignore", ()) if name not in options.ignore]:
         names = ", ".join(map(repr, ignored))
         yield f"Left out: {names}: ids, dates, or too many texts to be inputs."
     yield from (f"note: {note}" for note in data.notes)
-    rows = len(data.train) + len(data.test)
-    yield (
-        f"Split: {len(data.train):,} rows to learn from, {len(data.test):,} held out, "
-        f"{len(data.test) / rows:.0%}" + (" of each class" if data.classes else "")
-    )
+    yield _split_text(data, source)
+
+
+def _target_text(options: TrainOptions, source: dict[str, Any]) -> Iterator[str]:
+    """Say how a target was found that nobody named."""
+    if options.target is None and source["source"] == "table":
+        why = "by its name" if is_usual_target(source["target"]) else "as the last column"
+        yield f"Target: {source['target']!r}, {why}; --target names another."
+
+
+def _split_text(data: Dataset, source: dict[str, Any]) -> str:
+    held = len(data.test) / (len(data.train) + len(data.test))
+    text = f"Split: {len(data.train):,} rows to learn from, {len(data.test):,} held out, {held:.0%}"
+    if source.get("time"):
+        return f"{text}: the latest by {source['time']!r}, for every seed."
+    if source.get("group"):
+        return f"{text}; rows of one {source['group']!r} stay on one side."
+    return f"{text} of each class." if data.classes else f"{text}."
 
 
 def keep_plan(plan: Plan, options: TrainOptions) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,10 +37,11 @@ def create_learner(
     Networks of one's own are made by the functions in `networks`.
     """
     network, train = arm.trained
-    if isinstance(network, CustomSpec):
-        return create_custom(arm, network, data, seed, device, networks)
-    weights = initial_weights(network, data, stream(seed, "weights"))
     rows = weighted(data.train, train.class_weight)
+    if isinstance(network, CustomSpec):
+        weighed = replace(data, train=rows)
+        return create_custom(arm, network, weighed, seed, device, networks)
+    weights = initial_weights(network, data, stream(seed, "weights"))
     return _CREATE[type(network)](
         network, train, engine, weights, rows, seed=seed, device=device,
         standardization=data.standardization,

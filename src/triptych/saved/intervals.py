@@ -9,11 +9,14 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
 
 from triptych.contracts import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 RESAMPLES = 1_000
 """How many times units are drawn anew."""
@@ -80,6 +83,8 @@ def bootstrap(
         Of each of the M measures; without an interval where there is one unit only, or where all
         draws agree, such as that all rows are right: how far off others may be, they cannot know.
     """
+    from scipy import sparse  # here, because it takes a while to load
+
     count = int(units.max()) + 1
     member = sparse.csr_matrix(
         (np.ones(len(units)), (units, np.arange(len(units)))), shape=(count, len(units))

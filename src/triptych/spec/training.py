@@ -173,8 +173,8 @@ class TrainSpec(Checked):
     class_weight : {"balanced", "root"}, optional
         Each training row counts by how rare its class is, in the loss that is trained; scores stay
         those of rows. ``"balanced"``: all classes count alike, as in scikit-learn. ``"root"``: by
-        the square roots of these weights, which tells more of rare classes at no loss of accuracy
-        (``benchmarks/baseline.py --skewed``).
+        the square roots of these weights, which tells more of rare classes and costs little
+        accuracy (``benchmarks/baseline.py --skewed``).
     calibration : {"temperature"}, optional
         Outputs are divided by one number at the end, which makes the probabilities of the rows of
         `validation` most likely (Guo, Pleiss, Sun and Weinberger, 2017). The losses that a run ends
