@@ -35,6 +35,7 @@ from random import Random
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from fuzz_bytes import HARMED, TOKENS
+from fuzz_controls import BROKEN, broken
 from fuzz_formats import Format, make_home
 
 CODES = (0, 2, 3, 4, 5, 6)
@@ -110,7 +111,6 @@ def _watched(reader, path: Path) -> tuple[int, str]:
         return code, traceback.format_exc(limit=-6)
     err.flush()
     said, told = (s.buffer.getvalue().decode("utf-8") for s in (out, err))
-    global LAST; LAST = told[-250:]
     if code not in CODES:
         return code, f"exit code {code}: {told[-300:]}"
     errors = [line for line in told.splitlines() if not line.startswith("triptych: note: ")]
@@ -226,6 +226,20 @@ def fuzz(
     return tallies
 
 
+def missed_controls(seed: int) -> list[str]:
+    """Fuzz readers that are broken on purpose; return those in which nothing was found."""
+    global HANG_SECONDS
+    HANG_SECONDS, before = 1, HANG_SECONDS
+    missed = []
+    for name, (_, words) in BROKEN.items():
+        found = fuzz([broken(name)], [b"x"], 2, seed)[name].faults
+        if len(found) != 2 or any(words not in fault for fault in found):
+            missed.append(f"{name}: {found}")
+        Path("canary").write_text("alive")
+    HANG_SECONDS = before
+    return missed
+
+
 def shown(tallies: dict[str, Tally]) -> str:
     """Return what became of all files, as a table."""
     heads = ("format", "files", "clean", *(f"exit {code}" for code in CODES[1:]), "faults", "slowest s", "peak MB")
@@ -266,6 +280,7 @@ def main() -> int:
     options = parser.parse_args()
     start = Path.cwd()
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder, home(Path(folder)) as formats:
+        missed = missed_controls(options.seed) if options.only is None else []
         others = parts_of(formats)
         formats = [one for one in formats if not options.format or one.name in options.format]
         begin = time.monotonic()
@@ -278,7 +293,8 @@ def main() -> int:
     print(*faults, sep="\n\n", end="\n\n" if faults else "")
     print(shown(tallies))
     print(f"{seconds:.0f} s, seed {options.seed}")
-    return bool(faults)
+    print(f"broken readers found: {len(BROKEN) - len(missed)} of {len(BROKEN)}", *missed, sep="\n")
+    return bool(faults or missed)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import lzma
 import math
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -33,9 +34,10 @@ from triptych.errors import DataError, UnsafeFileError
 # Data hardly ever shrinks to less than a hundredth; files made to blow up do.
 _MOST_RATIO, _HARMLESS_BYTES = 100, 1 << 20
 _PICKLE = b"\x80"
+# The last of them are what Python's parser and tokenizer raise on the header of an array.
 _DAMAGE = (
     OSError, EOFError, ValueError, NotImplementedError, RuntimeError, zipfile.BadZipFile,
-    zlib.error, lzma.LZMAError, struct.error,
+    zlib.error, lzma.LZMAError, struct.error, SyntaxError, tokenize.TokenError, MemoryError,
 )  # fmt: skip
 _KINDS = "biufUM"
 
