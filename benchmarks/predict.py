@@ -13,6 +13,8 @@ import argparse
 import os
 import platform
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -24,12 +26,40 @@ import numpy as np
 from triptych.data import load, read_prepared
 from triptych.models import initial_weights
 from triptych.saved import Model, Predictions, model_of_run
+from triptych.saved.prediction import outputs_of
 from triptych.saved.prediction_text import Writer
 from triptych.spec import ArmSpec, MLPSpec, TableSpec, TrainSpec
-from whole_process import timed
 
 BAR = 20.0
 _SMALL = 2_000
+# Not ru_maxrss, which begins at what the process had that started this one.
+_COMMAND = """
+import sys
+from pathlib import Path
+from triptych import cli
+try:
+    cli.main(sys.argv[1:])
+except SystemExit as left:
+    print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0], file=sys.stderr)
+    sys.exit(left.code)
+"""
+
+
+def timed(*command: str) -> tuple[float, float, float]:
+    """Return wall and processor seconds of a command, from process start, and its peak in MB."""
+    started = time.perf_counter()
+    with subprocess.Popen(
+        [sys.executable, "-c", _COMMAND, *command],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stderr is not None
+        said = process.stderr.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"triptych {' '.join(command)} left with {process.returncode}: {said}")
+    wall = time.perf_counter() - started
+    return wall, usage.ru_utime + usage.ru_stime, int(said.split()[-1]) / 1000
 
 
 def write_table(path: Path, rows: int, columns: int, classes: int) -> None:
@@ -75,7 +105,7 @@ def parts(model: Model, path: Path, out: Path) -> dict[str, float]:
             if some is None:
                 return seconds
             with adding(seconds, "the network"):
-                outputs = model.outputs(some.x)
+                outputs = outputs_of(model, some.x)
                 told = Predictions(some.places, model.told(outputs), model.shares(outputs))
             with adding(seconds, "writing"):
                 file.write(writer.text(told))
@@ -109,12 +139,12 @@ def main() -> None:
                 timed(command, str(folder / "m.safetensors"), str(large), *options)
                 for _ in range(asked.runs)
             ]
-            walls = [one.wall for one in taken]
-            wall, cpu = statistics.median(walls), statistics.median(t.processor for t in taken)
+            walls, processors, peaks = zip(*taken, strict=True)
+            wall, cpu = statistics.median(walls), statistics.median(processors)
             bar = f"; the bar is {BAR:g} s" if command == "predict" else ""
             print(
                 f"{command}: {wall:.1f} s ({min(walls):.1f} to {max(walls):.1f}), {cpu:.1f} s of a "
-                f"processor, {max(t.memory for t in taken):.0f} MB{bar}"
+                f"processor, {max(peaks):.0f} MB{bar}"
             )
         for what, seconds in parts(model, large, folder / "q.csv").items():
             print(f"  {what}: {seconds:.1f} s")

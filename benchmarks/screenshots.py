@@ -9,15 +9,25 @@ import shutil
 import sys
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Locator, sync_playwright
 
-# name: width, height, colour scheme, the element whose top the picture starts at
+# name: width, height, colour scheme, the element at whose top the picture starts
 PICTURES = {
-    "page": (1100, 900, "light", "body"),
-    "claims": (1100, 760, "light", "#verdicts"),
-    "curves": (1100, 640, "light", "figure"),
+    "page": (1280, 960, "light", "body"),
+    "claims": (1100, 760, "light", "#evidence"),
+    "curves": (1100, 560, "light", "[aria-labelledby=part-2] figure"),
     "phone": (390, 844, "dark", "body"),
 }
+# Pictures whose first chart is pointed at: how far from its left.
+_POINTED = {"curves": 0.62}
+
+
+def _point(chart: Locator, along: float) -> None:
+    """Point at a chart, so that it tells what it measured there."""
+    chart.locator(".drawn").wait_for()
+    box = chart.bounding_box()
+    assert box is not None
+    chart.hover(position={"x": along * box["width"], "y": box["height"] / 2})
 
 
 def main() -> None:
@@ -37,9 +47,11 @@ def main() -> None:
             )
             page = context.new_page()
             page.goto(page_file.resolve().as_uri())
-            top = page.locator(start).first.bounding_box()["y"]
-            clip = {"x": 0, "y": top, "width": width, "height": height}
-            page.screenshot(path=folder / f"{name}.png", full_page=True, clip=clip)
+            part = page.locator(start).first
+            part.evaluate("e => scrollTo(0, e.getBoundingClientRect().top + scrollY)")
+            if name in _POINTED:
+                _point(part.locator(".plot").first, _POINTED[name])
+            page.screenshot(path=folder / f"{name}.png")
             print(folder / f"{name}.png")
             context.close()
         browser.close()

@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from sklearn.datasets import load_iris
 
 import triptych
 from triptych.cli import main
@@ -30,30 +31,42 @@ def test_the_study_in_the_readme_runs(tmp_path):
 
 
 def test_the_python_in_the_readme_names_what_there_is():
-    code = blocks("python")[0]
-    for name in re.findall(r"triptych\.(\w+)", code):
-        assert hasattr(triptych, name)
+    for code in blocks("python")[:2]:
+        for name in re.findall(r"triptych\.(\w+)", code):
+            assert hasattr(triptych, name)
+
+
+def test_the_training_in_the_readme_gives_a_verdict(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    iris = load_iris()
+    rows = [[*x, iris.target_names[y]] for x, y in zip(iris.data, iris.target, strict=True)]
+    lines = ["a,b,c,d,species", *(",".join(map(str, row)) for row in rows)]
+    Path("flowers.csv").write_text("\n".join(lines))
+    exec(blocks("python")[1].replace('"species")', '"species", seeds=1)'), {})
+    out = capsys.readouterr().out
+    assert "report.html" in out
+    assert "MLP" in out
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_the_estimator_in_the_readme_scores_well(capsys):
-    exec(blocks("python")[1].replace("random_state=0", "random_state=0, max_iter=20"), {})
+    exec(blocks("python")[2].replace("random_state=0", "random_state=0, max_iter=20"), {})
     assert float(capsys.readouterr().out) > 0.9
 
 
 def test_the_estimator_of_pictures_in_the_readme_scores_well(capsys):
-    exec(blocks("python")[2].replace("random_state=0", "random_state=0, max_iter=2"), {})
+    exec(blocks("python")[3].replace("random_state=0", "random_state=0, max_iter=2"), {})
     assert float(capsys.readouterr().out) > 0.9
 
 
 def test_the_estimator_of_sequences_in_the_readme_remembers(capsys):
-    exec(blocks("python")[3], {})
+    exec(blocks("python")[4], {})
     assert float(capsys.readouterr().out) > 0.95
 
 
 def test_the_backward_pass_in_the_readme_departs_as_it_says(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    Path("my_backward.py").write_text(blocks("python")[4])
+    Path("my_backward.py").write_text(blocks("python")[5])
     _, command, says = re.search(r"```\n(\$ )(triptych twin.*)\n(.*)\n```", README).groups()
     with pytest.raises(SystemExit) as ended:
         main(command.split()[1:])
@@ -68,7 +81,7 @@ def test_the_commands_in_the_readme_are_read_by_the_command_line():
     commands = [
         shlex.split(line, comments=True)[1:] for line in lines if line.startswith("triptych")
     ]
-    assert len(commands) == 30
+    assert len(commands) == 33
     for command in commands:
         build_parser().parse_args(command)
 

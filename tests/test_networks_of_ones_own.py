@@ -491,4 +491,4 @@ def test_described_is_what_a_run_is_keyed_by():
     assert ids[0] == ids[1] != ids[2]
     data = load_for(found[0], 0, None)
     job = create_job(found[0], "torch", data, 0, "cpu", {"net": make_net})
-    assert len(job.rows.fit) == len(split_rows(TRAIN, 64, np.random.default_rng(0)).fit)
+    assert len(job.rows.fit) == len(split_rows(TRAIN, data.train, np.random.default_rng(0)).fit)

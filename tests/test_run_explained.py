@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from conftest import without_scripts
 from triptych.contracts import Dataset, Split, Standardization
 from triptych.records import StudyFolder
 from triptych.runner import RunEnded, Setting, execute_study, read_result
@@ -63,13 +64,15 @@ def plane(engine="numpy", seeds=1, epochs=60, size=1):
 class Blind:
     """Stands in for `Explainer`, and sees nothing."""
 
+    seconds = 0.0
+
     def __init__(self, *_):
         pass
 
     def look(self, epoch):
         pass
 
-    def findings(self, weights, epoch):
+    def findings(self, *_):
         return ()
 
 
@@ -127,7 +130,7 @@ def pictures(tmp_path_factory):
 
 def test_each_network_of_pictures_gets_the_findings_of_its_kind(pictures):
     kinds = {r.arm: [one.kind for one in r.findings] for r in pictures[0] if r.seed == 0}
-    shared = ["calibration", "confusion", "mistakes", "first layer"]
+    shared = ["integrated gradients", "calibration", "confusion", "mistakes", "first layer"]
     assert kinds["mlp"] == [*shared, "occlusion"]
     assert kinds["cnn"] == kinds["ours"] == [*shared, "feature maps", "occlusion"]
     assert kinds["squares"] == []
@@ -158,7 +161,7 @@ def test_findings_are_small_and_read_back_as_they_were(pictures):
 
 
 def test_the_page_shows_them(pictures):
-    html = read_result(pictures[1]).to_html()
+    html = without_scripts(read_result(pictures[1]).to_html())
     for title in (
         "What is taken for what", "The worst mistakes", "What a prediction rests on",
         "What the first layer looks for", "What the network makes of one picture",
@@ -182,9 +185,47 @@ def test_pictures_standardised_place_by_place_are_covered_by_one_grey():
             seen.append(x)
             return np.zeros((len(x), 2))
 
-    found = Explainer(arm, 0, data, Learner()).findings({"w1": np.ones((192, 4))}, 1)
+    weights = {
+        "w1": np.ones((192, 4)), "b1": np.ones(4), "w2": np.ones((4, 2)), "b2": np.ones(2),
+    }  # fmt: skip
+    found = Explainer(arm, 0, data, Learner()).findings(weights, 1)
     assert [one.kind for one in found][-1] == "occlusion"
     # The first is the picture itself; the upper left corner of the second is covered.
     first = seen[1]
     expected = mean.mean(axis=(1, 2)).round()
     np.testing.assert_array_equal(first[1][:, :2, :2], np.tile(expected[:, None, None], (1, 2, 2)))
+
+
+TABLES = """
+title = "tables"
+seeds = 1
+[arm.classes]
+data = { source = "iris" }
+network = { kind = "mlp", hidden = [6] }
+train = { epochs = 3, batch_size = 20 }
+[arm.numbers]
+data = { source = "diabetes" }
+network = { kind = "mlp", hidden = [6], activation = "tanh" }
+train = { epochs = 3, batch_size = 20, loss = "squared" }
+"""
+
+
+def test_predictions_of_tables_are_shared_out_in_the_unit_of_what_is_told(tmp_path):
+    records = {record.arm: record for record in run(TABLES, tmp_path)}
+    for record in records.values():
+        (one,) = [found for found in record.findings if found.kind == "integrated gradients"]
+        gaps = one.arrays["sums"] - (one.arrays["predicted"] - one.arrays["plain"])
+        assert np.abs(gaps).max() <= 0.01 * np.abs(one.arrays["predicted"]).max()
+        assert set(record.times) == {"data", "evaluation", "findings"}
+        assert all(seconds >= 0 for seconds in record.times.values())
+        assert record.times["findings"] > 0
+    probability, number = (
+        next(f for f in records[arm].findings if f.kind == "integrated gradients")
+        for arm in ("classes", "numbers")
+    )
+    assert ((probability.arrays["predicted"] > 0) & (probability.arrays["predicted"] < 1)).all()
+    assert number.labels["of"] == ("number",)
+    # The disease went on by 25 to 346.
+    assert number.arrays["plain"][0] == pytest.approx(150, abs=60)
+    html = read_result(tmp_path).to_html()
+    assert html.count("Which columns made a prediction") == 2

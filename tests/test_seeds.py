@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 import triptych
-from conftest import made_up_run
+from conftest import made_up_run, without_scripts
 from triptych.live import Watcher
 from triptych.records import StudyFolder
 from triptych.runner import (
@@ -132,7 +132,7 @@ def test_it_stops_when_every_claim_is_decided_and_says_so(study, world, tmp_path
     result = read_result(tmp_path)
     assert [(v.verdict, v.seeds) for v in result.verdicts] == [("holds", 6), ("holds", took)]
     assert result.record.stopped == "decided"
-    html = result.to_html()
+    html = without_scripts(result.to_html())
     assert "Decided on 6 seeds." in html
     assert f"Decided on {took} seeds." in html
     assert f"{12 + 2 * took} runs on 6 to {took} seeds, " in html

@@ -9,6 +9,9 @@ Studies
     `find_study` finds one that ships, `read_study` and `parse_study` read a study file; each gives
     a `StudySpec`, whose parts are in `triptych.spec`. `Setting` says where runs are made.
 
+Data of your own
+    `train` trains a network that fits them beside simple models, and returns a `TrainResult`.
+
 Models
     `load` reads a model's file as a `Model`; `predict_file` and `evaluate_file` use one on a table,
     pictures or sequences of one's own.
@@ -24,6 +27,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from triptych.api import run
+    from triptych.baseline import TrainResult, train
     from triptych.data.sequences import read_sequences
     from triptych.estimators import CNNClassifier, MLPClassifier, MLPRegressor, RNNClassifier
     from triptych.runner import Setting, StudyResult, read_result
@@ -40,6 +44,7 @@ _HOMES = {
     "Setting": "runner",
     "StudyResult": "runner",
     "StudySpec": "spec",
+    "TrainResult": "baseline",
     "evaluate_file": "saved",
     "find_study": "studies",
     "load": "saved",
@@ -49,6 +54,7 @@ _HOMES = {
     "read_sequences": "data.sequences",
     "read_study": "spec",
     "run": "api",
+    "train": "baseline",
 }
 
 __all__ = [
@@ -60,6 +66,7 @@ __all__ = [
     "Setting",
     "StudyResult",
     "StudySpec",
+    "TrainResult",
     "evaluate_file",
     "find_study",
     "load",
@@ -69,6 +76,7 @@ __all__ = [
     "read_sequences",
     "read_study",
     "run",
+    "train",
 ]
 __version__ = "0.1.0"
 

@@ -9,6 +9,7 @@ import os
 import pickle
 import re
 import struct
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
@@ -183,6 +184,7 @@ def in_zip(content: bytes, others: Sequence[bytes], draw: Random) -> bytes:
     else:
         inside = mutated(inside, others, draw)
     members[k] = (name, inside)
+    warnings.simplefilter("ignore")  # of a name that is there twice
     out = io.BytesIO()
     method = draw.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
     with zipfile.ZipFile(out, "w", method) as archive:

@@ -8,7 +8,8 @@ import pytest
 
 from conftest import made_up_run
 from triptych.records import StudyRecord
-from triptych.report.charts import Series, curve_svg, log_ticks
+from triptych.report.charts import log_ticks
+from triptych.report.curves import Series, curve_chart
 from triptych.report.readings import means, reading, sides, strip
 from triptych.report.wording import duration, figure, given, signed, visible
 from triptych.spec import ArmSpec, MLPSpec, StudySpec, ToySpec, TrainSpec, parse_claim
@@ -138,7 +139,7 @@ def drawn(*best, runs=1):
         )
         made = [made_up_run(STUDY, "a", s, curve=curve) for s in range(runs)]
         series.append(Series(f"arm {k}", f"var(--c{k + 1})", made))
-    return curve_svg(series, "loss", "what <it> shows")
+    return curve_chart(series, "loss", "what <it> shows")
 
 
 def test_an_arm_that_another_hides_is_drawn_broad_enough_to_be_seen():
@@ -146,13 +147,8 @@ def test_an_arm_that_another_hides_is_drawn_broad_enough_to_be_seen():
     assert 'stroke-width="5.5"' not in drawn(1.0, 1.1)
 
 
-def test_a_chart_has_a_line_for_each_seed_and_split_and_one_for_their_mean():
-    svg = drawn(1.0, runs=3)
-    assert svg.count('stroke="var(--c1)"') == 2 * (3 + 1)
-
-
 def test_a_chart_can_stand_beside_others_and_has_a_name():
-    svg = drawn(1.0)
+    svg = drawn(1.0).split("<script")[0]
     assert ' id="' not in svg
     assert "clip" not in svg
     assert 'role="img" aria-label="what &lt;it&gt; shows"' in svg

@@ -158,7 +158,7 @@ def test_9_pictures(folder_model, here, call):
     refused(call, "pets", 3, "links to a folder that it is in; remove the link")
     refused(call, "t.csv", 3, "there is no such folder")
     refused(call, "pets/cat/1.png", 3, "one picture has no label", "evaluate")
-    refused(call, "pets/cat/text.png", 3, "1 of 1 files cannot be used: text.png (not a picture)")
+    refused(call, "pets/cat/text.png", 3, "pets/cat/text.png: cannot be used: not a picture.")
 
 
 def test_10_sequences(words_model, here, call):

@@ -14,7 +14,9 @@ from triptych.errors import DataError
 from triptych.explain import Judged, calibration
 from triptych.models import initial_weights
 from triptych.saved import evaluation, model_of_run
-from triptych.saved.measures import BINS
+from triptych.saved.intervals import wilson
+from triptych.saved.measures import BINS, ClassRows
+from triptych.saved.scoring import scores_of
 from triptych.spec import ArmSpec, MLPSpec, SequenceFileSpec, TableSpec, TrainSpec
 
 HEAD = "a,b,who,kind"
@@ -138,6 +140,19 @@ def test_groups_are_scored_by_themselves_and_drawn_whole_where_there_are_many(ta
     found = evaluate_file(model, few, group="who")
     assert found.drawn == "rows"
     assert found.group_count == 9
+
+
+def test_groups_that_are_all_right_say_so_as_many_as_they_are():
+    y = np.repeat([0, 1], 100)
+    rows = ClassRows(y, np.where(np.arange(200) == 150, 0, y), None, None, None, 2)
+    units = np.arange(200) // 8
+    scores, classes = scores_of(rows, units, np.random.default_rng(0), alone=False)
+    assert scores["accuracy"].low < 0.995 < scores["accuracy"].high
+    assert classes[0][1] == wilson(13, 13)  # rows of the first class are in 13 groups
+    assert classes[1][1].low > wilson(13, 13).low
+    alone = scores_of(rows, np.arange(200), np.random.default_rng(0), alone=True)
+    assert alone[0]["accuracy"] == wilson(199, 200)
+    assert alone[1][0][1] == wilson(100, 100)
 
 
 def test_classes_that_the_model_does_not_know_are_left_out_counted_and_said(table):

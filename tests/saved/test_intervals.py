@@ -72,6 +72,11 @@ def test_one_unit_has_no_interval_and_a_measure_that_is_never_there_none():
     assert math.isnan(nothing[0].high)
 
 
+def test_draws_that_all_agree_know_no_interval():
+    found = mean_of(np.ones(50), np.arange(50))
+    assert (found.value, math.isnan(found.low), math.isnan(found.high)) == (1.0, True, True)
+
+
 def test_the_mean_lies_in_its_interval_about_as_often_as_it_should(monkeypatch):
     monkeypatch.setattr(intervals, "RESAMPLES", 300)
     draw = np.random.default_rng(4)

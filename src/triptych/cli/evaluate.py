@@ -26,6 +26,8 @@ _NAMES = {
     "log_loss": "log loss", "brier": "Brier score", "ece": "calibration error (ECE)",
     "r2": "R²", "rmse": "RMSE", "mae": "MAE",
 }  # fmt: skip
+# Of which 1 is not the best there is.
+_OPEN = ("log_loss", "brier", "ece", "rmse", "mae")
 # What a terminal shows of it; --json has all.
 _MOST_CLASSES, _MOST_CONFUSED, _MOST_GROUPS = 40, 12, 20
 
@@ -69,7 +71,7 @@ def _tables(found: Evaluation, classes: tuple[str, ...], group: str) -> Iterator
 
     scores = _table(plural(found.rows, "row"), ("score", "value", "95 % interval"))
     for name, score in found.scores.items():
-        scores.add_row(_NAMES[name], *_figures(score))
+        scores.add_row(_NAMES[name], *_figures(name, score))
     yield scores
     if found.classes:
         yield _class_table(found)
@@ -80,13 +82,12 @@ def _tables(found: Evaluation, classes: tuple[str, ...], group: str) -> Iterator
 
 
 def _class_table(found: Evaluation) -> Table:
-    columns = ("class", "rows", "precision", "", "recall", "", "F1", "")
     shown = found.classes[:_MOST_CLASSES]
     title = _first(len(shown), len(found.classes), "class", "classes")
-    table = _table(title, columns)
+    table = _table(title, ("class", "rows", "precision", "recall", "F1"))
     for one in shown:
-        cells = [*_figures(one.precision), *_figures(one.recall), *_figures(one.f1)]
-        table.add_row(_cell(one.name), f"{one.rows:,}", *cells)
+        scores = [_in_one("f1", score) for score in (one.precision, one.recall, one.f1)]
+        table.add_row(_cell(one.name), f"{one.rows:,}", *scores)
     return table
 
 
@@ -101,12 +102,11 @@ def _confusion_table(found: Evaluation, classes: tuple[str, ...]) -> Table:
 def _group_table(found: Evaluation, group: str) -> Table:
     shown = found.groups[:_MOST_GROUPS]
     names = [name for name in ("accuracy", "log_loss", "r2", "rmse") if name in found.scores]
-    columns = [_cell(group), "rows", *(part for name in names for part in (_NAMES[name], ""))]
     title = _first(len(shown), found.group_count, "group", "groups")
-    table = _table(title, columns)
+    table = _table(title, (_cell(group), "rows", *(_NAMES[name] for name in names)))
     for one in shown:
-        cells = [cell for name in names for cell in _figures(one.scores[name])]
-        table.add_row(_cell(one.name), f"{one.rows:,}", *cells)
+        scores = [_in_one(name, one.scores[name]) for name in names]
+        table.add_row(_cell(one.name), f"{one.rows:,}", *scores)
     return table
 
 
@@ -125,16 +125,18 @@ def _first(shown: int, count: int, one: str, many: str) -> str:
     return f"The first {shown:,} of {count:,} {many}; --json has more"
 
 
-def _figures(score: Score) -> tuple[str, str]:
-    """Return a score and its interval as texts."""
-    from triptych.report.wording import figure
+def _figures(name: str, score: Score) -> tuple[str, str]:
+    """Return a score and its interval as texts: three decimals where 1 is best, else digits."""
+    from triptych.report.wording import accuracy, figure
 
-    def text(value: float) -> str:
-        small = math.isfinite(value) and abs(value) < 10
-        return f"{value:.3f}".replace("-", "−") if small else figure(value)
+    text = figure if name in _OPEN else accuracy
+    interval = f"{text(score.low)} to {text(score.high)}"
+    return text(score.value), "" if math.isnan(score.low) else interval
 
-    low, high = text(score.low), text(score.high)
-    return text(score.value), "" if math.isnan(score.low) else f"{low} to {high}"
+
+def _in_one(name: str, score: Score) -> str:
+    value, interval = _figures(name, score)
+    return f"{value} ({interval})" if interval else value
 
 
 def _cell(name: str) -> str:

@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 import warnings
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
@@ -16,11 +15,14 @@ from triptych import __version__
 from triptych.cli.check import add_check
 from triptych.cli.console import create_console
 from triptych.cli.evaluate import add_evaluate
+from triptych.cli.export import add_export, live_events, to_tensorboard
 from triptych.cli.init import add_init
 from triptych.cli.models import add_models
 from triptych.cli.predict import add_predict
 from triptych.cli.runs import add_runs
+from triptych.cli.train import add_train
 from triptych.cli.twin import add_twin_cnn, add_twin_mlp, add_twin_rnn
+from triptych.cli.watching import Terminated, watch_study
 from triptych.errors import SpecError, TriptychError
 
 if TYPE_CHECKING:
@@ -30,11 +32,7 @@ if TYPE_CHECKING:
     from triptych.spec import StudySpec
 
 
-_JSON = "print verdicts and runs as JSON, for programs"
-
-
-class Terminated(BaseException):
-    """SIGTERM arrived; not an Exception, so that nothing swallows it."""
+_JSON = "print verdicts, runs, curves and findings as JSON, for programs"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -75,9 +73,12 @@ def build_parser() -> argparse.ArgumentParser:
                      help="runs made at the same time; auto: one for each core")  # fmt: skip
     run.add_argument("--disk", metavar="SIZE", help="the most that the study's folder may take, "
                      "such as '2 GB' (default: TRIPTYCH_DISK); drops old weights")  # fmt: skip
+    run.add_argument("--tensorboard", type=Path, metavar="DIR",
+                     help="folder of event files, written as it runs")  # fmt: skip
     run.add_argument("--json", action="store_true", help=f"{_JSON}; the rest goes to stderr")
     run.set_defaults(call=_run)
 
+    add_train(commands, common, _count)
     add_init(commands, common)
     add_check(commands, common, study)
 
@@ -90,6 +91,7 @@ def build_parser() -> argparse.ArgumentParser:
     report.add_argument("--json", action="store_true", help=_JSON)
     report.set_defaults(call=_report)
 
+    add_export(commands, common)
     add_runs(commands, common)
     twin = commands.add_parser(
         "twin", help="train the engines side by side, or your own layer beside ours"
@@ -136,7 +138,6 @@ _count.__name__ = "number"  # argparse's message names the type
 
 
 def _run(options: argparse.Namespace) -> None:
-    from triptych.live import Watcher
     from triptych.records import StudyFolder
     from triptych.report.wording import budget_text, visible
     from triptych.runner import Setting, default_folder, execute_study, read_result
@@ -154,16 +155,14 @@ def _run(options: argparse.Namespace) -> None:
     size = f"arms: {len(study.arms)}, seeds: {seeds}{scale}"
     begin = visible(f"{study.title}\n{size}; kept in {folder.path}")
     console.print(begin, highlight=False, soft_wrap=True)
-    watcher = Watcher(study, console, debug=options.debug)
-    try:
-        with closing(execute_study(study, folder, setting, options.jobs)) as events:
-            watcher.watch(events)
-    except (KeyboardInterrupt, Terminated):
-        print(f"stopped; finished runs are kept in {folder.path}, the same command goes on",
-              file=sys.stderr)  # fmt: skip
-        raise
+    live = live_events(options.tensorboard)
+    events = execute_study(study, folder, setting, options.jobs)
+    followed = live.follow(events) if live else events
+    watch_study(study, console, followed, folder.path, debug=options.debug)
     result = read_result(folder.path)
     _show(result, console, anew=False)
+    if live:
+        to_tensorboard(result, options.tensorboard, console)
     if options.json:
         _print_json(result)
     _show_disk(folder.path, setting.disk, console)
@@ -216,12 +215,16 @@ def _show_disk(folder: Path, most: int | None, console: Console) -> None:
 
 
 def _show(result: StudyResult, console: Console, *, anew: bool = True) -> None:
+    from triptych.records import StudyFolder
     from triptych.report import study_tables
+    from triptych.report.wording import duration
 
     page = result.write_page(anew=anew)
     for table in study_tables(result.record, result.verdicts):
         console.print(table)
-    console.print(f"The page: {page}", highlight=False, soft_wrap=True)
+    seconds = StudyFolder(result.record.folder).page_seconds()
+    took = f" (drawn in {duration(seconds)})" if seconds else ""
+    console.print(f"The page: {page}{took}", highlight=False, soft_wrap=True)
 
 
 def _data(options: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""``triptych inspect`` and ``triptych export``: what a model's file holds, and in another form."""
+"""``triptych inspect``: what a model's file holds."""
 
 from __future__ import annotations
 
@@ -16,20 +16,13 @@ if TYPE_CHECKING:
 
 
 def add_models(commands: Any, common: argparse.ArgumentParser) -> None:
-    """Add ``inspect`` and ``export`` to the command line."""
+    """Add ``inspect`` to the command line."""
     inspect = commands.add_parser(
         "inspect", parents=[common], help="what a model is, what it was trained on, its scores"
     )
     inspect.add_argument("model", metavar="MODEL", type=Path, help="a model's file")
     inspect.add_argument("--json", action="store_true", help="for programs: all but the weights")
     inspect.set_defaults(call=_inspect)
-    export = commands.add_parser(
-        "export", parents=[common], help="write a model as a file of another format"
-    )
-    export.add_argument("model", metavar="MODEL", type=Path, help="a model's file")
-    export.add_argument("--onnx", metavar="FILE", type=Path, required=True,
-                        help="the ONNX file to write; needs triptych[onnx]")  # fmt: skip
-    export.set_defaults(call=_export)
 
 
 def _inspect(options: argparse.Namespace) -> None:
@@ -94,15 +87,3 @@ def _lines(section: Section) -> list[str]:
         for row in rows
     ]
     return [section.title, *(line.rstrip() for line in lines)]
-
-
-def _export(options: argparse.Namespace) -> None:
-    from triptych.report.wording import visible
-    from triptych.saved import load
-
-    model = load(options.model)
-    written = model.to_onnx(options.onnx)
-    console = create_console()
-    say(console, visible(f"{options.onnx}: {model.summary}"))
-    for line in written.lines:
-        say(console, visible(line))

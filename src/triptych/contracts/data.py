@@ -6,7 +6,7 @@ T time, V vocabulary, C classes or channels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Protocol
 
@@ -158,6 +158,22 @@ class Prepared:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """What a row was where it was read, before it became inputs.
+
+    Attributes
+    ----------
+    place : str
+        What the row is called there: ``line 83`` of a file of text, ``row 83`` of another.
+    cells : mapping of str to str
+        By column, in the column's own unit; empty texts of empty cells.
+    """
+
+    place: str
+    cells: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Dataset:
     """A data set ready for training: two splits that share no row where that can be had.
 
@@ -189,6 +205,8 @@ class Dataset:
         How places were changed for the network that reads it, in words; empty where they were not.
     preparation : Preparation, optional
         How other rows of the same kind become inputs, where data of one's own were read.
+    origin : callable, optional
+        From a row of the test split to what it was where it was read; of tables.
     """
 
     name: str
@@ -205,6 +223,7 @@ class Dataset:
     target: Standardization | None = None
     arranged: str = ""
     preparation: Preparation | None = None
+    origin: Callable[[int], Origin] | None = None
 
     @property
     def outputs(self) -> int:

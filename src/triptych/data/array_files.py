@@ -106,7 +106,7 @@ class _Open:
         parts = [self._read(stream, count) for stream in self.streams]
         values = np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
         for name, column in zip(self.names, values.T, strict=True):
-            yield _column(name, column)
+            yield _column(name, column, self.what)
 
     def _read(self, stream: IO[bytes], count: int) -> Array:
         width = self.columns // len(self.streams)
@@ -195,9 +195,20 @@ def _header(opened: IO[bytes], what: str) -> tuple[tuple[int, ...], bool, np.dty
     return shape, by_columns, kind
 
 
-def _column(name: str, values: Array) -> Column:
+def _column(name: str, values: Array, what: str) -> Column:
     if values.dtype.kind == "U":
+        _check_letters(values, what)
         return column_of_texts(name, values.tolist())
     if values.dtype.kind == "M":
         return Column(name, days_of(values), dated=True)
     return Column(name, values.astype(np.float64))
+
+
+def _check_letters(values: Array, what: str) -> None:
+    """Refuse numbers that stand for no letter, which Python cannot make a text of."""
+    if not values.size or not values.itemsize:
+        return
+    number = np.dtype("u4").newbyteorder(values.dtype.byteorder)
+    letters = np.ascontiguousarray(values).view(number)
+    if (letters > 0x10FFFF).any() or ((letters >> 11) == 0x1B).any():  # or is half a letter
+        raise DataError(f"{what} has texts that are none: letters that Unicode does not have.")

@@ -103,10 +103,13 @@ class Columns:
             return tuple(f"row {k + 1}" for k in range(self.before, self.before + len(self)))
         return tuple(f"line {line}" for line in self.lines.tolist())
 
+    def row(self, row: int) -> str:
+        """Return where a row is, as messages call it; all of them are `places`."""
+        return f"row {self.before + row + 1}" if self.lines is None else f"line {self.lines[row]}"
+
     def place(self, row: int, column: str) -> str:
         """Return where a cell is, as messages call it."""
-        where = f"row {self.before + row + 1}" if self.lines is None else f"line {self.lines[row]}"
-        return f"{where} column {shown(column)}"
+        return f"{self.row(row)} column {shown(column)}"
 
     @property
     def header(self) -> str:

@@ -108,8 +108,14 @@ def _labelled(path: Path, labels: str) -> Listing:
     return Listing(tuple(classes), tuple(pictures), stamps, _others(there), unlabelled)
 
 
-def pictures_in(path: Path) -> tuple[list[str], tuple[str, ...]]:
+def pictures_in(path: Path, *known: str) -> tuple[list[str], tuple[str, ...]]:
     """Return all pictures below a folder, sorted, and the ends of the names of other files.
+
+    Parameters
+    ----------
+    path : Path
+    *known : str
+        Names of files in it that are not to be told.
 
     Raises
     ------
@@ -117,11 +123,12 @@ def pictures_in(path: Path) -> tuple[list[str], tuple[str, ...]]:
         If it is no folder, or holds no picture.
     """
     _sub_folders(path)
-    files = list(files_in(path))
+    left_out = {str(path / name) for name in known}
+    files = [file for file in files_in(path) if file not in left_out]
     pictures = [file for file in files if _is_picture(file)]
     if not pictures:
-        known = ", ".join(sorted(SUFFIXES))
-        raise DataError(f"{path}: there are no pictures; files ending in {known} are read.")
+        ends = ", ".join(sorted(SUFFIXES))
+        raise DataError(f"{path}: there are no pictures; files ending in {ends} are read.")
     return pictures, _others(files)
 
 

@@ -25,6 +25,11 @@ _LARGEST_EDGE = 64
 _FEW_PICTURES = 2_000
 
 
+def is_usual_target(name: str) -> bool:
+    """Whether a column has a name that labels usually have."""
+    return name.casefold() in _TARGETS
+
+
 def look(path: Path, target: str | None = None, encoding: str = "utf-8") -> dict[str, Any]:
     """Return the table ``[data]`` of a study file that reads `path`.
 

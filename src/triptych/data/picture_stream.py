@@ -109,6 +109,8 @@ def read_pictures(
             yield held
         held = some
     notes = found.notes
+    if reader.bad and path.is_file():
+        raise DataError(f"{path}: cannot be used: {reader.bad[str(path)]}.")
     if reader.bad:
         text = bad_text(found.root, reader.bad, len(found.files))
         if held is None or not skip_bad:
@@ -122,7 +124,7 @@ def _find(path: Path, *, needs_target: bool) -> _Found:
     if not needs_target and path.is_file():
         return _Found(path.parent, [str(path)], [])
     if not needs_target:
-        files, others = pictures_in(path)
+        files, others = pictures_in(path, *filter(None, [find_labels(path)]))
         return _Found(path, files, [], others_notes(path.resolve().name, others))
     if path.is_file():
         raise DataError(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from triptych.contracts import Dataset, Split
 from triptych.data.columns import Column, Columns, check_column
 from triptych.data.fingerprints import fingerprint
+from triptych.data.row_origins import RowOrigins
 from triptych.data.table_files import read_columns
 from triptych.data.table_fitting import Table, fitted, preparation_notes
 from triptych.data.table_gaps import without_gaps
@@ -55,7 +58,7 @@ def load_table(spec: TableSpec, seed: int) -> Dataset:
         _column(columns, spec.group),
         _column(columns, spec.time),
     )
-    return _dataset(table, by, notes)
+    return _dataset(table, by, notes, columns.row)
 
 
 def load_bundled(spec: BundledSpec, seed: int) -> Dataset:
@@ -83,6 +86,7 @@ def load_bundled(spec: BundledSpec, seed: int) -> Dataset:
         Table(spec.source, features, Target(column, values, classes)),
         Holdout(spec.test_size, seed),
         (),
+        Columns(spec.source, features).row,
     )
 
 
@@ -90,7 +94,9 @@ def _column(columns: Columns, name: str | None) -> Column | None:
     return None if name is None else columns[name]
 
 
-def _dataset(table: Table, by: Holdout, done: tuple[str, ...]) -> Dataset:
+def _dataset(
+    table: Table, by: Holdout, done: tuple[str, ...], place: Callable[[int], str]
+) -> Dataset:
     sides = divided(table, by)
     preparation = fitted(table, sides.train)
     found = {column.name: column for column in table.features}
@@ -120,4 +126,5 @@ def _dataset(table: Table, by: Holdout, done: tuple[str, ...]) -> Dataset:
         features=preparation.features,
         target=preparation.target,
         preparation=preparation,
+        origin=RowOrigins(table.features, place, sides.test),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,14 @@ from triptych.engines.threads import keep_memory
 from triptych.errors import SpecError
 from triptych.models import CNNNumpy, MLPNumpy, RNNNumpy, create_torch, initial_weights
 from triptych.spec import ArmSpec, CNNSpec, CustomSpec, MLPSpec, NetworkSpec, RNNSpec, TrainSpec
-from triptych.training import CompiledLearner, CompiledTogether, Kernels, NumpyLearner, Orders
+from triptych.training import (
+    CompiledLearner,
+    CompiledTogether,
+    Kernels,
+    NumpyLearner,
+    Orders,
+    weighted,
+)
 
 if TYPE_CHECKING:
     from triptych.training.torch_together import TorchTogether
@@ -29,11 +37,13 @@ def create_learner(
     Networks of one's own are made by the functions in `networks`.
     """
     network, train = arm.trained
+    rows = weighted(data.train, train.class_weight)
     if isinstance(network, CustomSpec):
-        return create_custom(arm, network, data, seed, device, networks)
+        weighed = replace(data, train=rows)
+        return create_custom(arm, network, weighed, seed, device, networks)
     weights = initial_weights(network, data, stream(seed, "weights"))
     return _CREATE[type(network)](
-        network, train, engine, weights, data.train, seed=seed, device=device,
+        network, train, engine, weights, rows, seed=seed, device=device,
         standardization=data.standardization,
     )  # fmt: skip
 

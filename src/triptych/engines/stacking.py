@@ -29,7 +29,8 @@ def can_train_together(arm: ArmSpec, data: Dataset | DataShape, engine: str, dev
     """Whether seeds of `arm` are stacked on the torch engine, where that pays.
 
     Not stacked are recurrent networks (each seed's sequences have lengths of their own), whitened
-    CNNs, GELU and logistic MLPs, Muon, pictures that are varied, and what computes on a GPU.
+    CNNs, GELU and logistic MLPs, Muon, pictures that are varied, what finds a learning rate of its
+    own, and what computes on a GPU.
 
     Parameters
     ----------
@@ -44,6 +45,8 @@ def can_train_together(arm: ArmSpec, data: Dataset | DataShape, engine: str, dev
     if engine != "torch" or device != "cpu" or train.optimizer.name == "muon":
         return False
     if train.resolutions or train.augment != AugmentSpec() or not _stacks(arm):
+        return False
+    if train.search is not None:
         return False
     rows = data.rows
     size = min(train.batch_size or rows, rows)

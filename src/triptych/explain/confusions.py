@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
-from triptych.contracts import Array, IntArray
+from triptych.contracts import Array, IntArray, Origin
 from triptych.explain.judged import Judged, named, numbered
 from triptych.records import Finding
 
@@ -83,7 +85,11 @@ def _examples(judged: Judged, true: IntArray, predicted: IntArray) -> dict[str, 
     return {"examples": examples, "shown": np.array([float(len(one)) for one in found])}
 
 
-def mistakes(judged: Judged, features: tuple[tuple[str, str], ...] = ()) -> Finding | None:
+def mistakes(
+    judged: Judged,
+    features: tuple[tuple[str, str], ...] = (),
+    origin: Callable[[int], Origin] | None = None,
+) -> Finding | None:
     """Return the rows with the highest loss of those predicted wrong; None where all are right.
 
     Parameters
@@ -92,14 +98,18 @@ def mistakes(judged: Judged, features: tuple[tuple[str, str], ...] = ()) -> Find
         Pictures; or rows (N, ...), which are flattened.
     features : tuple of (str, str)
         See `triptych.contracts.Dataset`; numbered where absent.
+    origin : callable, optional
+        See `triptych.contracts.Dataset`.
 
     Returns
     -------
     Finding
         With ``rows (M,)``, their places in the test split; ``wrong (2,)``, how many were predicted
         wrong, and of how many; ``predicted (M,)`` and ``true (M,)``, the probabilities of what was
-        predicted and of what is true; ``pictures (M, h, w, c)``, or ``values (M, I)`` of at most
-        eight features. Labels: ``true``, ``predicted``, ``features``.
+        predicted and of what is true; ``pictures (M, h, w, c)``, or ``values (M, K)`` of at most
+        eight features. Labels: ``true``, ``predicted``, ``features``; where their origin is known
+        ``places``, what the M rows are called, and ``cells``, M lists of K texts one after the
+        other, which stand for the values.
     """
     losses, predicted = judged.losses, judged.predicted
     wrong = np.flatnonzero(predicted != judged.y)
@@ -113,30 +123,40 @@ def mistakes(judged: Judged, features: tuple[tuple[str, str], ...] = ()) -> Find
         "true": judged.shares[rows, judged.y[rows]],
     }
     labels = {"true": judged.names(judged.y[rows]), "predicted": judged.names(predicted[rows])}
-    pictures = judged.pictures(rows)
+    pictures, read = judged.pictures(rows), ""
     if pictures is not None:
         arrays["pictures"] = pictures
+    elif origin is not None:
+        labels |= _origins([origin(int(row)) for row in rows])
+        read = _cut_columns("Columns are as they stand in the data", len(origin(0).cells))
     else:
         values = judged.x[rows].reshape(len(rows), -1)
         arrays["values"] = values[:, :_COLUMNS].astype(float)
         names = features or numbered(values.shape[1])
         labels["features"] = named(names[:_COLUMNS])
+        read = _cut_columns("Features are as the network reads them", values.shape[1])
     return Finding(
         kind=MISTAKES,
         title="The worst mistakes",
         caption=(
             "Of the test rows predicted wrong those with the highest loss: what they are, what "
             "was predicted, and how probable the network held either. A row that a reader "
-            "would get wrong too says something of the data, not of the network." + _columns(judged)
+            "would get wrong too says something of the data, not of the network." + read
         ),
         arrays=arrays,
         labels=labels,
     )
 
 
-def _columns(judged: Judged) -> str:
-    if judged.black_white is not None:
-        return ""
-    count = judged.x[0].size
-    cut = f", the first {_COLUMNS} of {count}" if count > _COLUMNS else ""
-    return f" Features are as the network reads them{cut}."
+def _origins(origins: Sequence[Origin]) -> dict[str, tuple[str, ...]]:
+    """Return what some rows were where they were read, as labels."""
+    columns = tuple(origins[0].cells)[:_COLUMNS]
+    return {
+        "places": tuple(one.place for one in origins),
+        "features": columns,
+        "cells": tuple(one.cells[column] for one in origins for column in columns),
+    }
+
+
+def _cut_columns(read: str, count: int) -> str:
+    return f" {read}{f', the first {_COLUMNS} of {count}' if count > _COLUMNS else ''}."

@@ -18,6 +18,7 @@ from triptych.models.initial import cnn_weights, mlp_weights, rnn_weights, white
 from triptych.models.mlp_numpy import MLPNumpy
 from triptych.models.rnn_numpy import RNNNumpy
 from triptych.models.shapes import weight_shapes
+from triptych.models.slopes import create_forward
 from triptych.models.widths import scale_to, scaled, widths
 from triptych.spec import CNNSpec, MLPSpec, NetworkSpec, RNNSpec
 
@@ -32,6 +33,7 @@ __all__ = [
     "block_outputs",
     "cost",
     "cost_on",
+    "create_forward",
     "create_torch",
     "initial_weights",
     "scale_to",

@@ -85,6 +85,25 @@ class MLPNumpy:
                 out, _ = self.functions.activation(out)
         return out
 
+    def outputs_and_backward(self, x: FloatArray) -> tuple[FloatArray, Backward]:
+        """Return the output (B, O) in eval mode, and what maps a slope by it to one by x (B, I)."""
+        out = x
+        backwards: list[Backward] = []
+        for k in self.layers:
+            w_IO, b_O = self.weights[f"w{k}"], self.weights[f"b{k}"]
+            out, dense_backward = self.functions.dense(out, w_IO, b_O)
+            backwards.append(_by_input(dense_backward))
+            if k != self.layers[-1]:
+                out, slope = self.functions.activation(out)
+                backwards.append(slope)
+
+        def backward(dy: FloatArray) -> FloatArray:
+            for layer in reversed(backwards):
+                dy = layer(dy)
+            return dy
+
+        return out, backward
+
     def loss(self, outputs: FloatArray, y: Array, weight: FloatArray | None = None) -> float:
         """Return the mean loss of outputs (B, O) for classes (B,) or targets (B, O)."""
         return self.functions.loss(outputs, y, shares(len(outputs), weight, outputs.dtype))[0]
@@ -134,3 +153,8 @@ class MLPNumpy:
         mask = dropout_mask(self.dropout_seed, step, layer, shape, self.spec.dropout)
         out, masked = drop(out, mask)
         return out, [slope, masked]
+
+
+def _by_input(backward: DenseBackward) -> Backward:
+    """Return the backward of a linear layer without the gradients of its weights."""
+    return lambda dy: backward(dy)[0]

@@ -3,8 +3,16 @@
 from triptych.records.deletion import Deletion, delete_runs
 from triptych.records.disk import DiskLimit, disk_use
 from triptych.records.environment import code_id, environment
-from triptych.records.files import atomic_file, finite, make_folder, write_atomic
-from triptych.records.findings import Finding
+from triptych.records.files import (
+    append_bytes,
+    atomic_file,
+    dump_json,
+    finite,
+    make_folder,
+    read_json,
+    write_atomic,
+)
+from triptych.records.findings import Finding, finding_values
 from triptych.records.keys import STEPS, run_key
 from triptych.records.listing import (
     DAMAGED,
@@ -23,6 +31,8 @@ from triptych.records.runs import (
     DIVERGED,
     FAILED,
     FINISHED,
+    LEARNING_RATE,
+    TEMPERATURE,
     RunFolder,
     RunRecord,
 )
@@ -53,11 +63,13 @@ __all__ = [
     "FAILED",
     "FINISHED",
     "FORMER",
+    "LEARNING_RATE",
     "MAX_SEEDS",
     "SORTS",
     "STATUSES",
     "STEPS",
     "STUDIES",
+    "TEMPERATURE",
     "UNFINISHED",
     "Deletion",
     "DiskLimit",
@@ -71,12 +83,15 @@ __all__ = [
     "StudyEntry",
     "StudyFolder",
     "StudyRecord",
+    "append_bytes",
     "atomic_file",
     "code_id",
     "delete_runs",
     "disk_use",
+    "dump_json",
     "environment",
     "find_run",
+    "finding_values",
     "finite",
     "list_studies",
     "list_study",
@@ -85,6 +100,7 @@ __all__ = [
     "make_folder",
     "named_study",
     "open_model",
+    "read_json",
     "run_key",
     "settled",
     "sorted_runs",

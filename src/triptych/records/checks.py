@@ -40,9 +40,10 @@ def check_result(table: Mapping[str, Any], record: type) -> None:
         if not fits:
             raise TypeError(f"{name} is {value!r}")
     check_texts(table["notes"])
-    scores = table["scores"]
-    if not isinstance(scores, dict) or not _are_numbers(scores.values()):
-        raise TypeError(f"scores is {str(scores)[:80]}")
+    for name in ("scores", "times"):
+        found = table[name] if name == "scores" else table.get(name, {})
+        if not isinstance(found, dict) or not _are_numbers(found.values()):
+            raise TypeError(f"{name} is {str(found)[:80]}")
     shape = table.get("sample_shape", [])
     if not isinstance(shape, list) or not {type(size) for size in shape} <= {int}:
         raise TypeError(f"sample_shape is {str(shape)[:80]}")

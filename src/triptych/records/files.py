@@ -70,9 +70,20 @@ def append_line(path: Path, line: str) -> None:
     RunError
         If the disk is full or the path cannot be written.
     """
+    append_bytes(path, line.encode() + b"\n")
+
+
+def append_bytes(path: Path, content: bytes) -> None:
+    """Append to a file that its reader takes in pieces, of which the last may be torn.
+
+    Raises
+    ------
+    RunError
+        If the disk is full or the path cannot be written.
+    """
     try:
         with path.open("ab") as file:
-            file.write(line.encode() + b"\n")
+            file.write(content)
     except OSError as error:
         raise _run_error(path, error) from error
 

@@ -77,6 +77,17 @@ def _plain(value: object) -> object:
     return int(number) if number.is_integer() else float(f"{number:.4g}")
 
 
+def finding_values(finding: Finding) -> dict[str, Any]:
+    """Return a finding as plain values: arrays as nested lists, numbers to four digits."""
+    return {
+        "kind": finding.kind,
+        "title": finding.title,
+        "caption": finding.caption,
+        "arrays": {name: _plain(array.tolist()) for name, array in finding.arrays.items()},
+        "labels": {name: list(texts) for name, texts in finding.labels.items()},
+    }
+
+
 def read_findings(folder: Path) -> tuple[Finding, ...]:
     """Return what `write_findings` wrote; nothing where it wrote nothing.
 
@@ -99,7 +110,7 @@ def read_findings(folder: Path) -> tuple[Finding, ...]:
             )
             for one in read_json(path)["findings"]
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise RunError(f"{path} is damaged: {error}.") from None
 
 

@@ -26,6 +26,8 @@ from triptych.records.tensors import dump_tensors, read_tensors
 from triptych.spec import ArmSpec, Metric, plain, size_text
 
 FINISHED, DIVERGED, FAILED = "finished", "diverged", "failed"
+LEARNING_RATE, TEMPERATURE = "learning_rate", "temperature"
+"""What scores also hold where they were found on the way: see `triptych.spec.TrainSpec`."""
 # What stands in files of its own.
 _APART = ("curve", "environment", "findings")
 RESULT_FILE, RESULT_BYTES = "result.json", 4_000
@@ -68,10 +70,14 @@ class RunRecord:
         Trained.
     seconds : float
         Spent in training steps.
+    times : dict of str to float
+        Seconds spent otherwise: on ``data``, next to nothing where they were loaded before; on
+        ``evaluation``; on ``findings``. Empty of a run from before they were told.
     scores : dict of str to float
         At the end, ``train_`` and ``test_``: ``loss``, ``accuracy``, ``balanced_accuracy``,
         ``macro_f1`` of classes, ``r2``, ``rmse`` of numbers, see `triptych.contracts.Scores`;
-        ``test_accuracy_at(T)`` where longer sequences were judged.
+        ``test_accuracy_at(T)`` where longer sequences were judged. Also `LEARNING_RATE` and
+        `TEMPERATURE`, where they were found.
     steps : dict of str to float
         The smallest differences that some scores can show, where that is not one row in all.
     peak_memory : float or None
@@ -118,6 +124,8 @@ class RunRecord:
     curve: tuple[dict[str, Any], ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
     arranged: str = ""
+    # No run repeats them.
+    times: dict[str, float] = field(default_factory=dict, compare=False)
     # Arrays have no truth value, and findings follow from the rest.
     findings: tuple[Finding, ...] = field(default=(), compare=False)
 

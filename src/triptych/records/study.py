@@ -174,11 +174,13 @@ class StudyFolder:
         """Return the folder of one run, made or not."""
         return RunFolder(self.path / RUNS / arm / f"seed-{seed}", self.limit)
 
-    def write_report(self, html: str, made_of: str) -> Path:
-        """Write the page, and what it is made of; return its path."""
+    def write_report(self, html: str, made_of: str, seconds: float = 0.0) -> Path:
+        """Write the page, what it is made of and the seconds it took; return its path."""
         page = html.encode()
         write_atomic(self.path / REPORT_FILE, page)
-        note = {"made_of": made_of, "page": hashlib.sha256(page).hexdigest()}
+        note = {
+            "made_of": made_of, "page": hashlib.sha256(page).hexdigest(), "seconds": seconds,
+        }  # fmt: skip
         write_atomic(self.path / REPORT_NOTE, dump_json(note))
         return self.path / REPORT_FILE
 
@@ -191,6 +193,14 @@ class StudyFolder:
             return None
         whole = note.get("page") == hashlib.sha256(page).hexdigest()
         return self.path / REPORT_FILE if whole and note.get("made_of") == made_of else None
+
+    def page_seconds(self) -> float | None:
+        """Return the seconds that it took to draw the page; None where that is not known."""
+        try:
+            seconds = read_json(self.path / REPORT_NOTE).get("seconds")
+        except RunError:
+            return None
+        return float(seconds) if isinstance(seconds, int | float) else None
 
     def contents(self, record: StudyRecord) -> Iterator[bytes]:
         """Give the content of every file that `read` made `record` from, and the folder's name."""
@@ -245,6 +255,8 @@ class StudyFolder:
                 run = folder.read() if folder.is_finished() else None
                 # A run of other settings is left over from before the study was changed.
                 if run is not None and run.spec == spec_id(spec):
+                    if (run.arm, run.seed) != (arm, seed):
+                        raise RunError(f"{folder.path} is damaged: it has another run's result.")
                     yield run
 
 

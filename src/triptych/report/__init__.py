@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from triptych.records import StudyRecord
 from triptych.report.page import render_html
-from triptych.report.values import notebook_html, run_frame, study_values
+from triptych.report.values import curve_frame, notebook_html, run_frame, study_values
 from triptych.report.wording import OutcomeLike, VerdictLike
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "OutcomeLike",
     "VerdictLike",
+    "curve_frame",
     "notebook_html",
     "render_html",
     "run_frame",

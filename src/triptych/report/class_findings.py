@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from triptych.records import Finding
-from triptych.report.charts import draw
+from triptych.report.charts import Hover, by_label, draw
 from triptych.report.drawing import Cell, Explained, Figure, Group, Key, Panel, Table
 from triptych.report.pictures import image, sheet
 from triptych.report.wording import accuracy, figure, plural, signed, visible
@@ -124,17 +124,26 @@ def _wrong_pictures(finding: Finding) -> list[Panel]:
 def _wrong_rows(one: Explained) -> Table:
     arrays, labels = one.finding.arrays, one.finding.labels
     heads = ("row", "true", "predicted", "p of predicted", "p of true", *labels["features"])
+    places = labels.get("places") or [f"test row {row:,.0f}" for row in arrays["rows"].tolist()]
     rows = [
         (
-            (f"{row:,.0f}", true, predicted),
+            (place, true, predicted),
             [Cell(_share(p)) for p in (arrays["predicted"][k], arrays["true"][k])]
-            + [Cell(figure(value)) for value in arrays["values"][k].tolist()],
+            + [Cell(text) for text in _row_texts(one.finding, k)],
         )
-        for k, (row, true, predicted) in enumerate(
-            zip(arrays["rows"].tolist(), labels["true"], labels["predicted"], strict=True)
+        for k, (place, true, predicted) in enumerate(
+            zip(places, labels["true"], labels["predicted"], strict=True)
         )
     ]
     return Table(f"Worst mistakes: {one.label}", heads, rows)
+
+
+def _row_texts(finding: Finding, k: int) -> list[str]:
+    """Return the cells of a row as they stand in the data, or else what the network reads."""
+    count = len(finding.labels["features"])
+    if "cells" in finding.labels:
+        return [text or "empty" for text in finding.labels["cells"][k * count : (k + 1) * count]]
+    return [figure(value) for value in finding.arrays["values"][k].tolist()]
 
 
 def _share(value: float) -> str:
@@ -149,13 +158,27 @@ def draw_calibration(series: Sequence[Explained]) -> Figure:
     table = Table(f"Table of calibration: {who}", heads, [_calibrated(one) for one in series])
     errors = "; ".join(f"{one.label} {one.finding.arrays['error']:.3f}" for one in series)
     first = series[0].finding
+    errors += "".join(_tempered(one) for one in series)
     caption = (
         f"{first.caption} ECE: {errors}. By chance: what it would be on as many rows of "
         "a network that is right as often as it says. Larger dots are of more rows."
     )
-    chart = Markup(_calibration_svg(series, f"accuracy by confidence: {who}"))
+    chart = Markup(_calibration_chart(series, f"accuracy by confidence: {who}"))
     keys = [*(Key(one.label, one.colour) for one in series), Key("as it says", dashed=True)]
     return Figure(first.title, caption, [Group([Panel(chart)], "pair", table=table)], keys)
+
+
+def _tempered(one: Explained) -> str:
+    """Return what dividing by a temperature did, as the end of a sentence."""
+    arrays = one.finding.arrays
+    if "temperature" not in arrays:
+        return ""
+    before, after = (
+        f"ECE {accuracy(error)} and log loss {figure(loss)}"
+        for error, loss in zip(arrays["errors"].tolist(), arrays["losses"].tolist(), strict=True)
+    )
+    by = figure(float(arrays["temperature"]))
+    return f"; of {one.label} outputs were divided by {by}: {before} before, {after} after"
 
 
 def _calibrated(one: Explained) -> tuple[tuple[str], list[Cell]]:
@@ -165,7 +188,7 @@ def _calibrated(one: Explained) -> tuple[tuple[str], list[Cell]]:
     return (one.label,), [Cell(accuracy(value)) for value in (*means, *errors)]
 
 
-def _calibration_svg(series: Sequence[Explained], description: str) -> str:
+def _calibration_chart(series: Sequence[Explained], description: str) -> str:
     points = [
         {"a": one.label, "c": round(c, 4), "r": round(r, 4), "n": round(share, 4)}
         for one in series
@@ -180,28 +203,23 @@ def _calibration_svg(series: Sequence[Explained], description: str) -> str:
     encoding = {
         "x": {"field": "c", "title": "confidence", **whole},
         "y": {"field": "r", "title": None, **whole},
-        "color": _by_label(series),
+        "color": by_label(series),
     }
     ends = [{"c": 0, "r": 0}, {"c": 1, "r": 1}]
-    places = {"x": encoding["x"], "y": encoding["y"]}
     # Bins of few rows jump about: dots say more than the line through them.
     thin = {"type": "line", "strokeWidth": 1.2, "opacity": 0.5}
     diagonal = {"type": "line", "strokeDash": [4, 3], "stroke": "var(--muted)"}
     spec = {
+        "data": {"values": points},
         "height": 300,
         "layer": [
-            {"data": {"values": ends}, "mark": diagonal, "encoding": places},
-            {"data": {"values": points}, "mark": thin, "encoding": encoding},
-            {"data": {"values": points}, "mark": {"type": "circle", "opacity": 1},
-             "encoding": {**encoding, "size": size}},
+            {"data": {"values": ends}, "mark": diagonal,
+             "encoding": {"x": encoding["x"], "y": encoding["y"]}},
+            {"mark": thin, "encoding": encoding},
+            {"mark": {"type": "circle", "opacity": 1}, "encoding": {**encoding, "size": size}},
         ],
     }  # fmt: skip
-    return draw(spec, description)
-
-
-def _by_label(series: Sequence[Explained]) -> dict[str, Any]:
-    scale = {"domain": [one.label for one in series], "range": [one.colour for one in series]}
-    return {"field": "a", "type": "nominal", "legend": None, "scale": scale}
+    return draw(spec, description, Hover("c", "confidence", "r", "decimals"))
 
 
 def draw_importance(series: Sequence[Explained]) -> Figure:
@@ -212,7 +230,7 @@ def draw_importance(series: Sequence[Explained]) -> Figure:
     rows = [
         ((feature,), [_drop_cell(drops.get(feature)) for _, drops in found]) for feature in features
     ]
-    chart = Markup(_importance_svg(series, features, f"importance of columns: {who}"))
+    chart = Markup(_importance_chart(series, features, f"importance of columns: {who}"))
     table = Table(f"Table of importance: {who}", ("column", *(label for label, _ in found)), rows)
     first = series[0].finding
     keys = [Key(one.label, one.colour) for one in series]
@@ -234,7 +252,7 @@ def _drop_cell(drop: tuple[float, float, float] | None) -> Cell:
     return Cell(mean, "" if least == most else f"{least} to {most}")
 
 
-def _importance_svg(series: Sequence[Explained], features: Sequence[str], about: str) -> str:
+def _importance_chart(series: Sequence[Explained], features: Sequence[str], about: str) -> str:
     points = [
         {"a": one.label, "f": feature, "v": 100 * mean, "lo": 100 * least, "hi": 100 * most}
         for one in series
@@ -245,7 +263,7 @@ def _importance_svg(series: Sequence[Explained], features: Sequence[str], about:
         "y": {"field": "f", "type": "nominal", "sort": list(features), "title": None,
               "axis": {"labelLimit": 110}},
         "yOffset": offset,
-        "color": _by_label(series),
+        "color": by_label(series),
         "x": {"field": "v", "type": "quantitative", "title": "fall, in points"},
     }  # fmt: skip
     ends = {**encoding, "x": {**encoding["x"], "field": "lo"}, "x2": {"field": "hi"}}
@@ -257,4 +275,4 @@ def _importance_svg(series: Sequence[Explained], features: Sequence[str], about:
             {"mark": "rule", "encoding": {**ends, "color": {"value": "var(--ink)"}}},
         ],
     }
-    return draw(spec, about)
+    return draw(spec, about, Hover("f", "", "v", "figure", axis="y"))

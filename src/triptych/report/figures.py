@@ -39,6 +39,7 @@ _CLAIMED = (
 _MODELS = {
     "most_frequent": "the most frequent class",
     "linear": "logistic regression",
+    "ridge": "ridge regression",
     "nearest_neighbours": "five nearest neighbours",
     "gradient_boosting": "gradient boosting of trees",
     "random_forest": "random forest of 100 trees",
@@ -161,8 +162,14 @@ def _network(arm: ArmSpec, numbers: bool) -> str:  # noqa: FBT001 (told apart by
             return _recurrent(arm.network)
         case CustomSpec(name=name, made=made):
             return f"{made or name}, of one's own"
-        case ReferenceSpec(model=model):
-            return f"reference: {(_MODELS_OF_NUMBERS if numbers else _MODELS)[model]}"
+        case ReferenceSpec(model=model, class_weight=weight):
+            named = (_MODELS_OF_NUMBERS if numbers else _MODELS)[model]
+            return f"reference: {named}{_weighs(weight)}"
+
+
+def _weighs(class_weight: str | None) -> str:
+    told = {"balanced": ", all classes weigh alike", "root": ", rare classes weigh more"}
+    return told.get(class_weight or "", "")
 
 
 def _recurrent(network: RNNSpec) -> str:
@@ -179,7 +186,10 @@ def _recipe(train: TrainSpec) -> str:
     size = train.batch_size
     rows = f"{size} row{'s' if size > 1 else ''} a step" if size else "full batch"
     most = "at most " if train.patience else ""
-    text = f"{optimizer.name} at {optimizer.lr:g}, {rows}, {most}{train.epochs} epochs"
+    rate = f" at {optimizer.lr:g}"
+    if train.search is not None:
+        rate = f" at a rate found between {train.search.low:g} and {train.search.high:g}"
+    text = f"{optimizer.name}{rate}, {rows}, {most}{train.epochs} epochs"
     if train.schedule.name == "step":
         text += f", times {train.schedule.gamma:g} every {train.schedule.step_epochs} epochs"
     elif train.schedule.name != "constant":
@@ -190,6 +200,8 @@ def _recipe(train: TrainSpec) -> str:
     if train.patience:
         text += f", the best by {train.validation:.0%} of the training rows"
     text += f", clipped at {train.clip_norm:g}" if train.clip_norm else ""
+    text += _weighs(train.class_weight)
+    text += ", calibrated by a temperature" if train.calibration else ""
     if train.growth is not None:
         stages = train.growth.stages
         text += f", lengths grow in {stages} stages" if stages > 1 else ", one length a batch"

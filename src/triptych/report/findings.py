@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 
 from triptych.errors import RunError
 from triptych.records import Finding, StudyRecord
+from triptych.report.attribution_findings import draw_attributions
 from triptych.report.charts import COLOURS, colour
 from triptych.report.class_findings import (
     draw_calibration,
@@ -21,6 +22,7 @@ from triptych.report.picture_findings import (
     draw_maps,
     draw_occlusion,
 )
+from triptych.report.rate_findings import draw_rates
 from triptych.report.sequences import draw_flow, draw_paths
 from triptych.report.wording import arm_label, plural
 from triptych.spec import RNNSpec
@@ -61,10 +63,12 @@ WAYS = {
     "confusion": Way(draw_confusion),
     "mistakes": Way(draw_mistakes),
     "occlusion": Way(draw_occlusion),
+    "integrated gradients": Way(draw_attributions),
     "first layer": Way(draw_filters),
     "feature maps": Way(draw_maps),
     "permutation importance": Way(draw_importance, in_one=True, by_data=True),
     "calibration": Way(draw_calibration, in_one=True),
+    "learning rate": Way(draw_rates, in_one=True),
 }
 
 
@@ -135,6 +139,12 @@ def _alike(
     for name in list(series)[:most]:
         groups.setdefault(key(name), {})[name] = series[name]
     return list(groups.values())
+
+
+def telling(record: StudyRecord) -> list[str]:
+    """Return the explained arms of a study that tell something which the others do not."""
+    names = [name for name in record.study.arms if record.finished(name)]
+    return _telling(names, record, in_one=False)
 
 
 def _first(record: StudyRecord, name: str, kind: str) -> Finding | None:

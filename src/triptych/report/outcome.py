@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from triptych.records import BUDGET, DIVERGED, FAILED, MAX_SEEDS, RunRecord, StudyRecord
 from triptych.report.wording import (
     SYMBOLS,
+    OutcomeLike,
     VerdictLike,
     budget_text,
     duration,
@@ -14,6 +15,7 @@ from triptych.report.wording import (
     seeds_text,
     visible,
 )
+from triptych.spec import Evidence
 
 
 def summary(record: StudyRecord, verdicts: Sequence[VerdictLike]) -> str:
@@ -26,7 +28,7 @@ def summary(record: StudyRecord, verdicts: Sequence[VerdictLike]) -> str:
         runs += f", {duration(record.seconds)} of training{_machine(record)}"
     if not verdicts:
         return f"{runs}; no claims."
-    counts = {v: sum(x.verdict == v for x in verdicts) for v in SYMBOLS}
+    counts = dict(tally(verdicts))
     holds, fails, open_ = (counts[v] for v in ("holds", "fails", "undecided"))
     return (
         f"Of {plural(len(verdicts), 'claim')}, {holds} {'holds' if holds == 1 else 'hold'}, "
@@ -69,6 +71,17 @@ def taken(record: StudyRecord, verdict: VerdictLike) -> str:
         "": ": the study was stopped before its end",
     }
     return f"Open after {seeds}{why.get(record.stopped, '')}."
+
+
+def why(verdict: VerdictLike) -> tuple[Evidence, OutcomeLike] | None:
+    """Return the cause that says most of a claim: the first that holds, else the first tested."""
+    holding = (pair for pair in verdict.causes if pair[1].verdict == "holds")
+    return next(iter((*holding, *verdict.causes)), None)
+
+
+def tally(verdicts: Sequence[VerdictLike]) -> list[tuple[str, int]]:
+    """Return how many claims came out which way, in the order of `SYMBOLS`."""
+    return [(name, sum(one.verdict == name for one in verdicts)) for name in SYMBOLS]
 
 
 def _lost_of(record: StudyRecord, verdict: VerdictLike) -> str:

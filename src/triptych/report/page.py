@@ -10,7 +10,8 @@ from typing import Any
 from markupsafe import Markup
 
 from triptych.records import FINISHED, RunRecord, StudyRecord
-from triptych.report.charts import COLOURS, Series, colour, curve_svg, shows_covered
+from triptych.report.charts import COLOURS, colour
+from triptych.report.curves import Series, curve_chart, shows_covered
 from triptych.report.figures import (
     columns,
     figures_row,
@@ -20,9 +21,11 @@ from triptych.report.figures import (
     trained,
 )
 from triptych.report.findings import findings, within_size
-from triptych.report.outcome import summary, taken
-from triptych.report.readings import means, reading, strip
+from triptych.report.outcome import summary, taken, tally, why
+from triptych.report.readings import brief, means, needed, reading, strip
+from triptych.report.scripts import page_scripts
 from triptych.report.sequences import reaches, sequence_notes
+from triptych.report.times import times
 from triptych.report.wording import (
     SYMBOLS,
     VerdictLike,
@@ -33,7 +36,7 @@ from triptych.report.wording import (
     stand_in,
     visible,
 )
-from triptych.spec import DataSpec, PalindromeSpec, PartSpec
+from triptych.spec import DataSpec, PalindromeSpec, PartSpec, write_study
 
 _TABLE_ROWS = 8
 _CHARTED = {"loss": "loss", "accuracy": "accuracy", "r2": "R²"}
@@ -52,12 +55,17 @@ def _environment() -> Any:
         # Every value that reaches the page goes through here.
         finalize=lambda value: visible(value) if type(value) is str else value,
     )
-    environment.globals |= {"symbols": SYMBOLS, "reading": reading, "strip": strip}
+    environment.globals |= {
+        "symbols": SYMBOLS, "reading": reading, "brief": brief, "needed": needed,
+        "strip": strip, "why": why,
+    }  # fmt: skip
     return environment
 
 
 def render_html(record: StudyRecord, verdicts: Sequence[VerdictLike], command: str) -> str:
-    """Return a study's page: one self-contained HTML file that needs no network and no script.
+    """Return a study's page: one self-contained HTML file that needs no network.
+
+    It is whole without a script, too; with it, charts answer.
 
     Parameters
     ----------
@@ -68,32 +76,46 @@ def render_html(record: StudyRecord, verdicts: Sequence[VerdictLike], command: s
         What repeats the study.
     """
     environment = _environment()
+    body = environment.get_template("body.html").render(_told(record, verdicts, command))
+    style = files("triptych.report").joinpath("page.css").read_text(encoding="utf-8")
+    html: str = environment.get_template("page.html").render(
+        title=record.study.title,
+        style=Markup(style),
+        body=Markup(body),
+        scripts=page_scripts(body),
+    )
+    return html
+
+
+def _told(record: StudyRecord, verdicts: Sequence[VerdictLike], command: str) -> dict[str, Any]:
+    """Return all that the page tells, in the words of its template."""
     parts = _parts(record)
     names = [[n for n, arm in record.study.arms.items() if arm.part == p.name] for p in parts]
     explained = within_size([findings(record, arms) for arms in names])
-    style = files("triptych.report").joinpath("page.css").read_text(encoding="utf-8")
-    html: str = environment.get_template("page.html").render(
-        study=record.study,
-        record=record,
-        style=Markup(style),
-        verdicts=verdicts,
-        summary=summary(record, verdicts),
-        parts=[
-            {**_part(record, part), "explained": shown, "left_out": left}
+    return {
+        "study": record.study,
+        "record": record,
+        "verdicts": verdicts,
+        "tally": tally(verdicts),
+        "summary": summary(record, verdicts),
+        "parts": [_part(record, part) for part in parts],
+        "explained": [
+            (part.title, shown, left)
             for part, (shown, left) in zip(parts, explained, strict=True)
+            if shown or left
         ],
-        machine=_machine(record),
-        memory=_memory(record),
-        data=_data(record),
-        lost=[run for run in record.runs if run.status != FINISHED],
-        duration=duration(record.seconds),
-        command=command,
-        label=lambda arm: arm_label(record, arm),
-        means=lambda comparison: means(record, comparison),
-        stand_in=lambda claim: stand_in(record, claim),
-        taken=lambda verdict: taken(record, verdict),
-    )
-    return html
+        "machine": _machine(record),
+        "memory": _memory(record),
+        "data": _data(record),
+        "lost": [run for run in record.runs if run.status != FINISHED],
+        "duration": duration(record.seconds),
+        "command": command,
+        "spec": write_study(record.study),
+        "label": lambda arm: arm_label(record, arm),
+        "means": lambda comparison: means(record, comparison),
+        "stand_in": lambda claim: stand_in(record, claim),
+        "taken": lambda verdict: taken(record, verdict),
+    }
 
 
 def _parts(record: StudyRecord) -> list[PartSpec]:
@@ -122,6 +144,8 @@ def _part(record: StudyRecord, part: PartSpec) -> dict[str, Any]:
             for chart in _charts(names, levels.get(key[0], []))
         ],
         **_figures_table(record, list(arms)),
+        "times": times(record, list(arms)),
+        "shared": any(run.shared for name in arms for run in record.of(name)),
         "notes": reported_notes(record, tuple(arms)),
         "reaches": reaches(record, tuple(arms)),
         "sequence_notes": sequence_notes(record, tuple(arms)),
@@ -164,7 +188,7 @@ def _figure(record: StudyRecord, data: DataSpec, epochs: int, names: list[str]) 
     # Arms of one data set all tell classes, or all numbers.
     judged = "r2" if any(tells_numbers(one.runs) for one in drawn) else "accuracy"
     charts = {
-        metric: Markup(curve_svg(drawn, metric, f"{_CHARTED[metric]} by epoch on {title}: {who}"))
+        metric: Markup(curve_chart(drawn, metric, f"{_CHARTED[metric]} by epoch on {title}: {who}"))
         for metric in (("loss", judged) if drawn else ())
     }
     names = [f"{split}_{metric}" for metric in charts for split in ("train", "test")]
@@ -172,7 +196,8 @@ def _figure(record: StudyRecord, data: DataSpec, epochs: int, names: list[str]) 
         "title": title,
         "series": series,
         "charts": charts,
-        "captions": {"loss": "mean loss, logarithmic axis", judged: _CHARTED[judged]},
+        "seeds": max((len(one.runs) for one in drawn), default=0),
+        "captions": {"loss": "mean loss", judged: _CHARTED[judged]},
         "covered": any(shows_covered(chart) for chart in charts.values()),
         "levels": any(one.is_level for one in drawn),
         "heads": [name.replace("_", " ").replace(" r2", " R²") for name in names],

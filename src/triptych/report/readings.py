@@ -65,7 +65,7 @@ def never_reached(outcome: OutcomeLike) -> bool:
 def reading(comparison: Comparison, outcome: OutcomeLike) -> str:
     """Return one sentence: what was measured, on how many seeds, and what was needed."""
     found = sides(comparison, outcome)
-    need = _need(comparison, outcome, found)
+    need = f"needed: {needed(comparison, outcome)}"
     seeds = plural(outcome.seeds, "seed")
     if outcome.seeds == 0:
         return f"Not measured: {outcome.reason}; {need}."
@@ -108,14 +108,16 @@ def _opening(comparison: Comparison, unit: str) -> tuple[str, Callable[[float], 
     return start, lambda value: signed(value, unit)
 
 
-def _need(comparison: Comparison, outcome: OutcomeLike, found: Sides) -> str:
+def needed(comparison: Comparison, outcome: OutcomeLike) -> str:
+    """Return what a claim needs of the figure: ``more than 2 points``."""
+    found = sides(comparison, outcome)
     absolute, unit = is_absolute(comparison), outcome.unit
     threshold = given(found.threshold, unit, absolute=absolute)
     if found.relation == "=":
         around = f" of {threshold}" if abs(found.threshold) > 1e-12 else ""
-        return f"needed: within {given(comparison.margin, unit, absolute=absolute)}{around}"
+        return f"within {given(comparison.margin, unit, absolute=absolute)}{around}"
     or_equal = "=" if "=" in outcome.test else ""
-    return f"needed: {_NEEDS[found.relation + or_equal]} {threshold}"
+    return f"{_NEEDS[found.relation + or_equal]} {threshold}"
 
 
 def means(record: StudyRecord, comparison: Comparison) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from triptych.records import Finding
-from triptych.report.charts import draw, log_ticks
+from triptych.report.charts import Hover, by_label, draw, log_ticks
 from triptych.report.drawing import Explained
 
 _DIGIT_COLOURS = 10
@@ -30,12 +30,7 @@ class Reach:
         return sum(self.at[length]) / len(self.at[length])
 
 
-def _by_label(series: Sequence[Reach] | Sequence[Explained]) -> dict[str, Any]:
-    scale = {"domain": [one.label for one in series], "range": [one.colour for one in series]}
-    return {"field": "a", "type": "nominal", "legend": None, "scale": scale}
-
-
-def lengths_svg(series: Sequence[Reach], description: str) -> str:
+def lengths_chart(series: Sequence[Reach], description: str) -> str:
     """Return accuracy by length: a line for each arm, a band from the worst seed to the best."""
     points = [
         {"a": one.label, "t": t, "v": one.mean(t), "lo": min(v), "hi": max(v), "w": width}
@@ -60,7 +55,7 @@ def lengths_svg(series: Sequence[Reach], description: str) -> str:
     line = {"field": "w", "type": "quantitative", "scale": None, "legend": None}
     spec = {
         "data": {"values": points},
-        "encoding": {"x": x, "color": _by_label(series)},
+        "encoding": {"x": x, "color": by_label(series)},
         "layer": [
             {
                 "mark": {"type": "area", "opacity": 0.18},
@@ -69,7 +64,7 @@ def lengths_svg(series: Sequence[Reach], description: str) -> str:
             {"mark": "line", "encoding": {"y": y, "strokeWidth": line}},
         ],
     }
-    return draw(spec, description)
+    return draw(spec, description, Hover("t", "T =", "v", "decimals"))
 
 
 def _widths(series: Sequence[Reach]) -> list[float]:
@@ -89,7 +84,7 @@ def _decades(low: int, high: int) -> list[int]:
     return [low, *(p for p in powers if 2 * low <= p <= high)]
 
 
-def flow_svg(series: Sequence[Explained], description: str) -> str:
+def flow_chart(series: Sequence[Explained], description: str) -> str:
     """Return gradients by steps back: dashed before training, solid after; on a logarithm."""
     points = [point for one in series for point in _flow_points(one)]
     values = [point["v"] for point in points] or [1.0]
@@ -108,11 +103,11 @@ def flow_svg(series: Sequence[Explained], description: str) -> str:
         "encoding": {
             "x": {"field": "s", "type": "quantitative", "title": "steps back from the end"},
             "y": y,
-            "color": _by_label(series),
+            "color": by_label(series),
             "strokeDash": {"field": "w", "type": "nominal", "legend": None, "scale": dashes},
         },
     }
-    return draw(spec, description)
+    return draw(spec, description, Hover("s", "steps back:", "v", "figure", split="w"))
 
 
 def _flow_points(one: Explained) -> Iterator[dict[str, Any]]:

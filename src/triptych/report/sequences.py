@@ -11,7 +11,7 @@ from markupsafe import Markup
 from triptych.records import Finding, RunRecord, StudyRecord
 from triptych.report.charts import COLOURS, colour
 from triptych.report.drawing import Cell, Explained, Figure, Group, Key, Panel, Table
-from triptych.report.sequence_charts import Reach, flow_svg, lengths_svg, paths_svg
+from triptych.report.sequence_charts import Reach, flow_chart, lengths_chart, paths_svg
 from triptych.report.wording import accuracy, arm_label, figure
 from triptych.spec import RNNSpec
 
@@ -59,7 +59,7 @@ def _lengths(record: StudyRecord, names: Sequence[str]) -> Figure | None:
         ("arm", *(f"{t:,}" for t in lengths)),
         [((one.label,), [_cell(one.at.get(t, ())) for t in lengths]) for one in series],
     )
-    chart = Markup(lengths_svg(series, f"accuracy by length of the palindrome: {who}"))
+    chart = Markup(lengths_chart(series, f"accuracy by length of the palindrome: {who}"))
     return Figure(
         "Accuracy against T",
         "Accuracy on strings of each length, drawn for this alone, after training; the axis of T "
@@ -101,7 +101,7 @@ def draw_flow(series: Sequence[Explained]) -> Figure:
     ]
     who = ", ".join(one.label for one in series)
     heads = ("steps back", "training", *(f"{back[k]:g}" for k in shown))
-    chart = Markup(flow_svg(series, f"gradient by steps back in time: {who}"))
+    chart = Markup(flow_chart(series, f"gradient by steps back in time: {who}"))
     keys = [Key(one.label, one.colour) for one in series]
     return Figure(
         series[0].finding.title,

@@ -12,8 +12,10 @@ from rich.text import Text
 
 from triptych.records import StudyRecord
 from triptych.report.figures import columns, heading, reported_text
+from triptych.report.learned import Curves, learned
 from triptych.report.outcome import lost_runs, summary, taken
 from triptych.report.readings import reading
+from triptych.report.times import times_line
 from triptych.report.wording import (
     SYMBOLS,
     VerdictLike,
@@ -79,12 +81,17 @@ def study_tables(record: StudyRecord, verdicts: Sequence[VerdictLike]) -> list[R
     Returns
     -------
     list of renderables
-        Claims with their verdicts, figures reported and measured, what was cut or stands in.
+        Figures reported and measured, curves, findings, claims with their verdicts, where time
+        went, what was cut or stands in.
     """
-    shown: list[RenderableType] = [_figures(record)]
+    shown: list[RenderableType] = [_figures(record), Curves(record)]
+    if (found := learned(record)) is not None:
+        shown.append(found)
     if verdicts:
         shown.append(_claims(record, verdicts))
     shown.append(_remarks(record))
+    if line := times_line(record):
+        shown.append(Text(line, style="dim"))
     shown.append(Text(f"\n{summary(record, verdicts)}", style="bold"))
     return [Writable(one) for one in shown]
 

@@ -6,7 +6,8 @@ Data, models, training, records, verdicts and report never import each other; he
 from triptych.runner.events import RunEnded, RunEvent, RunStarted, RunTold
 from triptych.runner.inputs import load_for
 from triptych.runner.results import StudyResult, default_folder, read_result, repeat_command
-from triptych.runner.runs import evaluation_row, execute_runs
+from triptych.runner.rows import evaluation_row
+from triptych.runner.runs import execute_runs
 from triptych.runner.setting import Setting
 from triptych.runner.studies import (
     ArmsMatched,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from triptych.contracts import Dataset
-from triptych.data import Handed, arrange, load, load_arrays
+from triptych.data import Handed, arrange, load, load_arrays, source_id
 from triptych.errors import SpecError
-from triptych.spec import ArmSpec, ArraysSpec, CNNSpec
+from triptych.spec import ArmSpec, ArraysSpec, CNNSpec, DataSpec
 
 
 def load_for(
@@ -34,7 +34,7 @@ def load_for(
     if isinstance(arm.data, ArraysSpec):
         raw = load_arrays(arm.data, handed or {}, seed)
     else:
-        raw = load(arm.data, seed, data_dir)
+        raw = _LAST.load(arm.data, seed, data_dir)
     data = arrange(raw, arm.network.reads, seed, scrambled=arm.scrambled)
     whitens = isinstance(arm.network, CNNSpec) and arm.network.design == "whitened"
     if whitens and min(data.sample_shape[1:]) < 2:
@@ -44,3 +44,27 @@ def load_for(
             f"{height} x {width}. Use design = 'vgg'."
         )
     return data
+
+
+class _Last:
+    """The data set of one's own that was loaded last: the arms of a seed read it one by one."""
+
+    def __init__(self) -> None:
+        self.key: tuple[DataSpec, int, str] | None = None
+        self.data: Dataset | None = None
+
+    def load(self, spec: DataSpec, seed: int, data_dir: Path | None) -> Dataset:
+        """Return a data set, the last one again where that is what would be loaded."""
+        # What comes with Triptych is quickly made, or large.
+        identity = source_id(spec, seed, data_dir) if hasattr(spec, "path") else ""
+        key = (spec, seed, identity)
+        if identity and self.key == key and self.data is not None:
+            return self.data
+        self.key = self.data = None  # before the next is made, so that memory never holds two
+        data = load(spec, seed, data_dir)
+        if identity:
+            self.key, self.data = key, data
+        return data
+
+
+_LAST = _Last()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from triptych.errors import NumericsError, RunError
 from triptych.records import FAILED, FINISHED, STUDIES, StudyFolder, StudyRecord, code_id
-from triptych.report import notebook_html, render_html, run_frame, study_values
+from triptych.report import curve_frame, notebook_html, render_html, run_frame, study_values
 from triptych.spec import ArraysSpec, CustomSpec, StudySpec
 from triptych.verdicts import Verdict, judge
 
@@ -36,19 +37,28 @@ class StudyResult:
         """Return what a notebook shows: every claim with its verdict."""
         return notebook_html(self.record, self.verdicts)
 
-    def to_frame(self) -> Any:
+    def to_frame(self, *, curves: bool = False) -> Any:
         """Return a data frame with a row for each run, of pandas or else of polars.
+
+        Parameters
+        ----------
+        curves : bool
+            A row for each evaluation of each run instead.
 
         Raises
         ------
         SpecError
             If neither is installed.
         """
-        return run_frame(self.record)
+        return curve_frame(self.record) if curves else run_frame(self.record)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return claims, verdicts and runs as plain values, as ``--json`` prints them."""
-        return study_values(self.record, self.verdicts)
+        """Return claims, verdicts, runs, curves, findings as plain values: what ``--json`` prints.
+
+        See `triptych.report.study_values`; besides, ``page_seconds`` is what the page took.
+        """
+        seconds = StudyFolder(self.record.folder).page_seconds()
+        return {**study_values(self.record, self.verdicts), "page_seconds": seconds}
 
     def check_finished(self) -> None:
         """Refuse a study of which there is nothing to tell but what became of its runs.
@@ -94,7 +104,11 @@ class StudyResult:
         folder = StudyFolder(self.record.folder)
         made_of = _made_of(self.record)
         kept = None if anew else folder.kept_report(made_of)
-        return kept or folder.write_report(self.to_html(), made_of)
+        if kept:
+            return kept
+        started = time.perf_counter()
+        html = self.to_html()
+        return folder.write_report(html, made_of, time.perf_counter() - started)
 
 
 def _made_of(record: StudyRecord) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -39,6 +39,7 @@ from triptych.runner.events import RunEnded, RunPrepared, RunTold
 from triptych.runner.explained import Explainer
 from triptych.runner.inputs import load_for
 from triptych.runner.kept import kept_run, steps_of
+from triptych.runner.rows import evaluation_row, final_scores
 from triptych.runner.setting import Setting
 from triptych.spec import ArmSpec, ReferenceSpec, TrainSpec, spec_id
 from triptych.training import (
@@ -48,16 +49,15 @@ from triptych.training import (
     Finished,
     Job,
     Notice,
+    RateFound,
     class_step,
     fit_reference,
     split_rows,
     train,
+    train_found,
     train_together,
 )
 
-# What a row has of every run, and what says where in a training it stands.
-_ALWAYS = ("loss", "accuracy")
-_PLACE = ("epoch", "step", "lr", "seconds")
 _STACKED = (
     "Networks of several seeds were stacked to take their steps in one call: each run is that of "
     "its seed by itself but for rounding."
@@ -75,7 +75,9 @@ class _Run:
     explainer: Explainer | None
     peak: PeakMemory
     device: str
+    loading: float
     curve: list[dict[str, float]] = field(default_factory=list)
+    rate: float | None = None
 
     def take(self, event: Event) -> RunRecord | None:
         """Write down what the loop tells; return the record where that ends the run."""
@@ -85,16 +87,12 @@ class _Run:
             self.curve.append(row)
             if self.explainer is not None:
                 self.explainer.look(event.epoch)
-        elif isinstance(event, Finished):
-            scores = _scores(evaluation_row(event.evaluation))
-            found: tuple[Finding, ...] = ()
+        elif isinstance(event, RateFound):
+            self.rate = event.best
             if self.explainer is not None:
-                found = self.explainer.findings(event.weights, event.evaluation.epoch)
-            record = self._record(
-                epochs=event.epochs, seconds=event.seconds, scores=scores, findings=found
-            )
-            self.folder.finish(record, event.weights or None)
-            return record
+                self.explainer.rates = event
+        elif isinstance(event, Finished):
+            return self._finish(event)
         elif isinstance(event, Diverged):
             epochs = self.curve[-1]["epoch"] if self.curve else 0
             seconds = self.job.seconds if self.job else 0.0
@@ -105,7 +103,25 @@ class _Run:
             return record
         return None
 
+    def _finish(self, end: Finished) -> RunRecord:
+        """Explain the run, write it down, and return its record."""
+        found: tuple[Finding, ...] = ()
+        if self.explainer is not None:
+            told = self.explainer
+            found = told.findings(end.weights, end.evaluation.epoch, end.temperature)
+        record = self._record(
+            epochs=end.epochs,
+            seconds=end.seconds,
+            scores=final_scores(end, self.rate),
+            findings=found,
+        )
+        self.folder.finish(record, end.weights or None)
+        return record
+
     def _record(self, **fields: Any) -> RunRecord:
+        judging = self.job.judging if self.job else 0.0
+        explaining = self.explainer.seconds if self.explainer else 0.0
+        fields["times"] = {"data": self.loading, "evaluation": judging, "findings": explaining}
         steps = _steps(self.data, self.job.judged if self.job else self.data.train)
         fields["peak_memory"] = self.peak.megabytes(self.device)
         return replace(self.blank, **fields, curve=tuple(self.curve), steps=steps)
@@ -196,6 +212,10 @@ def _train_alike(
     jobs: Sequence[Job], spec: TrainSpec, engine: str, *, stacked: bool
 ) -> Iterator[tuple[int, Event]]:
     orders = create_orders(engine)
+    if spec.search is not None:  # each has a rate of its own
+        for k, job in enumerate(jobs):
+            yield from ((k, event) for event in train_found(job, spec, orders))
+        return
     if len(jobs) == 1 and not stacked:
         yield from ((0, event) for event in train(jobs[0], spec, orders))
         return
@@ -221,7 +241,9 @@ def _prepare(
         return kept
     # Before the data are: should they change meanwhile, this is not what they are made from.
     source = source_id(arm.data, seed, setting.data_dir)
+    started = time.perf_counter()
     data = load_for(arm, seed, setting.data_dir, setting.handed)
+    loading = time.perf_counter() - started
     engine, wording = choose_engine(arm, data, setting.device)
     device = choose_device(setting.device, engine)
     use_threads(arm, data, engine)
@@ -262,33 +284,7 @@ def _prepare(
         # Of an arm's runs only that of the first seed is explained.
         if seed == setting.first_seed:
             explainer = Explainer(arm, seed, data, job.learner)
-    return _Run(data, blank, folder, job, explainer, peak, device)
-
-
-def evaluation_row(evaluation: Evaluation) -> dict[str, float]:
-    """Return an evaluation as the flat row that the metrics file holds."""
-    row = {
-        "epoch": evaluation.epoch,
-        "step": evaluation.step,
-        "lr": evaluation.lr,
-        "seconds": evaluation.seconds,
-    }
-    for split in ("train", "test", "validation"):
-        scores = getattr(evaluation, split)
-        if scores is not None:
-            row |= {
-                f"{split}_{name}": value
-                for name, value in vars(scores).items()
-                if name in _ALWAYS or not math.isnan(value)
-            }
-    if evaluation.test_views_accuracy is not None:
-        row["test_views_accuracy"] = evaluation.test_views_accuracy
-    row |= {f"test_accuracy_at({t})": value for t, value in evaluation.probes.items()}
-    return row
-
-
-def _scores(row: dict[str, float]) -> dict[str, float | None]:
-    return {name: value for name, value in row.items() if name not in _PLACE}
+    return _Run(data, blank, folder, job, explainer, peak, device, loading)
 
 
 def _steps(data: Dataset, judged: Split) -> dict[str, float]:

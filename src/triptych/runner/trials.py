@@ -169,7 +169,9 @@ class _Trial:
         asked = self.asked = arm.trained[1]
         # Sizes and lengths that grow are taken whole from the start, and accounted for.
         growth = asked.growth and replace(asked.growth, stages=1)
-        self.train: TrainSpec = replace(asked, resolutions=(), growth=growth, epochs=_ENDLESS)
+        self.train: TrainSpec = replace(
+            asked, resolutions=(), growth=growth, search=None, epochs=_ENDLESS
+        )
         self.arm, self.as_tried = arm, replace(arm, train=self.train)
         self.share = float(np.mean(np.square(asked.resolutions or (1.0,))))
         self.setting = setting
@@ -202,10 +204,12 @@ class _Trial:
         if self.trouble:
             return Trial(trouble=self.trouble)
         evaluations = math.ceil(self.asked.epochs / self.asked.eval_every)
+        search = self.asked.search
         parts = (
             self.load,
             making,
             self.share * a_step * steps * self.asked.epochs,
+            a_step * search.rates * search.steps if search else 0.0,
             evaluations * (judging + _A_ROW),
             self._at_the_end(jobs[0], judging),
             _FILES_OF_A_RUN,

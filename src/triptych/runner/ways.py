@@ -89,7 +89,7 @@ def _matched_on_seconds(asked: StudySpec) -> set[str]:
 
 def _together(arm: ArmSpec, seeds: int, shape: DataShape, setting: Setting) -> int:
     """Return how many seeds of `arm` are trained at the same time."""
-    if isinstance(arm.network, ReferenceSpec) or seeds == 1:
+    if isinstance(arm.network, ReferenceSpec) or seeds == 1 or arm.trained[1].search is not None:
         return 1
     engine = choose_engine(arm, shape, setting.device)[0]
     if engine == "torch":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from triptych.contracts import Array, IntArray, Prepared
 from triptych.data.row_digests import added, row_digest
 from triptych.errors import DataError
 from triptych.records import finite
-from triptych.saved.intervals import MOST_UNITS, RESAMPLES, Score, bootstrap, units_of, wilson
+from triptych.saved.intervals import MOST_UNITS, RESAMPLES, Score, units_of
 from triptych.saved.measures import (
     ClassRows,
     NumberRows,
@@ -22,32 +22,17 @@ from triptych.saved.measures import (
     losses,
 )
 from triptych.saved.model import Model
-from triptych.saved.prediction import ROWS, Remarks, checked_preparation, has_probabilities
+from triptych.saved.prediction import (
+    ROWS,
+    Remarks,
+    checked_preparation,
+    has_probabilities,
+    outputs_of,
+)
+from triptych.saved.scoring import ClassScore, GroupScore, group_scores, scores_of
 
 # Fewer groups are too few to be drawn from, and rows are drawn instead.
 LEAST_GROUPS = 20
-# Groups that are scored by themselves, the largest; each has its own draws of so many units.
-MOST_GROUPS, _GROUP_UNITS = 100, 1_000
-
-
-@dataclass(frozen=True)
-class ClassScore:
-    """How well rows of one class are told, and how many there are."""
-
-    name: str
-    rows: int
-    precision: Score
-    recall: Score
-    f1: Score
-
-
-@dataclass(frozen=True)
-class GroupScore:
-    """The scores of the rows of one group."""
-
-    name: str
-    rows: int
-    scores: dict[str, Score]
 
 
 @dataclass(frozen=True)
@@ -67,7 +52,7 @@ class Evaluation:
     confusion : IntArray, shape (C, C), or None
         How many rows of each class (first) were told to be of each.
     groups : tuple of GroupScore
-        The largest `MOST_GROUPS`.
+        The largest `triptych.saved.scoring.MOST_GROUPS`.
     group_count : int
         How many there are.
     drawn : {"rows", "groups"}
@@ -162,7 +147,7 @@ class _Seen:
         model, y = self.model, some.y
         assert y is not None  # answers were asked for
         self.digest = added(self.digest, row_digest(some.x, y))
-        outputs = model.outputs(some.x)
+        outputs = outputs_of(model, some.x)
         told = model.told(outputs)
         if not model.classes:
             numbers = y.astype(np.float64)
@@ -204,7 +189,7 @@ def _evaluation(seen: _Seen, remarks: Remarks) -> Evaluation:
     names, codes = np.unique(np.array(seen.groups, dtype=object), return_inverse=True)
     by_group = len(names) >= LEAST_GROUPS
     units = codes.reshape(-1) if by_group else units_of(seen.known, MOST_UNITS, rng)
-    scores, each = _scores(rows, units, rng, shares=not by_group)
+    scores, each = scores_of(rows, units, rng, alone=not by_group)
     classes: tuple[ClassScore, ...] = ()
     if isinstance(rows, ClassRows):
         there = np.bincount(rows.y, minlength=rows.count).tolist()
@@ -218,45 +203,11 @@ def _evaluation(seen: _Seen, remarks: Remarks) -> Evaluation:
         scores=scores,
         classes=classes,
         confusion=rows.confusion if isinstance(rows, ClassRows) else None,
-        groups=tuple(_group_scores(rows, names.tolist(), codes.reshape(-1), rng)),
+        groups=tuple(group_scores(rows, names.tolist(), codes.reshape(-1), rng)),
         group_count=len(names),
         drawn="groups" if by_group else "rows",
         remarks=(*_said(seen, rows), *remarks.lines),
     )
-
-
-def _scores(
-    rows: ClassRows | NumberRows, units: IntArray, rng: np.random.Generator, *, shares: bool
-) -> tuple[dict[str, Score], list[tuple[Score, Score, Score]]]:
-    """Return the scores of rows, and precision, recall and F1 of each class.
-
-    Shares of rows get Wilson's interval where rows are drawn by themselves (`shares`).
-    """
-    found = bootstrap(rows.sums, units, rows.measures, rng)
-    scores = dict(zip(rows.names, found, strict=False))
-    if isinstance(rows, NumberRows):
-        return scores, []
-    confusion, count = rows.confusion, rows.count
-    rest = found[len(rows.names) :]
-    precision, recall, f1 = (rest[k * count : (k + 1) * count] for k in range(3))
-    if shares:
-        right = confusion.diagonal().tolist()
-        told, there = (confusion.sum(axis=axis).tolist() for axis in (0, 1))
-        scores["accuracy"] = wilson(sum(right), len(rows.y))
-        precision = [wilson(*pair) for pair in zip(right, told, strict=True)]
-        recall = [wilson(*pair) for pair in zip(right, there, strict=True)]
-    return scores, list(zip(precision, recall, f1, strict=True))
-
-
-def _group_scores(
-    rows: ClassRows | NumberRows, names: Sequence[str], codes: IntArray, rng: np.random.Generator
-) -> Iterator[GroupScore]:
-    sizes = np.bincount(codes, minlength=len(names))
-    for k in np.argsort(-sizes, kind="stable")[:MOST_GROUPS].tolist():
-        some = rows.take(np.flatnonzero(codes == k))
-        units = units_of(int(sizes[k]), _GROUP_UNITS, rng)
-        scores, _ = _scores(some, units, rng, shares=True)
-        yield GroupScore(names[k], int(sizes[k]), scores)
 
 
 def _said(seen: _Seen, rows: ClassRows | NumberRows) -> Iterator[str]:

@@ -9,11 +9,14 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
 
 from triptych.contracts import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 RESAMPLES = 1_000
 """How many times units are drawn anew."""
@@ -77,8 +80,11 @@ def bootstrap(
     Returns
     -------
     list of Score
-        Of each of the M measures; without an interval where there is one unit only.
+        Of each of the M measures; without an interval where there is one unit only, or where all
+        draws agree, such as that all rows are right: how far off others may be, they cannot know.
     """
+    from scipy import sparse  # here, because it takes a while to load
+
     count = int(units.max()) + 1
     member = sparse.csr_matrix(
         (np.ones(len(units)), (units, np.arange(len(units)))), shape=(count, len(units))
@@ -96,6 +102,8 @@ def bootstrap(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of a measure that was never there
         low_M, high_M = np.nanquantile(np.concatenate(drawn), _TAILS, axis=0)
+    alike = low_M == high_M
+    low_M[alike] = high_M[alike] = np.nan
     each = zip(whole_M.tolist(), low_M.tolist(), high_M.tolist(), strict=True)
     return [Score(*one) for one in each]
 

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
 
 from triptych.contracts import Array, FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 # As of the calibration finding (Guo, Pleiss, Sun and Weinberger, 2017).
 BINS = 15
@@ -127,6 +130,8 @@ class NumberRows:
         Squared and absolute errors, and the number and its square, counted from the mean of all:
         squares of large numbers would leave nothing of a small difference.
         """
+        from scipy import sparse
+
         error, far = self.told - self.y, self.y - self.y.mean(axis=0)
         columns = [np.ones((len(far), 1)), error**2, np.abs(error), far, far**2]
         return sparse.csr_matrix(np.concatenate(columns, axis=1))
@@ -167,6 +172,8 @@ def brier_scores(shares: FloatArray, y: IntArray) -> FloatArray:
 
 def _sparse(parts: Sequence[tuple[Array, FloatArray]], width: int) -> sparse.csr_matrix:
     """Return the matrix (N, width) whose rows have each part's value at its place."""
+    from scipy import sparse  # here, because it takes a while to load
+
     rows = len(parts[0][1])
     places = np.stack([place for place, _ in parts], axis=1)
     values = np.stack([value for _, value in parts], axis=1)

@@ -18,6 +18,7 @@ from triptych.spec.networks import (
     TrainedSpec,
 )
 from triptych.spec.parts import PartSpec, Reported
+from triptych.spec.searching import SearchSpec
 from triptych.spec.sizes import bytes_of, size_text
 from triptych.spec.sources import (
     ArraysSpec,
@@ -77,6 +78,7 @@ __all__ = [
     "ReferenceSpec",
     "Reported",
     "ScheduleSpec",
+    "SearchSpec",
     "SequenceFileSpec",
     "StudySpec",
     "TableSpec",

@@ -148,6 +148,10 @@ class RNNSpec(Checked):
 NetworkSpec = MLPSpec | CNNSpec | RNNSpec
 
 
+# Models that can be told how much each row counts.
+_WEIGHING = ("linear", "gradient_boosting", "random_forest")
+
+
 @dataclass(frozen=True, kw_only=True)
 class CustomSpec(Checked):
     """A network of one's own: any PyTorch module, made by a function that `triptych.run` is handed.
@@ -202,18 +206,30 @@ class ReferenceSpec(Checked):
 
     Attributes
     ----------
-    model : {"most_frequent", "linear", "nearest_neighbours", "gradient_boosting", "random_forest"}
+    model : str
         ``"most_frequent"``: the class that is most frequent among the training rows, its
         probabilities their shares; of numbers their mean. ``"linear"``: logistic regression, L2
-        penalty at C = 1; of numbers least squares.
+        penalty at C = 1; of numbers least squares. ``"ridge"``: of numbers alone, least squares
+        with an L2 penalty of 1.
         ``"nearest_neighbours"``: five. ``"gradient_boosting"``: trees on histograms, 100 rounds.
         ``"random_forest"``: 100 trees.
+    class_weight : {"balanced", "root"}, optional
+        See `triptych.spec.TrainSpec`; of models that weigh rows.
     """
 
     kind: Literal["reference"] = "reference"
     model: Literal[
-        "most_frequent", "linear", "nearest_neighbours", "gradient_boosting", "random_forest"
-    ]
+        "most_frequent", "linear", "ridge", "nearest_neighbours", "gradient_boosting",
+        "random_forest",
+    ]  # fmt: skip
+    class_weight: Literal["balanced", "root"] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.class_weight and self.model not in _WEIGHING:
+            raise SpecError(
+                f"class_weight: '{self.model}' weighs no rows; {', '.join(_WEIGHING)} do."
+            )
 
     @property
     def reads(self) -> Reads | None:

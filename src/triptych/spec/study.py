@@ -17,7 +17,7 @@ from triptych.spec.networks import ReferenceSpec
 from triptych.spec.parts import PartSpec, Reported
 from triptych.spec.sources import PalindromeSpec, task_of
 from triptych.spec.tables import Task
-from triptych.spec.tasks import check_figures, check_loss
+from triptych.spec.tasks import check_figures, check_loss, check_weights
 
 MIN_SEEDS = 6
 """The fewest seeds that decide anything, and what ``"auto"`` gives an arm that no claim names."""
@@ -190,6 +190,14 @@ class StudySpec(Checked):
             source = f"the data of arm '{name}'"
             if arm.train is not None:
                 check_loss(arm.train.loss, tasks[name], source)
+                check_weights(arm.train.class_weight, tasks[name], source)
+            if isinstance(arm.network, ReferenceSpec):
+                check_weights(arm.network.class_weight, tasks[name], source)
+                if arm.network.model == "ridge" and tasks[name] == "classification":
+                    raise SpecError(
+                        f"arm '{name}': model 'ridge' tells numbers, and {source} has classes. "
+                        "Use 'linear'."
+                    )
         for claim in self.claims:
             check_figures(claim.with_causes, tasks, f"claim {claim.says!r}")
 

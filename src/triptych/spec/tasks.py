@@ -35,6 +35,17 @@ def check_loss(loss: str, task: Task | None, source: str) -> None:
         )
 
 
+def check_weights(class_weight: str | None, task: Task | None, source: str) -> None:
+    """Refuse weights of classes where numbers are to be told; parameters as of `check_loss`.
+
+    Raises
+    ------
+    SpecError
+    """
+    if task == "regression" and class_weight is not None:
+        raise SpecError(f"class_weight: {source} has no classes, of which a number is to be told.")
+
+
 def check_figures(
     comparisons: Iterable[Comparison], tasks: Mapping[str, Task | None], where: str
 ) -> None:

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 
 from triptych.errors import SpecError
 from triptych.spec.fields import Checked, between
+from triptych.spec.searching import SearchSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,13 +168,26 @@ class TrainSpec(Checked):
         Of sequences only: how their length grows; absent: all lengths from the start.
     judged_rows : int, optional
         Training rows that training scores are computed on, drawn at random; absent: all.
+    search : SearchSpec, optional
+        How the learning rate is found, by the rows of `validation`; absent: it is ``optimizer.lr``.
+    class_weight : {"balanced", "root"}, optional
+        Each training row counts by how rare its class is, in the loss that is trained; scores stay
+        those of rows. ``"balanced"``: all classes count alike, as in scikit-learn. ``"root"``: by
+        the square roots of these weights, which tells more of rare classes and costs little
+        accuracy (``benchmarks/baseline.py --skewed``).
+    calibration : {"temperature"}, optional
+        Outputs are divided by one number at the end, which makes the probabilities of the rows of
+        `validation` most likely (Guo, Pleiss, Sun and Weinberger, 2017). The losses that a run ends
+        with are those of the divided outputs.
 
     Notes
     -----
     ``recipe`` names a set of these. ``"fast"`` is made for CNNs on small pictures: Muon, a linear
     schedule, label smoothing and growing resolutions. Whether pictures may be flipped or shifted
     depends on what they show, so `augment` is left to the study. ``"lengths"`` is made for vanilla
-    recurrent networks that are to remember: every batch has one length, drawn anew.
+    recurrent networks that are to remember: every batch has one length, drawn anew. ``"table"`` is
+    made for MLPs on tables: it finds its learning rate, stops early and calibrates
+    (``benchmarks/baseline.py`` compares it with others).
     """
 
     named: ClassVar = (
@@ -192,6 +206,14 @@ class TrainSpec(Checked):
                 "clip_norm": 1.0,
                 "growth": {"stages": 1},
                 "optimizer": {"name": "adam", "lr": 0.003},
+            },
+            "table": {
+                "validation": 0.15,
+                "patience": 10,
+                "search": {},
+                "calibration": "temperature",
+                "optimizer": {"name": "adamw", "lr": 0.015, "weight_decay": 0.2},
+                "schedule": {"name": "one-cycle"},
             },
         },
     )
@@ -212,6 +234,9 @@ class TrainSpec(Checked):
     views: bool = False
     growth: GrowthSpec | None = None
     judged_rows: int | None = field(default=None, metadata=between(1, 1_000_000_000))
+    search: SearchSpec | None = None
+    class_weight: Literal["balanced", "root"] | None = None
+    calibration: Literal["temperature"] | None = None
     optimizer: OptimizerSpec = field(default_factory=OptimizerSpec)
     schedule: ScheduleSpec = field(default_factory=ScheduleSpec)
 
@@ -222,6 +247,7 @@ class TrainSpec(Checked):
                 "patience: early stopping needs both 'patience' and 'validation' (a share of the "
                 f"training rows), got patience {self.patience}, validation {self.validation}."
             )
+        self._check_rows_set_aside()
         if self.resolutions and self.resolutions[-1] != 1.0:
             raise SpecError(f"resolutions: the last must be 1, got {self.resolutions[-1]}.")
         if self.resolutions and self.patience is not None:
@@ -231,8 +257,17 @@ class TrainSpec(Checked):
             )
         if self.views and not (self.augment.flip or self.augment.translate):
             raise SpecError("views: 'augment' must flip or translate, else there is one view only.")
-        if self.label_smoothing and self.loss != "softmax":
-            raise SpecError(f"label_smoothing: needs loss 'softmax', got '{self.loss}'.")
+        for name in ("label_smoothing", "calibration"):
+            if getattr(self, name) and self.loss != "softmax":
+                raise SpecError(f"{name}: needs loss 'softmax', got '{self.loss}'.")
+
+    def _check_rows_set_aside(self) -> None:
+        for name in ("search", "calibration"):
+            if getattr(self, name) is not None and self.patience is None:
+                raise SpecError(
+                    f"{name}: judges by rows set aside; set 'validation' (a share of the training "
+                    "rows) and 'patience'."
+                )
 
     def for_pictures(self) -> tuple[str, ...]:
         """Return the settings in use that only a CNN on the torch engine has."""

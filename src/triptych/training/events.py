@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -67,6 +68,30 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
+class RateFound:
+    """What short trainings at several learning rates came to, before the real one.
+
+    Attributes
+    ----------
+    rates, losses : tuple of float
+        What was tried, the least first, and the loss of the rows set aside after it; infinite where
+        it diverged.
+    usual : float
+        What is taken where all of them diverged.
+    """
+
+    rates: tuple[float, ...]
+    losses: tuple[float, ...]
+    usual: float
+
+    @property
+    def best(self) -> float:
+        """The rate with the least loss."""
+        least = min(self.losses)
+        return self.rates[self.losses.index(least)] if math.isfinite(least) else self.usual
+
+
+@dataclass(frozen=True)
 class Finished:
     """The end of a training.
 
@@ -80,12 +105,18 @@ class Finished:
         How many were trained.
     seconds : float
         Time spent in training steps.
+    temperature : float or None
+        What outputs are to be divided by, where that was asked for; the losses of `evaluation` are
+        then those of the divided outputs, and `undivided` the test loss before.
+    undivided : float
     """
 
     weights: Weights
     evaluation: Evaluation
     epochs: int
     seconds: float
+    temperature: float | None = None
+    undivided: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -95,4 +126,4 @@ class Diverged:
     error: NumericsError
 
 
-Event = Notice | Progress | Evaluation | Finished | Diverged
+Event = Notice | Progress | RateFound | Evaluation | Finished | Diverged

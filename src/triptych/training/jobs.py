@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from triptych.errors import SpecError
 from triptych.spec import TrainSpec
 from triptych.training.events import Evaluation, Finished
 from triptych.training.scores import accuracy, in_unit
+from triptych.training.temperature import cross_entropy, fit_temperature
 from triptych.training.views import mean_outputs
 
 
@@ -83,6 +85,8 @@ class Job:
         From `split_rows`.
     order_seed : int
         Keys the order of each epoch, see `triptych.chance.orders`.
+    seconds, judging : float
+        Spent in training steps, and in evaluations.
     """
 
     learner: Learner
@@ -90,6 +94,7 @@ class Job:
     rows: Rows
     order_seed: int
     seconds: float = field(default=0.0, init=False)
+    judging: float = field(default=0.0, init=False)
     best: Finished | None = field(default=None, init=False)
     last: Evaluation | None = field(default=None, init=False)
     waited: int = field(default=0, init=False)
@@ -103,7 +108,7 @@ class Job:
 
     def evaluate(self, epoch: int, step: int, lr: float) -> Evaluation:
         """Judge the present weights."""
-        evaluate = self._scores
+        evaluate, started = self._scores, time.perf_counter()
         self.last = Evaluation(
             epoch=epoch,
             step=step,
@@ -113,6 +118,7 @@ class Job:
             validation=None if self.validation is None else evaluate(self.validation),
             seconds=self.seconds,
         )
+        self.judging += time.perf_counter() - started
         return self.last
 
     def _scores(self, split: Split) -> Scores:
@@ -133,6 +139,7 @@ class Job:
     def finish(self, spec: TrainSpec) -> Finished:
         """Return what training came to, with the best weights where they were kept."""
         assert self.last is not None  # the last epoch is always evaluated
+        started = time.perf_counter()
         evaluation, weights = self.last, None
         if self.best is not None:
             evaluation, weights = self.best.evaluation, self.best.weights
@@ -148,7 +155,31 @@ class Job:
             }
             evaluation = replace(evaluation, probes=probes)
         weights = self.learner.weights() if weights is None else weights
-        return Finished(weights, evaluation, self.last.epoch, self.seconds)
+        finished = Finished(weights, evaluation, self.last.epoch, self.seconds)
+        if spec.calibration is not None:
+            finished = self._calibrated(finished)
+        self.judging += time.perf_counter() - started
+        return finished
+
+    def _calibrated(self, finished: Finished) -> Finished:
+        """Return what training came to with the temperature that fits the rows set aside."""
+        assert self.validation is not None  # which calibration needs
+        held = self.validation
+        outputs = self.learner.outputs(held.x)
+        temperature = fit_temperature(outputs, held.y)
+        told, found = (
+            finished.evaluation,
+            {"validation": cross_entropy(outputs, held.y, temperature)},
+        )
+        for name, split in (("train", self.judged), ("test", self.data.test)):
+            found[name] = cross_entropy(self.learner.outputs(split.x), split.y, temperature)
+        splits = {n: replace(getattr(told, n), loss=loss) for n, loss in found.items()}
+        return replace(
+            finished,
+            evaluation=replace(told, **splits),
+            temperature=temperature,
+            undivided=told.test.loss,
+        )
 
 
 def _validation_loss(finished: Finished) -> float:

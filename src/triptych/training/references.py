@@ -11,10 +11,11 @@ import numpy as np
 
 from triptych.chance import stream
 from triptych.contracts import Array, Dataset, FloatArray, Scores, Split
-from triptych.errors import DataError
+from triptych.errors import DataError, SpecError
 from triptych.spec import ReferenceSpec
 from triptych.training.events import Evaluation, Event, Finished, Notice
 from triptych.training.scores import in_unit, scored
+from triptych.training.weighting import weighted
 
 # Rounds of the solver; its default of 100 ends before it has converged on 64 pixels.
 _MOST_ROUNDS = 5000
@@ -55,7 +56,7 @@ def fit_reference(spec: ReferenceSpec, data: Dataset, seed: int) -> Iterator[Eve
     with threadpool_limits(limits=1), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
         try:
-            seconds = _fit(model, _inputs(spec, data, data.train), data)
+            seconds = _fit(spec, model, _inputs(spec, data, data.train), data)
             train, test = (
                 _scores(model, _inputs(spec, data, split), split.y, data)
                 for split in (data.train, data.test)
@@ -72,10 +73,12 @@ def fit_reference(spec: ReferenceSpec, data: Dataset, seed: int) -> Iterator[Eve
     yield Finished({}, told, 0, seconds)
 
 
-def _fit(model: Any, x_NI: FloatArray, data: Dataset) -> float:
+def _fit(spec: ReferenceSpec, model: Any, x_NI: FloatArray, data: Dataset) -> float:
     """Fit the model, and return the seconds that took."""
+    weight_N = weighted(data.train, spec.class_weight).weight if spec.class_weight else None
+    weights = {} if weight_N is None else {"sample_weight": weight_N}
     start = time.perf_counter()
-    model.fit(x_NI, data.train.y if data.classes else data.train.y[:, 0])
+    model.fit(x_NI, data.train.y if data.classes else data.train.y[:, 0], **weights)
     return time.perf_counter() - start
 
 
@@ -90,18 +93,20 @@ def _classifier(spec: ReferenceSpec, random_state: int) -> Any:
             return DummyClassifier(strategy="prior")
         case "linear":
             return LogisticRegression(max_iter=_MOST_ROUNDS, random_state=random_state)
+        case "ridge":
+            raise SpecError("model: 'ridge' tells numbers, not classes. Use 'linear'.")
         case "nearest_neighbours":
             return KNeighborsClassifier()
         case "gradient_boosting":
             return HistGradientBoostingClassifier(random_state=random_state)
         case "random_forest":
-            return RandomForestClassifier(random_state=random_state)
+            return RandomForestClassifier(random_state=random_state, class_weight=spec.class_weight)
 
 
 def _regressor(spec: ReferenceSpec, random_state: int) -> Any:
     from sklearn.dummy import DummyRegressor
     from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
-    from sklearn.linear_model import LinearRegression
+    from sklearn.linear_model import LinearRegression, Ridge
     from sklearn.neighbors import KNeighborsRegressor
 
     match spec.model:
@@ -109,6 +114,8 @@ def _regressor(spec: ReferenceSpec, random_state: int) -> Any:
             return DummyRegressor()
         case "linear":
             return LinearRegression()
+        case "ridge":
+            return Ridge(random_state=random_state)
         case "nearest_neighbours":
             return KNeighborsRegressor()
         case "gradient_boosting":
