@@ -30,21 +30,26 @@ class Harm:
 
 PICKLE = pickle.dumps(Harm())
 TOKENS = [
-    b"", b"\0", b"\xff\xfe", b"\xef\xbb\xbf", b"\r", b"\n", b"\n\n", b'"', b'"""', b"'", b",", b"\t",
-    b"\xc0\x80", b"\xed\xa0\x80", b"\\ud800", b"\\u0000", "\u202egnp.\u202c".encode(), b"\x1b[2J\x1b[31m",
+    b"", b"\0", b"\xff\xfe", b"\xef\xbb\xbf", b"\r", b"\n", b"\n\n", b'"', b'"""', b"'",
+    b",", b"\t",
+    b"\xc0\x80", b"\xed\xa0\x80", b"\\ud800", b"\\u0000", "\u202egnp.\u202c".encode(),
+    b"\x1b[2J\x1b[31m",
     b"<img src=x onerror=alert(1)>", b"</script><script>alert(1)</script>", b"=cmd|'/C calc'!A0",
     b"{{7*7}}", b"%s%n%x", b"$(touch harmed)", b"`touch harmed`", b"; touch harmed",
     b"__import__('os').system('touch harmed')", b"!!python/object/apply:os.system ['touch harmed']",
-    b"../../../../etc/passwd", b"/dev/zero", b"/etc/passwd", b"file:///etc/passwd", b"http://a.invalid/",
+    b"../../../../etc/passwd", b"/dev/zero", b"/etc/passwd", b"file:///etc/passwd",
+    b"http://a.invalid/",
     b"null", b"true", b"false", b"[]", b"{}", b'""', b"NaN", b"nan", b"inf", b"-Infinity", b"1e999",
-    b"-1", b"0", b"-0", b"0x10", b"1_000", b"1,5", "\u0661".encode(), b"1e-400", b"9" * 400, b"9" * 5000,
+    b"-1", b"0", b"-0", b"0x10", b"1_000", b"1,5", "\u0661".encode(), b"1e-400",
+    b"9" * 400, b"9" * 5000,
     b"2026-13-45", b"0000-00-00", b"9999-12-31", b"[" * 100_000, b'{"a":' * 50_000, b"a" * 140_000,
     b"a.b" * 3000, PICKLE, b"PK\x03\x04", b"\x93NUMPY\x03\x00", b"PAR1", b"\x89PNG\r\n\x1a\n",
 ]  # fmt: skip
 NUMBERS = [
     b"-1", b"0", b"1", b"2", b"65536", b"1000000", b"2147483648", b"4294967295", b"1000000000000",
     b"9223372036854775807", b"9223372036854775808", b"18446744073709551616", b"1" + b"0" * 400,
-    b"1e308", b"1e999", b"-1e999", b"0.0", b"-0.0", b"NaN", b"null", b"true", b'"7"', b"[7]", b"0.5",
+    b"1e308", b"1e999", b"-1e999", b"0.0", b"-0.0", b"NaN", b"null", b"true", b'"7"',
+    b"[7]", b"0.5",
 ]  # fmt: skip
 _WORDS = re.compile(rb"[A-Za-z_]{2,}|-?\d+(?:\.\d+)?")
 _DIGITS = re.compile(rb"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
@@ -104,7 +109,9 @@ def _length(content, others, draw):
     if len(content) < size:
         return content
     at = min(_place(content, draw), len(content) - size)
-    value = draw.choice((0, 1, 2, 127, 2**15, 2**24, 2**31 - 1, 2**32 - 1, 2**40, 2**63 - 1, 2**64 - 1))
+    value = draw.choice(
+        (0, 1, 2, 127, 2**15, 2**24, 2**31 - 1, 2**32 - 1, 2**40, 2**63 - 1, 2**64 - 1)
+    )
     order = draw.choice(("little", "big"))
     return content[:at] + (value % 256**size).to_bytes(size, order) + content[at + size :]
 
@@ -209,7 +216,9 @@ def in_png(content: bytes, others: Sequence[bytes], draw: Random) -> bytes:
     else:
         inside = mutated(inside, others, draw)
     chunks[k] = (kind, inside)
-    parts = [struct.pack(">I", len(c)) + n + c + struct.pack(">I", zlib.crc32(n + c)) for n, c in chunks]
+    parts = [
+        struct.pack(">I", len(c)) + n + c + struct.pack(">I", zlib.crc32(n + c)) for n, c in chunks
+    ]
     return content[:8] + b"".join(parts)
 
 
@@ -243,7 +252,8 @@ def in_json(content: bytes, others: Sequence[bytes], draw: Random) -> bytes:
 _VALUES = [
     None, True, False, 0, -1, 1, 2, 7, 10**6, 2**31, 2**63, 10**400, 1e308, -0.0, 0.5, float("nan"),
     float("inf"), "", "x", "7", "=cmd()", "\x1b[31m", "\u202e", "<img src=x onerror=alert(1)>",
-    "../../x", "/etc/passwd", "a" * 70_000, [], [[]], {}, {"a": 1}, [1, 2, 3], [None], ["a"], [[1], [2, 3]],
+    "../../x", "/etc/passwd", "a" * 70_000, [], [[]], {}, {"a": 1}, [1, 2, 3], [None],
+    ["a"], [[1], [2, 3]],
     "\ud800", "2026-01-01", {"bytes": "AAAA", "shape": [2**40]},
 ]  # fmt: skip
 
@@ -251,17 +261,7 @@ _VALUES = [
 def _json(text: str, draw: Random) -> bytes:
     """Return JSON in which one value was changed, moved or left out."""
     whole = json.loads(text)
-    places = []
-
-    def walk(value):
-        items = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, item in items:
-            places.append((value, key))
-            if isinstance(item, dict | list):
-                walk(item)
-
-    if isinstance(whole, dict | list):
-        walk(whole)
+    places = list(_places(whole))
     if not places:
         return json.dumps(draw.choice(_VALUES)).encode()
     parent, key = draw.choice(places)
@@ -278,6 +278,15 @@ def _json(text: str, draw: Random) -> bytes:
         case _:
             parent[key] = draw.choice(_VALUES)
     return json.dumps(whole).encode()
+
+
+def _places(value):
+    """Give each value within, as what holds it and the key."""
+    if not isinstance(value, dict | list):
+        return
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+        yield value, key
+        yield from _places(item)
 
 
 def in_gzip(content: bytes, others: Sequence[bytes], draw: Random) -> bytes:

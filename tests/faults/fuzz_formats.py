@@ -27,8 +27,7 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parents[1] / "saved"))
 from drawn_models import drawn_model, fill_folder, table_text, words_text
 
-from triptych import cli
-from triptych.cli.main import _one_line
+from triptych.cli.main import _guarded, _one_line
 from triptych.data import cifar10
 from triptych.errors import TriptychError
 from triptych.spec import Cifar10Spec, FolderSpec, SequenceFileSpec, TableSpec
@@ -109,11 +108,7 @@ class Format:
 
 def command(*arguments: object) -> int:
     """Run a command in this process, and return its exit code."""
-    try:
-        cli.main([str(one) for one in arguments])
-    except SystemExit as left:
-        assert isinstance(left.code, int)
-        return left.code
+    return _guarded([str(one) for one in arguments])
 
 
 def called(function: Callable[[], object]) -> int:
@@ -220,7 +215,8 @@ def _pictures() -> Format:
     rgb = Image.fromarray(x)
     kinds = {
         "rgb.png": rgb, "grey.png": rgb.convert("L"), "palette.png": rgb.convert("P"),
-        "alpha.png": rgb.convert("RGBA"), "deep.png": Image.fromarray(x[..., 0].astype("<u2") * 257),
+        "alpha.png": rgb.convert("RGBA"), "deep.png": Image.fromarray(x[...,
+        0].astype("<u2") * 257),
         "rgb.jpg": rgb, "cmyk.jpg": rgb.convert("CMYK"), "rgb.bmp": rgb, "palette.gif": rgb,
         "rgb.webp": rgb, "rgb.ppm": rgb, "bits.pbm": rgb.convert("1"),
     }  # fmt: skip
