@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.numpy
 
 from triptych.data import load
-from triptych.errors import DataError, RunError
+from triptych.errors import CheckpointError, DataError, RunError
 from triptych.records import RunFolder
 from triptych.records.files import read_lines
 from triptych.spec import TableSpec
@@ -118,6 +119,33 @@ def test_a_run_in_the_place_of_another_is_damage(trained_once):
                 StudyFolder(trained_once).read()
         finally:
             path.write_text(whole)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("log", "x"), ("log", -1), ("log", True), ("step", None), ("values", [1]), ("spec", 7)],
+)
+def test_a_checkpoint_with_values_of_another_kind_is_damaged_though_its_hash_is_right(
+    tmp_path, name, value
+):
+    from triptych.contracts import State
+    from triptych.records.checkpoints import (
+        CHECKPOINT_FILES, Checkpoint, Checkpoints, _digest, log_until, packed, unpacked,
+    )  # fmt: skip
+
+    (tmp_path / "log").write_bytes(b"")
+    state = State({"w": np.ones(2)}, {"epoch": 1})
+    good = packed(
+        Checkpoint(spec="a", fingerprint="b", environment={}, step=3, state=state, **log_until(b""))
+    )
+    assert unpacked(good).step == 3
+    length = int.from_bytes(good[:8], "little")
+    table = json.loads(json.loads(good[8 : 8 + length])["__metadata__"]["checkpoint"])
+    text, arrays = json.dumps(table | {name: value}), safetensors.numpy.load(good)
+    hashed = {"checkpoint": text, "sha256": _digest(text, arrays)}
+    (tmp_path / CHECKPOINT_FILES[0]).write_bytes(safetensors.numpy.save(arrays, hashed))
+    with pytest.raises(CheckpointError, match="is damaged"):
+        Checkpoints(tmp_path, tmp_path / "log").newest()
 
 
 def test_a_label_of_a_picture_whose_name_no_file_can_have_is_refused(tmp_path):
