@@ -130,7 +130,13 @@ def test_a_checkpoint_with_values_of_another_kind_is_damaged_though_its_hash_is_
 ):
     from triptych.contracts import State
     from triptych.records.checkpoints import (
-        CHECKPOINT_FILES, Checkpoint, Checkpoints, _digest, log_until, packed, unpacked,
+        CHECKPOINT_FILES,
+        Checkpoint,
+        Checkpoints,
+        _digest,
+        log_until,
+        packed,
+        unpacked,
     )  # fmt: skip
 
     (tmp_path / "log").write_bytes(b"")
