@@ -154,6 +154,8 @@ def test_a_changed_file_is_trained_anew(fresh, capsys):
         (["iris.csv", "--device", "tpu"], 2, "--device"),
         (["words.txt", "--missing", "drop"], 2, "--missing: is for tables"),
         (["one.csv", "--target", "y"], 3, "need 2 classes, found 1"),
+        (["gap.csv"], 3, "gap.csv: 1 cell is empty or not finite, the first: line 3"),
+        (["gap.csv"], 3, "--missing fill"),
     ],
 )
 def test_bad_input_is_one_line_and_nothing_is_written(
@@ -162,6 +164,7 @@ def test_bad_input_is_one_line_and_nothing_is_written(
     monkeypatch.chdir(tmp_path)
     write_iris(tmp_path / "iris.csv")
     Path("words.txt").write_text("".join(f"{k % 2}\t{'ab' * (1 + k % 3)}\n" for k in range(20)))
+    Path("gap.csv").write_text("a,y\n1,cat\n,dog\n2,cat\n3,dog\n")
     Path("one.csv").write_text("x,y\n" + "".join(f"{k},cat\n" for k in range(20)))
     command("train", *arguments, code=code)
     err = capsys.readouterr().err
@@ -298,6 +301,16 @@ def test_groups_stay_on_one_side_also_of_the_rows_set_aside(shops):
     assert len(rows.validation)
     fit, held = (set(data.train.groups[part]) for part in (rows.fit, rows.validation))
     assert not fit & held
+
+
+def test_texts_of_many_values_are_inputs_and_ids_are_not(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [f"row {k},city {k % 60},{'ny'[k % 60 < 20]}" for k in range(400)]
+    Path("cities.csv").write_text("\n".join(["name,city,far", *rows]) + "\n")
+    found = triptych.train("cities.csv", "far", seeds=1)
+    data = found.result.record.study.arms["network"].data
+    assert (data.ignore, data.many_texts) == (("name",), "frequent")
+    assert found.model.sample_shape == (51,)  # one for each of 50 cities, one for all others
 
 
 def test_along_time_the_latest_rows_are_held_out(shops):

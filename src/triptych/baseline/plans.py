@@ -193,7 +193,7 @@ def _taken_for(options: TrainOptions, data: Dataset, source: dict[str, Any]) -> 
     yield from _target_text(options, source)
     if ignored := [name for name in source.get("ignore", ()) if name not in options.ignore]:
         names = ", ".join(map(repr, ignored))
-        yield f"Left out: {names}: ids, dates, or too many texts to be inputs."
+        yield f"Left out: {names}: ids, or nothing that can be inputs."
     yield from (f"note: {note}" for note in data.notes)
     yield _split_text(data, source)
 
