@@ -278,11 +278,12 @@ def test_a_process_that_dies_costs_its_run_alone_and_the_next_call_makes_it(tmp_
     study, folder = parse_study(TO_KILL), StudyFolder(tmp_path)
     signals = [signal.SIGKILL, signal.SIGSEGV]
     ended, told = [], set()
+    others = set(children(os.getpid()))  # a browser of other tests, say
     for event in execute_study(study, folder, Setting(), 2):
         if isinstance(event, RunTold) and isinstance(event.event, Evaluation):
             told.add(event.arm)
         if told == {"first", "second"} and signals:
-            for pid in children(os.getpid()):
+            for pid in set(children(os.getpid())) - others:
                 os.kill(pid, signals.pop())
         if isinstance(event, RunEnded):
             ended.append(event.record)
@@ -350,9 +351,10 @@ def test_what_is_raised_on_purpose_in_another_process_ends_the_study_as_itself(t
     text = TO_KILL.replace(
         "epochs = 2, batch_size = 8", "epochs = 2, patience = 1, validation = 0.001"
     )
+    others = set(children(os.getpid()))
     with pytest.raises(SpecError, match="train.validation: 0.001 of 48 rows leaves one side empty"):
         list(execute_study(parse_study(text), StudyFolder(tmp_path), Setting(), 3))
-    assert children(os.getpid()) == []
+    assert set(children(os.getpid())) <= others
 
 
 def test_a_python_that_cannot_start_is_an_error_with_its_reason(tmp_path, monkeypatch):

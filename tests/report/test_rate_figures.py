@@ -16,7 +16,7 @@ def test_every_rate_is_drawn_and_the_one_that_was_taken_is_marked():
     assert [cells[0].beneath for _, cells in rows] == ["", "taken", ""]
     assert "Taken: <MLP> 0.01." in figure.caption
     drawing = str(figure.groups[0].panels[0].drawing)
-    assert drawing.startswith("<svg")
+    assert "<svg" in drawing
     assert "<MLP>" not in drawing
 
 
