@@ -141,7 +141,7 @@ def test_bad_pictures_are_left_out_where_that_is_asked_for(here, capsys):
     pictures(here / "p")
     (here / "p" / "a cat" / "0.png").write_text("hello")
     assert call("p") == 3
-    assert "set skip_bad = true (of triptych init: --skip-bad)" in capsys.readouterr().err
+    assert "leave them out with --skip-bad (in a study: skip_bad = true)" in capsys.readouterr().err
     assert call("p", "--skip-bad") == 0
     assert "a cat/0.png (not a picture); they are left out" in capsys.readouterr().out
     assert read_study(here / "study.toml").arms["mlp"].data.skip_bad

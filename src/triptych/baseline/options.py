@@ -69,7 +69,7 @@ class TrainOptions:
         SpecError
             If something was asked that data of this kind do not have.
         """
-        table = {**found, "test_size": self.test_size}
+        table = {k: v for k, v in found.items() if k != "ignore"} | {"test_size": self.test_size}
         asked = {name: getattr(self, name) for name in _OF_TABLES if getattr(self, name)}
         if asked and found["source"] != "table":
             kind = {"folder": "a folder of pictures", "sequences": "sequences"}[found["source"]]
