@@ -318,6 +318,14 @@ def test_where_columns_are_left_out_the_option_for_groups_is_told(shops):
     assert not any("--group" in text for text in parted)
 
 
+def test_an_empty_column_is_left_out(shops):
+    lines = Path("shops.csv").read_text().splitlines()
+    Path("shops.csv").write_text("\n".join([f"{lines[0]},more", *(f"{k}," for k in lines[1:])]))
+    plan = make_plan(TrainOptions(data=Path("shops.csv"), target="closed"))
+    assert plan.study.arms["network"].data.ignore == ("more",)
+    assert any("Left out: 'more'" in text for text in plan.says)
+
+
 def test_along_time_the_latest_rows_are_held_out(shops):
     found = triptych.train("shops.csv", "closed", time="day", seeds=1)
     assert any("the latest by 'day'" in text for text in found.says)

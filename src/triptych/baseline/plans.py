@@ -186,7 +186,7 @@ def _taken_for(options: TrainOptions, data: Dataset, source: dict[str, Any]) -> 
     if ignored := [name for name in source.get("ignore", ()) if name not in options.ignore]:
         names = ", ".join(map(repr, ignored))
         parted = source.get("group") or source.get("time")
-        yield f"Left out: {names}: ids, or too many texts to be inputs." + (
+        yield f"Left out: {names}: ids, empty, or too many texts to be inputs." + (
             ""
             if parted
             else " Are rows of one value alike, as of one patient? --group COLUMN "
