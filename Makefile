@@ -6,13 +6,17 @@ READY := $(VENV)/.ready
 DATA_DIR ?=
 OUT ?= triptych-runs/paper-quick
 
-.PHONY: run test lint format page benchmark clean
+.PHONY: run test faults lint format page benchmark clean
 
 run: $(READY)
 	$(BIN)/triptych run paper --out "$(OUT)" $(if $(DATA_DIR),--data-dir "$(DATA_DIR)")
 
 test: lint
 	$(BIN)/python -m pytest
+
+# Every write failed in six ways, thousands of kills, broken variants: docs/faults.md.
+faults: $(READY)
+	$(BIN)/python tests/faults/fault_harness.py all
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

@@ -421,6 +421,7 @@ def test_a_signal_to_all_processes_stops_with_its_code_and_keeps_what_is_finishe
 def test_messages_are_lines_of_json_whatever_a_folder_is_called(tmp_path):
     from triptych.runner.wire import Hello, line
 
-    text = line(Hello("title = 'ü\n'", "/tmp/\udcff\n", None, "cpu", 0, None))
+    hello = Hello("title = 'ü\n'", "/tmp/\udcff\n", None, "cpu", 0, None, None, False)
+    text = line(hello)
     assert text.count(b"\n") == 1
     assert json.loads(text)["folder"] == "/tmp/\udcff\n"

@@ -169,8 +169,8 @@ def test_the_time_left_counts_what_is_under_way_by_how_far_it_is():
 @pytest.mark.parametrize(("engine", "compiles"), [("compiled", True), ("numpy", False)])
 def test_a_first_run_that_compiles_says_why_nothing_moves(engine, compiles):
     study = find_study("toys")
-    arms = {"moons": replace(study.arms["moons"], engine=engine)}
-    view = watcher(replace(study, arms=arms, claims=(), seeds=1))
+    arms = {**study.arms, "moons": replace(study.arms["moons"], engine=engine)}
+    view = watcher(replace(study, arms=arms))
     view._take(RunStarted("moons", (0,)))
     shown = "\n".join(lines(view))
     assert "loading" in shown

@@ -159,6 +159,8 @@ def test_a_changed_file_is_trained_anew(fresh, capsys):
         (["iris.csv", "--device", "tpu"], 2, "--device"),
         (["words.txt", "--missing", "drop"], 2, "--missing: is for tables"),
         (["one.csv", "--target", "y"], 3, "need 2 classes, found 1"),
+        (["gap.csv"], 3, "gap.csv: 1 cell is empty or not finite, the first: line 3"),
+        (["gap.csv"], 3, "--missing fill"),
     ],
 )
 def test_bad_input_is_one_line_and_nothing_is_written(
@@ -167,6 +169,7 @@ def test_bad_input_is_one_line_and_nothing_is_written(
     monkeypatch.chdir(tmp_path)
     write_iris(tmp_path / "iris.csv")
     Path("words.txt").write_text("".join(f"{k % 2}\t{'ab' * (1 + k % 3)}\n" for k in range(20)))
+    Path("gap.csv").write_text("a,y\n1,cat\n,dog\n2,cat\n3,dog\n")
     Path("one.csv").write_text("x,y\n" + "".join(f"{k},cat\n" for k in range(20)))
     command("train", *arguments, code=code)
     err = capsys.readouterr().err
@@ -175,13 +178,11 @@ def test_bad_input_is_one_line_and_nothing_is_written(
     assert not Path("triptych-runs").exists()
 
 
-def test_a_file_that_is_no_model_is_not_written_over(here, capsys):
+def test_a_file_that_is_no_model_is_not_written_over(fresh, capsys):
     Path("mine.safetensors").write_bytes(b"something else")
-    command(
-        "train", "iris.csv", "--target", "species", "--seeds", 2, "--model", "mine.safetensors",
-        code=2,
-    )  # fmt: skip
+    command("train", "iris.csv", "--model", "mine.safetensors", code=2)
     assert "is no model" in capsys.readouterr().err
+    assert not Path("triptych-runs").exists()
     assert Path("mine.safetensors").read_bytes() == b"something else"
 
 
@@ -307,13 +308,13 @@ def test_groups_stay_on_one_side_also_of_the_rows_set_aside(shops):
     assert not fit & held
 
 
-def test_where_columns_are_left_out_the_option_for_groups_is_told(shops):
+def test_where_texts_have_many_values_the_option_for_groups_is_told(shops):
     lines = Path("shops.csv").read_text().splitlines()
-    # Of each patient four visits: too many patients to be inputs, and a leak where rows are dealt.
+    # Of each patient four visits: a leak where rows are dealt.
     named = [f"p{k // 4},{line}" for k, line in enumerate(lines[1:])]
     Path("visits.csv").write_text("\n".join([f"patient,{lines[0]}", *named]) + "\n")
     says = make_plan(TrainOptions(data=Path("visits.csv"), target="closed")).says
-    assert any("Left out: 'patient'" in text and "--group COLUMN" in text for text in says)
+    assert any("--group COLUMN" in text for text in says)
     parted = make_plan(TrainOptions(data=Path("visits.csv"), target="closed", time="day")).says
     assert not any("--group" in text for text in parted)
 
@@ -324,6 +325,16 @@ def test_an_empty_column_is_left_out(shops):
     plan = make_plan(TrainOptions(data=Path("shops.csv"), target="closed"))
     assert plan.study.arms["network"].data.ignore == ("more",)
     assert any("Left out: 'more'" in text for text in plan.says)
+
+
+def test_texts_of_many_values_are_inputs_and_ids_are_not(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [f"row {k},city {k % 60},{'ny'[k % 60 < 20]}" for k in range(400)]
+    Path("cities.csv").write_text("\n".join(["name,city,far", *rows]) + "\n")
+    found = triptych.train("cities.csv", "far", seeds=1)
+    data = found.result.record.study.arms["network"].data
+    assert (data.ignore, data.many_texts) == (("name",), "frequent")
+    assert found.model.sample_shape == (51,)  # one for each of 50 cities, one for all others
 
 
 def test_along_time_the_latest_rows_are_held_out(shops):
@@ -358,9 +369,9 @@ def test_a_network_that_loses_is_not_called_worth_it(tmp_path, monkeypatch):
 def test_the_only_column_left_out_may_be_the_group_or_a_text(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
-    # Sixty patients are more texts than can be inputs, so nothing else leaves a column out.
+    # Few patients came twice, so the column looks like an id.
     rows = [
-        f"p{k % 60},{a:.3f},{b:.3f},{'ny'[int(a > b)]}"
+        f"p{min(k, 225)},{a:.3f},{b:.3f},{'ny'[int(a > b)]}"
         for k, (a, b) in enumerate(rng.normal(size=(240, 2)).tolist())
     ]
     path = Path("visits.csv")

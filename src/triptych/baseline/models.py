@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from triptych.baseline.plans import NETWORK, Plan
-from triptych.contracts import Dataset
-from triptych.data.row_digests import row_digest
-from triptych.errors import RunError, SpecError, TriptychError
+from triptych.errors import RunError
 from triptych.records import LEARNING_RATE, TEMPERATURE, RunRecord
 from triptych.runner import StudyResult, load_for
 from triptych.saved import load, model_of_run
@@ -21,8 +19,6 @@ def keep_model(plan: Plan, result: StudyResult, run: RunRecord) -> Path:
     ------
     RunError
         If its weights are gone, or the data have changed since.
-    SpecError
-        If the file is there and no model.
     """
     if _is_there(plan.model, run):
         return plan.model
@@ -35,8 +31,7 @@ def keep_model(plan: Plan, result: StudyResult, run: RunRecord) -> Path:
         )
     weights = plan.folder.run(NETWORK, run.seed).weights()
     temperature = run.scores.get(TEMPERATURE) or 1.0
-    facts = {**_facts(run, result), "row_digests": _digests(data)}
-    model = model_of_run(arm, data, weights, facts, temperature)
+    model = model_of_run(arm, data, weights, _facts(run, result), temperature)
     model.save(plan.model)
     return plan.model
 
@@ -59,14 +54,7 @@ def first_run(plan: Plan, result: StudyResult) -> RunRecord:
 
 def _is_there(path: Path, run: RunRecord) -> bool:
     """Whether a file is the model of that very run."""
-    if not path.exists():
-        return False
-    try:
-        return load(path).facts.get("key") == run.key
-    except TriptychError as error:
-        raise SpecError(
-            f"--model: {str(path)!r} is there already and is no model ({error}) Name another."
-        ) from None
+    return path.exists() and load(path).facts.get("key") == run.key
 
 
 def _facts(run: RunRecord, result: StudyResult) -> dict[str, Any]:
@@ -90,12 +78,6 @@ def _facts(run: RunRecord, result: StudyResult) -> dict[str, Any]:
         "notes": list(run.notes),
         "environment": dict(run.environment),
     }
-
-
-def _digests(data: Dataset) -> dict[str, str]:
-    """Return by what rows are known again as those that were trained on, or held out."""
-    splits = {"train": data.train, "test": data.test}
-    return {name: f"{row_digest(split.x, split.y):032x}" for name, split in splits.items()}
 
 
 def _scores(run: RunRecord) -> dict[str, float]:

@@ -30,7 +30,7 @@ class TrainOptions:
         Columns to leave out besides those that are left out anyway; columns of names that look like
         numbers.
     missing : {"refuse", "fill", "drop"}, optional
-        Of empty cells.
+        Of empty cells; they are refused where absent.
     seeds : int or "auto", optional
         Splits, each with first weights of its own; ``"auto"``: until every claim is decided.
     test_size : float
@@ -69,7 +69,9 @@ class TrainOptions:
         SpecError
             If something was asked that data of this kind do not have.
         """
-        table = {k: v for k, v in found.items() if k != "ignore"} | {"test_size": self.test_size}
+        table = {**found, "test_size": self.test_size}
+        table.pop("ignore", None)  # below, less what is used after all
+        table.pop("missing", None)  # a study's file shows that it fills; here only a word does
         asked = {name: getattr(self, name) for name in _OF_TABLES if getattr(self, name)}
         if asked and found["source"] != "table":
             kind = {"folder": "a folder of pictures", "sequences": "sequences"}[found["source"]]

@@ -16,11 +16,12 @@ from triptych.baseline.references import Reference, references, seconds_a_seed
 from triptych.contracts import Dataset
 from triptych.data import load, source_id
 from triptych.data.looks import is_usual_target, look
-from triptych.errors import RunError, SpecError
+from triptych.errors import RunError, SpecError, TriptychError
 from triptych.models import cost_on
 from triptych.records import STUDIES, StudyFolder, code_id, dump_json, read_json, write_atomic
 from triptych.report.wording import plural
 from triptych.runner import Setting
+from triptych.saved import load as load_model
 from triptych.spec import (
     MIN_SEEDS,
     ArmSpec,
@@ -106,6 +107,13 @@ def _check_model(path: Path, folder: Path) -> None:
         raise SpecError(f"--model: {str(path)!r} is a folder.")
     if path.parent != folder and not path.parent.is_dir():
         raise SpecError(f"--model: there is no folder {str(path.parent)!r}.")
+    if path.exists():
+        try:
+            load_model(path)
+        except TriptychError as error:
+            raise SpecError(
+                f"--model: {str(path)!r} is there already and is no model ({error}) Name another."
+            ) from None
 
 
 def _planned(
@@ -185,12 +193,11 @@ def _taken_for(options: TrainOptions, data: Dataset, source: dict[str, Any]) -> 
     yield from _target_text(options, source)
     if ignored := [name for name in source.get("ignore", ()) if name not in options.ignore]:
         names = ", ".join(map(repr, ignored))
-        parted = source.get("group") or source.get("time")
-        yield f"Left out: {names}: ids, empty, or too many texts to be inputs." + (
-            ""
-            if parted
-            else " Are rows of one value alike, as of one patient? --group COLUMN "
-            "keeps them on one side of the split."
+        yield f"Left out: {names}: ids, or nothing that can be inputs."
+    if source.get("many_texts") and not (source.get("group") or source.get("time")):
+        yield (
+            "Texts of many values are inputs. Are rows of one value alike, as of one patient? "
+            "--group COLUMN keeps them on one side of the split."
         )
     yield from (f"note: {note}" for note in data.notes)
     yield _split_text(data, source)

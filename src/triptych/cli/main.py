@@ -17,6 +17,7 @@ from triptych.cli.console import create_console
 from triptych.cli.evaluate import add_evaluate
 from triptych.cli.export import add_export, live_events, to_tensorboard
 from triptych.cli.init import add_init
+from triptych.cli.keeping import add_keeping, rhythm
 from triptych.cli.models import add_models
 from triptych.cli.predict import add_predict
 from triptych.cli.runs import add_runs
@@ -73,6 +74,7 @@ def build_parser() -> argparse.ArgumentParser:
                      help="runs made at the same time; auto: one for each core")  # fmt: skip
     run.add_argument("--disk", metavar="SIZE", help="the most that the study's folder may take, "
                      "such as '2 GB' (default: TRIPTYCH_DISK); drops old weights")  # fmt: skip
+    add_keeping(run)
     run.add_argument("--tensorboard", type=Path, metavar="DIR",
                      help="folder of event files, written as it runs")  # fmt: skip
     run.add_argument("--json", action="store_true", help=f"{_JSON}; the rest goes to stderr")
@@ -144,7 +146,10 @@ def _run(options: argparse.Namespace) -> None:
 
     study = _study(options)
     folder = StudyFolder(options.out or default_folder(options.study, study))
-    setting = Setting(options.data_dir, options.device, disk=_disk(options))
+    setting = Setting(
+        options.data_dir, options.device, disk=_disk(options), checkpoint=rhythm(options),
+        inexact=options.inexact,
+    )  # fmt: skip
     console = create_console(errors=options.json)
     scale = f", {study.scale} scale" if study.scale else ""
     seeds = str(study.seeds)

@@ -43,7 +43,11 @@ def add_train(
     add("--ignore", metavar="COLUMN", action="append", default=[], help="leave a column out")
     add("--text", metavar="COLUMN", action="append", default=[],
         help="a column of names that look like numbers")  # fmt: skip
-    add("--missing", choices=("refuse", "fill", "drop"), help="of empty cells (default: fill)")
+    add(
+        "--missing",
+        choices=("refuse", "fill", "drop"),
+        help="of empty cells, which are an error without it",
+    )
     add("--seeds", type=count, metavar="N", help="splits, each with its own first weights; auto: "
         "until every claim is decided (default: by size)")  # fmt: skip
     add("--test-size", type=float, default=0.2, metavar="SHARE", help="held out (default: 0.2)")

@@ -34,6 +34,6 @@ def watch_study(
         with closing(events):
             watcher.watch(events)
     except (KeyboardInterrupt, Terminated):
-        print(f"stopped; finished runs are kept in {folder}, the same command goes on",
-              file=sys.stderr)  # fmt: skip
+        print(f"stopped; finished runs are kept in {folder}, and checkpoints of the others; "
+              "the same command goes on", file=sys.stderr)  # fmt: skip
         raise

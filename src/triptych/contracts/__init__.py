@@ -1,4 +1,4 @@
-"""What the parts hand to each other: data sets, and the protocols of networks and learners."""
+"""What the parts hand to each other: data sets, states, the protocols of networks and learners."""
 
 from triptych.contracts.data import (
     Array,
@@ -21,6 +21,7 @@ from triptych.contracts.networks import (
     NumpyNetwork,
     Scores,
 )
+from triptych.contracts.states import State, named
 
 __all__ = [
     "Array",
@@ -37,7 +38,9 @@ __all__ = [
     "Scores",
     "Split",
     "Standardization",
+    "State",
     "Weights",
     "latest",
     "lengths_of",
+    "named",
 ]

@@ -37,7 +37,9 @@ def without_gaps(table: Columns, spec: TableSpec) -> tuple[Columns, tuple[str, .
                 f"{table.header}: column {shown(column.name)} is empty; name it in ignore = [...]."
             )
     if spec.missing == "refuse":
-        advice = "Fill them, leave out their rows, or set missing = 'fill' or 'drop'."
+        advice = (
+            "Fill them, leave out their rows, or set missing = 'fill' or 'drop' (--missing fill)."
+        )
         raise _refused(table, empty, advice)
     if spec.missing == "drop":
         return _dropped(table, empty)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from triptych.contracts import Array, FloatArray, IntArray, Split
+from triptych.contracts import Array, FloatArray, IntArray, Split, State, Weights
 from triptych.explain.judged import Tells, class_shares, named, numbered
 from triptych.records import Finding
 
@@ -78,6 +78,20 @@ class Boundary:
             return
         right = float((rows.argmax(axis=1) == self.train.y).mean())
         self.seen[epoch] = shares.argmax(axis=1).astype(np.uint8), _lead(shares), right
+
+    def state(self) -> State:
+        """Return what was seen so far."""
+        arrays: Weights = {}
+        for epoch, (predicted, sure, _) in self.seen.items():
+            arrays |= {f"{epoch}/predicted": predicted, f"{epoch}/sure": sure}
+        return State(arrays, {str(epoch): right for epoch, (*_, right) in self.seen.items()})
+
+    def restore(self, state: State) -> None:
+        """Put back what `state` returned."""
+        self.seen = {
+            int(epoch): (state.arrays[f"{epoch}/predicted"], state.arrays[f"{epoch}/sure"], right)
+            for epoch, right in state.values.items()
+        }
 
     def finding(self, last: int) -> Finding:
         """Return what was seen up to epoch `last`.

@@ -1,5 +1,6 @@
 """What happened: run folders, study folders, and the only code that writes to disk."""
 
+from triptych.records.checkpoints import Checkpoint, Checkpoints, Found
 from triptych.records.deletion import Deletion, delete_runs
 from triptych.records.disk import DiskLimit, disk_use
 from triptych.records.environment import code_id, environment
@@ -25,17 +26,18 @@ from triptych.records.listing import (
     list_study,
     named_study,
 )
+from triptych.records.locks import InUse
 from triptych.records.matching import Matched, lookup, settled
 from triptych.records.model_files import open_model, write_model
-from triptych.records.runs import (
+from triptych.records.run_record import (
     DIVERGED,
     FAILED,
     FINISHED,
     LEARNING_RATE,
     TEMPERATURE,
-    RunFolder,
     RunRecord,
 )
+from triptych.records.runs import RunFolder
 from triptych.records.selection import (
     SORTS,
     Selection,
@@ -49,7 +51,6 @@ from triptych.records.study import (
     DECIDED,
     MAX_SEEDS,
     STUDIES,
-    InUse,
     StudyFolder,
     StudyRecord,
     temporary_study,
@@ -71,9 +72,12 @@ __all__ = [
     "STUDIES",
     "TEMPERATURE",
     "UNFINISHED",
+    "Checkpoint",
+    "Checkpoints",
     "Deletion",
     "DiskLimit",
     "Finding",
+    "Found",
     "InUse",
     "Matched",
     "RunEntry",

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from triptych.errors import RunError
 from triptych.records.disk import is_seed_folder
+from triptych.records.files import DISK, PARTIAL
 from triptych.records.listing import RunEntry
+from triptych.records.locks import InUse
 from triptych.records.runs import RUN_FILES
 from triptych.records.selection import study_of
-from triptych.records.study import InUse, StudyFolder
+from triptych.records.study import StudyFolder
 
 
 @dataclass(frozen=True)
@@ -77,20 +79,20 @@ def _place(path: Path) -> Path | None:
 def _delete(run: RunEntry) -> Deletion:
     folder, freed = run.folder.path, 0
     try:
-        for name in (*RUN_FILES, *(f"{name}.partial" for name in RUN_FILES)):
+        for name in (*RUN_FILES, *(name + PARTIAL for name in RUN_FILES)):
             file = folder / name
             # Of a link only the link goes; a folder of that name is none of ours.
             if file.is_symlink() or file.is_file():
                 freed += file.lstat().st_size
-                file.unlink()
+                DISK.remove(file)
         others = sorted(path.name for path in folder.iterdir())
         if others:
             return Deletion(
                 run, freed, f"its folder also holds {', '.join(others[:3])}, which stays"
             )
-        folder.rmdir()
+        DISK.remove_folder(folder)
         if not any(folder.parent.iterdir()):
-            folder.parent.rmdir()
+            DISK.remove_folder(folder.parent)
     except OSError as error:
         raise RunError(f"cannot delete {folder}: {error.strerror or error}.") from error
     return Deletion(run, freed)

@@ -11,9 +11,11 @@ from pathlib import Path
 from filelock import FileLock
 
 from triptych.errors import RunError
+from triptych.records.files import DISK
 from triptych.spec import size_text
 
-RUNS, WEIGHTS_FILE = "runs", "weights.safetensors"
+RUNS, WEIGHTS_FILE, RESULT_FILE = "runs", "weights.safetensors", "result.json"
+CHECKPOINT_FILES = ("checkpoint-a.safetensors", "checkpoint-b.safetensors")
 DISK_LOCK = "disk.lock"
 _SEED_FOLDER = re.compile(r"seed-(0|[1-9]\d{0,8})")
 # What a run writes beside its weights: the result and the weights' header.
@@ -76,6 +78,7 @@ class DiskLimit:
     """The most bytes that a study's folder may take.
 
     Weights are what is dropped for it, the oldest first: scores, curves and the page need none.
+    What runs under way may be taken up from is gone when they end, and drops no weights.
 
     Attributes
     ----------
@@ -96,13 +99,25 @@ class DiskLimit:
         RunError
         """
         weights = sum(size for _, size, _ in self._weights())
-        rest = disk_use(self.study) - weights
+        rest = self._lasting() - weights
         if rest + max(_BESIDE, self._largest()) > self.most:
             raise RunError(
                 f"{str(self.study)!r} takes {size_text(rest)} without any weights, which leaves no "
                 f"room for a run within {size_text(self.most)}. Give it more with --disk, or see "
                 "'triptych runs delete'."
             )
+
+    def has_room(self, needed: int) -> bool:
+        """Whether `needed` more bytes fit as it is."""
+        return disk_use(self.study) + needed <= self.most
+
+    def _lasting(self) -> int:
+        """Return the bytes of all but the checkpoints of runs that have not ended."""
+        under_way = 0
+        for files in map(file_sizes, seed_folders(self.study)):
+            if RESULT_FILE not in files:
+                under_way += sum(files[name][0] for name in CHECKPOINT_FILES if name in files)
+        return disk_use(self.study) - under_way
 
     def make_room(self, needed: int = 0) -> tuple[bool, str]:
         """Drop old weights until `needed` more bytes fit, if that can be.
@@ -114,7 +129,7 @@ class DiskLimit:
         """
         # Runs of several processes may end at the same time.
         with FileLock(self.study / DISK_LOCK):
-            too_much = disk_use(self.study) + needed - self.most
+            too_much = self._lasting() + needed - self.most
             old = sorted(self._weights(), key=lambda found: found[2])
             if too_much > sum(size for _, size, _ in old):
                 return False, ""
@@ -123,7 +138,7 @@ class DiskLimit:
                 if too_much <= 0:
                     break
                 try:
-                    path.unlink(missing_ok=True)
+                    DISK.remove(path)
                 except OSError as error:
                     reason = error.strerror or error
                     raise RunError(f"cannot drop {path}: {reason}.") from error
@@ -143,7 +158,8 @@ class DiskLimit:
         """Return what the largest run takes without its weights, as the next one may, too."""
         runs = [file_sizes(folder) for folder in seed_folders(self.study)]
         return max(
-            (sum(size for name, (size, _) in files.items() if name != WEIGHTS_FILE)
+            (sum(size for name, (size, _) in files.items()
+                 if name not in (WEIGHTS_FILE, *CHECKPOINT_FILES))
              for files in runs), default=0,
         )  # fmt: skip
 

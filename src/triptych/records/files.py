@@ -1,7 +1,8 @@
 """The only module that writes to disk: whole files atomically, logs line by line.
 
 Whoever reads a file written here finds either what was there before or all of the new content,
-also after a kill or a full disk.
+also after a kill or a full disk. Everything that changes a disk is one of the few operations of
+`DISK`, so that the fault harness (tests/faults) can stop before, within and after each of them.
 """
 
 from __future__ import annotations
@@ -11,16 +12,58 @@ import json
 import math
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 from triptych.errors import RunError
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 MAX_NAME_BYTES = 255
+PARTIAL = ".partial"
+"""Ends the name of a file that is being written; one that is found was left by a kill."""
 # Made once: some runs write a thousand lines a second.
 _LINE = json.JSONEncoder(sort_keys=True, allow_nan=False)
+
+
+class Disk:
+    """Every operation that changes a disk, one call each."""
+
+    def open(self, path: Path, mode: Literal["wb", "ab", "r+b"]) -> BinaryIO:
+        """Return an open file; with ``"wb"`` it is empty from now on."""
+        return path.open(mode)
+
+    def write(self, file: BinaryIO, content: bytes) -> None:
+        """Hand all of `content` to the system."""
+        file.write(content)
+        file.flush()
+
+    def sync(self, handle: int) -> None:
+        """Wait until what was written through `handle`, of a file or folder, is on the disk."""
+        os.fsync(handle)
+
+    def cut(self, file: BinaryIO, size: int) -> None:
+        """Drop what a file holds beyond `size` bytes."""
+        file.truncate(size)
+
+    def rename(self, path: Path, to: Path) -> None:
+        """Give a file another name; what had that name is gone."""
+        path.replace(to)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file, if it is there."""
+        path.unlink(missing_ok=True)
+
+    def make_folder(self, path: Path) -> None:
+        """Make a folder and its parents, if they are not there."""
+        path.mkdir(parents=True, exist_ok=True)
+
+    def remove_folder(self, path: Path) -> None:
+        """Remove an empty folder."""
+        path.rmdir()
+
+
+DISK = Disk()
 
 
 def write_atomic(path: Path, content: bytes) -> None:
@@ -32,7 +75,7 @@ def write_atomic(path: Path, content: bytes) -> None:
         If the disk is full or the path cannot be written; nothing is left half-written.
     """
     with atomic_file(path) as file:
-        file.write(content)
+        DISK.write(file, content)
 
 
 @contextmanager
@@ -46,17 +89,18 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     RunError
         If the disk is full or the path cannot be written; nothing is left half-written.
     """
-    partial = path.with_name(path.name + ".partial")
+    partial = path.with_name(path.name + PARTIAL)
     try:
         try:
-            with partial.open("wb") as file:
+            with DISK.open(partial, "wb") as file:
                 yield file
                 file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
+                DISK.sync(file.fileno())
+            DISK.rename(partial, path)
             _sync_folder(path.parent)
         except BaseException:
-            partial.unlink(missing_ok=True)
+            with suppress(OSError):  # what stopped the write says more
+                DISK.remove(partial)
             raise
     except OSError as error:
         raise _run_error(path, error) from error
@@ -82,10 +126,56 @@ def append_bytes(path: Path, content: bytes) -> None:
         If the disk is full or the path cannot be written.
     """
     try:
-        with path.open("ab") as file:
-            file.write(content)
+        with DISK.open(path, "ab") as file:
+            DISK.write(file, content)
     except OSError as error:
         raise _run_error(path, error) from error
+
+
+def sync_log(path: Path) -> bytes:
+    """Wait until a log is on the disk, and return what it holds.
+
+    Raises
+    ------
+    RunError
+        If it is not there, or the disk fails.
+    """
+    try:
+        with DISK.open(path, "ab") as file:
+            DISK.sync(file.fileno())
+        return path.read_bytes()
+    except OSError as error:
+        raise _run_error(path, error) from error
+
+
+def cut_log(path: Path, size: int) -> None:
+    """Drop all of a log that comes after its first `size` bytes.
+
+    Raises
+    ------
+    RunError
+        If it cannot be written.
+    """
+    try:
+        with DISK.open(path, "r+b") as file:
+            DISK.cut(file, size)
+            DISK.sync(file.fileno())
+    except OSError as error:
+        raise _run_error(path, error) from error
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a link, if it is there.
+
+    Raises
+    ------
+    RunError
+        If the disk refuses.
+    """
+    try:
+        DISK.remove(path)
+    except OSError as error:
+        raise RunError(f"cannot delete {path}: {error.strerror or error}.") from error
 
 
 def make_folder(path: Path) -> None:
@@ -99,7 +189,7 @@ def make_folder(path: Path) -> None:
     reason = _unusable(path)
     try:
         if not reason:
-            path.mkdir(parents=True, exist_ok=True)
+            DISK.make_folder(path)
             reason = "" if os.access(path, os.W_OK) else "it is read-only"
     except OSError as error:
         reason = error.strerror or str(error)
@@ -184,7 +274,7 @@ def _sync_folder(folder: Path) -> None:
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        DISK.sync(handle)
     finally:
         os.close(handle)
 

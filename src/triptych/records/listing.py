@@ -8,6 +8,7 @@ from pathlib import Path
 
 from triptych.errors import RunError
 from triptych.records.disk import (
+    RESULT_FILE,
     WEIGHTS_FILE,
     disk_use,
     file_sizes,
@@ -15,7 +16,8 @@ from triptych.records.disk import (
     seed_folders,
     seed_of,
 )
-from triptych.records.runs import DIVERGED, FINISHED, RESULT_FILE, RunFolder, RunRecord
+from triptych.records.run_record import DIVERGED, FINISHED, RunRecord
+from triptych.records.runs import RunFolder
 from triptych.records.study import STUDIES, STUDY_FILE, StudyFolder
 from triptych.spec import COUNTS, Metric, StudySpec, spec_id
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from triptych.errors import RunError, SpecError
-from triptych.records.files import dump_json, read_json, write_atomic
+from triptych.records.files import dump_json, read_json, remove, write_atomic
 from triptych.spec import ArmSpec, StudySpec, match_order, plain, spec_id, structure
 
 MATCHED_FILE = "matched.json"
@@ -66,7 +66,7 @@ def settled(study: StudySpec, find: Find) -> StudySpec:
 def write_matched(folder: Path, matched: Mapping[str, Matched]) -> None:
     """Write what the arms of a study were given; nothing is left where there are none."""
     if not matched:
-        (folder / MATCHED_FILE).unlink(missing_ok=True)
+        remove(folder / MATCHED_FILE)
         return
     table = {name: asdict(one) for name, one in matched.items()}
     write_atomic(folder / MATCHED_FILE, dump_json(table))

@@ -2,158 +2,41 @@
 
 from __future__ import annotations
 
-import math
+import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from triptych.contracts import Weights
 from triptych.errors import RunError
+from triptych.records.checkpoints import Checkpoint, Checkpoints, log_until, packed
 from triptych.records.checks import check_curve, check_result, check_texts
-from triptych.records.disk import WEIGHTS_FILE, DiskLimit
+from triptych.records.disk import CHECKPOINT_FILES, RESULT_FILE, WEIGHTS_FILE, DiskLimit
 from triptych.records.files import (
     append_line,
+    cut_log,
     dump_json,
     dump_line,
     make_folder,
     read_json,
     read_lines,
+    remove,
+    sync_log,
     write_atomic,
 )
-from triptych.records.findings import FINDINGS_FILE, Finding, read_findings, write_findings
+from triptych.records.findings import FINDINGS_FILE, read_findings, write_findings
+from triptych.records.run_record import FAILED, FINISHED, RunRecord
 from triptych.records.tensors import dump_tensors, read_tensors
-from triptych.spec import ArmSpec, Metric, plain, size_text
+from triptych.spec import ArmSpec, plain, size_text
 
-FINISHED, DIVERGED, FAILED = "finished", "diverged", "failed"
-LEARNING_RATE, TEMPERATURE = "learning_rate", "temperature"
-"""What scores also hold where they were found on the way: see `triptych.spec.TrainSpec`."""
 # What stands in files of its own.
 _APART = ("curve", "environment", "findings")
-RESULT_FILE, RESULT_BYTES = "result.json", 4_000
+RESULT_BYTES = 4_000
 _LOG, _SPEC, _ENVIRONMENT = "metrics.jsonl", "spec.json", "environment.json"
-RUN_FILES = (RESULT_FILE, _LOG, WEIGHTS_FILE, FINDINGS_FILE, _SPEC, _ENVIRONMENT)
+_MADE = (RESULT_FILE, _LOG, WEIGHTS_FILE, FINDINGS_FILE, *CHECKPOINT_FILES)
+RUN_FILES = (*_MADE, _SPEC, _ENVIRONMENT)
 """Every file that a run's folder may hold; the result first, as without it no run is whole."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunRecord:
-    """What one run of one arm came to.
-
-    Attributes
-    ----------
-    arm, seed : str, int
-    key : str
-        Identity of what was computed: spec, seed, data and versions.
-    spec : str
-        Identity of the arm's settings alone, see `triptych.spec.spec_id`.
-    status : {"finished", "diverged", "failed"}
-        Failed: its process died, or met an error that is not the network's; it is made again.
-    engine : str
-        What computed it, and why where the choice was automatic.
-    data, fingerprint, notes : str, str, tuple of str
-        What the data really was, and what a reader must know of it.
-    source : str
-        Identity of what the data were made from, see `triptych.data.source_id`; empty where it
-        cannot be told without loading them.
-    train_rows, test_rows : int
-    sample_shape : tuple of int
-        Of one row's features.
-    outputs, classes : int, int
-        Of the network; to tell apart, 0 where targets are numbers.
-    symbols : int or None
-        That sequences are made of, where that is not the number of classes.
-    parameters, flops : int
-        Of the network; FLOPs of one sample's forward pass. 0 of a reference, which has neither, and
-        FLOPs of 0 where a network of one's own has some that cannot be counted.
-    epochs : int
-        Trained.
-    seconds : float
-        Spent in training steps.
-    times : dict of str to float
-        Seconds spent otherwise: on ``data``, next to nothing where they were loaded before; on
-        ``evaluation``; on ``findings``. Empty of a run from before they were told.
-    scores : dict of str to float
-        At the end, ``train_`` and ``test_``: ``loss``, ``accuracy``, ``balanced_accuracy``,
-        ``macro_f1`` of classes, ``r2``, ``rmse`` of numbers, see `triptych.contracts.Scores`;
-        ``test_accuracy_at(T)`` where longer sequences were judged. Also `LEARNING_RATE` and
-        `TEMPERATURE`, where they were found.
-    steps : dict of str to float
-        The smallest differences that some scores can show, where that is not one row in all.
-    peak_memory : float or None
-        The most resident memory that its process had, in MB (10^6 bytes); of a GPU where it was
-        trained on one. None where it was not measured.
-    shared : bool
-        Whether other runs were made at the same time, so that its seconds are not those alone.
-    error : str
-        Why it diverged or failed.
-    curve : tuple of dict
-        One row an evaluation: epoch, step, lr, seconds and the scores.
-    environment : dict of str to str
-    arranged : str
-        How places of the data were changed, see `triptych.contracts.Dataset`.
-    findings : tuple of Finding
-        What explains it, where that was looked into: of the first seed.
-    """
-
-    arm: str
-    seed: int
-    key: str
-    spec: str
-    status: str
-    engine: str
-    data: str
-    fingerprint: str
-    notes: tuple[str, ...]
-    train_rows: int
-    test_rows: int
-    parameters: int
-    flops: int
-    source: str = ""
-    sample_shape: tuple[int, ...] = ()
-    outputs: int = 0
-    classes: int = 0
-    symbols: int | None = None
-    epochs: int = 0
-    seconds: float = 0.0
-    scores: dict[str, float | None] = field(default_factory=dict)
-    steps: dict[str, float] = field(default_factory=dict)
-    peak_memory: float | None = None
-    shared: bool = False
-    error: str = ""
-    curve: tuple[dict[str, Any], ...] = ()
-    environment: dict[str, str] = field(default_factory=dict)
-    arranged: str = ""
-    # No run repeats them.
-    times: dict[str, float] = field(default_factory=dict, compare=False)
-    # Arrays have no truth value, and findings follow from the rest.
-    findings: tuple[Finding, ...] = field(default=(), compare=False)
-
-    def measure(self, metric: Metric) -> tuple[float, bool]:
-        """Return the value of `metric`, and whether it is only a lower bound.
-
-        ``epochs_to`` is a lower bound, the epochs trained, where the level was never reached.
-        NaN where there is no such figure.
-        """
-        if metric.name == "epochs_to":
-            sign = -1.0 if metric.of.endswith("rmse") else 1.0  # an error is to come down to it
-            reached = [
-                row["epoch"]
-                for row in self.curve
-                if row.get(metric.of) is not None and sign * (row[metric.of] - metric.level) >= 0
-            ]
-            return (float(min(reached)), False) if reached else (float(self.epochs), True)
-        if metric.name == "seconds":
-            return self.seconds, False
-        if metric.name == "peak_memory":
-            return math.nan if self.peak_memory is None else self.peak_memory, False
-        name, factor = metric.name, 1.0
-        if name == "test_accuracy_at":
-            name = f"test_accuracy_at({metric.level:.0f})"
-        if name == "test_loss_sum":
-            name, factor = "test_loss", float(self.test_rows)
-        value = self.scores.get(name)
-        return (math.nan if value is None else value * factor), False
 
 
 class RunFolder:
@@ -176,24 +59,76 @@ class RunFolder:
         self.path = path
         self.limit = limit
         self.told: list[str] = []
+        self.checkpoints = Checkpoints(path, path / _LOG)
 
-    def start(self, arm: ArmSpec, seed: int, environment: Mapping[str, str]) -> None:
-        """Make the folder and write spec and environment; what an unfinished run left goes."""
+    def start(
+        self,
+        arm: ArmSpec,
+        seed: int,
+        environment: Mapping[str, str],
+        begun: Mapping[str, object] | None = None,
+    ) -> None:
+        """Make the folder and write spec and environment; what an unfinished run left goes.
+
+        `begun` is what `begun` will return until the run is started anew.
+        """
         if self.limit:
             self.limit.check()
         make_folder(self.path)
-        for name in (RESULT_FILE, "metrics.jsonl", WEIGHTS_FILE, FINDINGS_FILE):
-            (self.path / name).unlink(missing_ok=True)
-        write_atomic(self.path / "spec.json", dump_json({"arm": plain(arm), "seed": seed}))
-        write_atomic(self.path / "environment.json", dump_json(dict(environment)))
-        write_atomic(self.path / "metrics.jsonl", b"")
+        for name in _MADE:
+            remove(self.path / name)
+        self.describe(arm, seed, environment, begun)
+        write_atomic(self.path / _LOG, b"")
+
+    def describe(
+        self,
+        arm: ArmSpec,
+        seed: int,
+        environment: Mapping[str, str],
+        begun: Mapping[str, object] | None,
+    ) -> None:
+        """Write what the run is of, and where it is made."""
+        asked = {"arm": plain(arm), "seed": seed} | ({"begun": dict(begun)} if begun else {})
+        write_atomic(self.path / _SPEC, dump_json(asked))
+        write_atomic(self.path / _ENVIRONMENT, dump_json(dict(environment)))
+
+    def begun(self, arm: ArmSpec) -> dict[str, Any] | None:
+        """Return what an unfinished run of `arm` was begun as; None where there is none."""
+        try:
+            found, unfinished = self.read_spec(), self.is_to_be_made()
+        except RunError:
+            return None
+        same = found.get("arm") == json.loads(dump_json(plain(arm)))
+        begun = found.get("begun", {})
+        return begun if same and unfinished and isinstance(begun, dict) else None
+
+    def resume(self, checkpoint: Checkpoint) -> list[dict[str, Any]]:
+        """Make the folder what it was at a checkpoint; return the evaluations up to it."""
+        remove(self.path / RESULT_FILE)
+        cut_log(self.path / _LOG, checkpoint.log)
+        return read_lines(self.path / _LOG)
+
+    def keep(self, **fields: Any) -> bool:
+        """Write a checkpoint, see `Checkpoint`; False where the limit leaves no room for it."""
+        log = sync_log(self.path / _LOG)
+        content = packed(Checkpoint(**fields, **log_until(log)))
+        if self.limit and not self.limit.has_room(len(content)):
+            most = size_text(self.limit.most)
+            told = f"within {most} there was no room for checkpoints; cut short, it begins anew."
+            self.told += [told] if told not in self.told else []
+            return False
+        self.checkpoints.write(content)
+        return True
 
     def append(self, row: Mapping[str, object]) -> None:
         """Add one evaluation to the metrics."""
-        append_line(self.path / "metrics.jsonl", dump_line(dict(row)))
+        append_line(self.path / _LOG, dump_line(dict(row)))
 
     def finish(self, record: RunRecord, weights: Weights | None) -> None:
-        """Write weights and findings, then the result: where it is, the run is whole."""
+        """Write weights and findings, then the result: where it is, the run is whole.
+
+        Its checkpoints go; of a run that diverged or failed they stay.
+        """
         if weights is not None:
             content = dump_tensors(weights, {"key": record.key})
             if self._has_room(len(content)):
@@ -201,7 +136,9 @@ class RunFolder:
         if record.findings:
             write_findings(self.path, record.findings)
         table = {f.name: getattr(record, f.name) for f in fields(record) if f.name not in _APART}
-        write_atomic(self.path / "result.json", dump_json(table))
+        write_atomic(self.path / RESULT_FILE, dump_json(table))
+        if record.status == FINISHED:
+            self.checkpoints.drop()
 
     def _has_room(self, size: int) -> bool:
         """Make room for weights of this size, where the study has a limit."""
@@ -234,7 +171,7 @@ class RunFolder:
 
     def contents(self) -> Iterator[bytes]:
         """Give the content of every file that `read` reads."""
-        for name in ("result.json", "metrics.jsonl", "environment.json", FINDINGS_FILE):
+        for name in (RESULT_FILE, _LOG, _ENVIRONMENT, FINDINGS_FILE):
             path = self.path / name
             yield path.read_bytes() if path.exists() else b""
 
@@ -253,8 +190,18 @@ class RunFolder:
         RunError
             If the result is damaged.
         """
+        return self.status() in (None, FAILED)
+
+    def status(self) -> object:
+        """Return what became of the run; None where there is no result.
+
+        Raises
+        ------
+        RunError
+            If the result is damaged.
+        """
         path = self.path / RESULT_FILE
-        return not path.exists() or read_json(path).get("status") == FAILED
+        return read_json(path).get("status") if path.exists() else None
 
     def read_spec(self) -> dict[str, Any]:
         """Return what was asked for: the table ``arm`` and ``seed``.
@@ -264,7 +211,7 @@ class RunFolder:
         RunError
             If the file is missing or damaged.
         """
-        return read_json(self.path / "spec.json")
+        return read_json(self.path / _SPEC)
 
     def read(self) -> RunRecord:
         """Return the record of a finished run.
@@ -284,8 +231,8 @@ class RunFolder:
 
     def _read(self) -> RunRecord:
         table = read_json(self.path / RESULT_FILE)
-        curve = read_lines(self.path / "metrics.jsonl")
-        environment = read_json(self.path / "environment.json")
+        curve = read_lines(self.path / _LOG)
+        environment = read_json(self.path / _ENVIRONMENT)
         check_result(table, RunRecord)
         check_curve(curve)
         check_texts(environment)

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import socket
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from triptych.errors import RunError, SpecError
-from triptych.records.disk import RUNS, DiskLimit
-from triptych.records.files import dump_json, make_folder, read_json, write_atomic
+from triptych.records.disk import (
+    CHECKPOINT_FILES,
+    DISK_LOCK,
+    RESULT_FILE,
+    RUNS,
+    DiskLimit,
+    file_sizes,
+    seed_folders,
+)
+from triptych.records.files import (
+    PARTIAL,
+    dump_json,
+    make_folder,
+    read_json,
+    remove,
+    write_atomic,
+)
+from triptych.records.locks import HOLDER_FILE, LOCK_FILE, hold
 from triptych.records.matching import (
+    MATCHED_FILE,
     Matched,
     lookup,
     note_texts,
@@ -24,7 +37,8 @@ from triptych.records.matching import (
     settled,
     write_matched,
 )
-from triptych.records.runs import FINISHED, RunFolder, RunRecord
+from triptych.records.run_record import FINISHED, RunRecord
+from triptych.records.runs import RUN_FILES, RunFolder
 from triptych.spec import StudySpec, parse_study, spec_id, write_study
 
 STUDIES = Path("triptych-runs")
@@ -32,14 +46,13 @@ STUDIES = Path("triptych-runs")
 STUDY_FILE = "study.toml"
 REPORT_FILE = "report.html"
 REPORT_NOTE = "report.json"
-LOCK_FILE = "lock"
-HOLDER_FILE = "lock.json"
 STOPPED_FILE = "stopped.json"
+_WRITTEN = (
+    STUDY_FILE, REPORT_FILE, REPORT_NOTE, HOLDER_FILE, STOPPED_FILE, MATCHED_FILE, *RUN_FILES
+)  # fmt: skip
+# What a process that ended before it wrote the study file may have left.
+_OURS = {LOCK_FILE, HOLDER_FILE, DISK_LOCK, HOLDER_FILE + PARTIAL, STUDY_FILE + PARTIAL}
 DECIDED, MAX_SEEDS, BUDGET = "decided", "max_seeds", "budget"
-
-
-class InUse(RunError):
-    """Another process holds the study's folder."""
 
 
 @dataclass(frozen=True)
@@ -99,22 +112,53 @@ class StudyFolder:
         self.path = path
         self.limit = None if most is None else DiskLimit(path, most)
 
-    def start(self, study: StudySpec) -> None:
-        """Make the folder and write the study file.
+    def make(self) -> None:
+        """Make the folder, if it is not there.
 
         Raises
         ------
         RunError
             If the folder cannot be used, or is in use for something else.
         """
-        used = self.is_there() and any(self.path.iterdir())
-        if used and not (self.path / STUDY_FILE).exists():
+        found = {path.name for path in self.path.iterdir()} if self.is_there() else set()
+        if found - _OURS and STUDY_FILE not in found:
             raise RunError(
                 f"cannot use {str(self.path)!r} as a run folder: it has files of something else."
             )
         make_folder(self.path)
-        (self.path / STOPPED_FILE).unlink(missing_ok=True)
+
+    def start(self, study: StudySpec) -> None:
+        """Make the folder and write the study file.
+
+        Raises
+        ------
+        RunError
+            See `make`.
+        """
+        self.make()
+        remove(self.path / STOPPED_FILE)
         write_atomic(self.path / STUDY_FILE, write_study(study).encode())
+
+    def tidy(self) -> None:
+        """Remove what a kill may have left: halves of files, checkpoints of runs that are whole.
+
+        Only for who holds the lock.
+
+        Raises
+        ------
+        RunError
+            If the disk refuses.
+        """
+        for folder in (self.path, *seed_folders(self.path)):
+            names = set(file_sizes(folder))
+            for name in names:
+                if name.endswith(PARTIAL) and name.removesuffix(PARTIAL) in _WRITTEN:
+                    remove(folder / name)
+            if RESULT_FILE in names and names & set(CHECKPOINT_FILES):
+                run = RunFolder(folder)
+                with suppress(RunError):  # what is damaged is told when it is read
+                    if run.status() == FINISHED:
+                        run.checkpoints.drop()
 
     def is_there(self) -> bool:
         """Whether there is such a folder; where its name cannot be one, there is not."""
@@ -141,34 +185,9 @@ class StudyFolder:
         """Write down why no more seeds are run; see `StudyRecord.stopped`."""
         write_atomic(self.path / STOPPED_FILE, dump_json({"why": why}))
 
-    @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the folder; the lock dies with the process.
-
-        Raises
-        ------
-        InUse
-            If another process holds it.
-        RunError
-            If it cannot be locked.
-        """
-        held = FileLock(self.path / LOCK_FILE, timeout=0)
-        try:
-            held.acquire()
-        except Timeout:
-            holder = read_json(self.path / HOLDER_FILE)
-            raise InUse(
-                f"{str(self.path)!r} is in use by pid {holder['pid']} on host {holder['host']}."
-            ) from None
-        except OSError as error:
-            reason = error.strerror or error
-            raise RunError(f"cannot lock {str(self.path)!r}: {reason}.") from None
-        try:
-            here = {"pid": os.getpid(), "host": socket.gethostname()}
-            write_atomic(self.path / HOLDER_FILE, dump_json(here))
-            yield
-        finally:
-            held.release()
+    def lock(self) -> AbstractContextManager[None]:
+        """Return what holds the folder while it is entered, see `triptych.records.locks.hold`."""
+        return hold(self.path)
 
     def run(self, arm: str, seed: int) -> RunFolder:
         """Return the folder of one run, made or not."""

@@ -17,6 +17,7 @@ from triptych.runner.events import RunEvent, RunStarted
 from triptych.runner.failures import execute_or_fail
 from triptych.runner.seeds import Job
 from triptych.runner.setting import Setting
+from triptych.runner.stopping import Signals
 from triptych.runner.ways import Way
 from triptych.runner.workers import Workers
 from triptych.spec import StudySpec
@@ -72,6 +73,7 @@ class InThisProcess:
         self, study: StudySpec, folder: StudyFolder, setting: Setting, ways: Mapping[str, Way]
     ) -> None:
         self.study, self.folder, self.setting, self.ways = study, folder, setting, ways
+        self.stop = Signals()
 
     def execute(
         self, sweeps: Iterable[list[Job]], goes_on: Callable[[], bool]
@@ -79,9 +81,11 @@ class InThisProcess:
         """Make runs; see `Executor.execute`."""
         for jobs in sweeps:
             for name, seeds in jobs:
+                if self.stop.is_asked:  # where the last steps of a run were taken
+                    self.stop.obey()
                 if not goes_on():
                     return
                 yield RunStarted(name, seeds)
                 setting = replace(self.setting, timed=self.ways[name].timed)
                 arm = self.study.arms[name]
-                yield from execute_or_fail(name, arm, seeds, self.folder, setting)
+                yield from execute_or_fail(name, arm, seeds, self.folder, setting, self.stop)

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from triptych.chance import stream, stream_seed
-from triptych.contracts import Dataset, Learner, Split, Weights
+from triptych.contracts import Dataset, Learner, Split, State, Weights
 from triptych.data import load
 from triptych.explain import (
     SHARING,
@@ -99,6 +99,15 @@ class Explainer:
         if self.boundary is not None and epoch in self.epochs:
             with self._timed():
                 self.boundary.look(epoch, self.learner.outputs)
+
+    def state(self) -> State:
+        """Return what it has seen so far."""
+        return State() if self.boundary is None else self.boundary.state()
+
+    def restore(self, state: State) -> None:
+        """Put back what `state` returned."""
+        if self.boundary is not None:
+            self.boundary.restore(state)
 
     @contextmanager
     def _timed(self) -> Iterator[None]:

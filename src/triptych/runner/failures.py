@@ -1,7 +1,7 @@
 """Runs that fail: an error that is nobody's on purpose, or a process that died.
 
 Such a run is kept in the record, so that no table leaves it out silently, and the study goes on.
-The next call makes it again.
+The next call makes it again, from its last checkpoint.
 """
 
 from __future__ import annotations
@@ -16,13 +16,19 @@ from triptych.records import FAILED, FINISHED, RunFolder, RunRecord, StudyFolder
 from triptych.runner.events import RunEnded, RunEvent, RunPrepared
 from triptych.runner.runs import execute_runs
 from triptych.runner.setting import Setting
-from triptych.spec import ArmSpec, spec_id
+from triptych.runner.stopping import Stop
+from triptych.spec import ArmSpec, ReferenceSpec, spec_id
 
 _LONGEST = 500
 
 
 def execute_or_fail(
-    name: str, arm: ArmSpec, seeds: Sequence[int], study: StudyFolder, setting: Setting
+    name: str,
+    arm: ArmSpec,
+    seeds: Sequence[int],
+    study: StudyFolder,
+    setting: Setting,
+    stop: Stop | None = None,
 ) -> Iterator[RunEvent]:
     """Do as `execute_runs`, but let an error end these runs only, and not the study.
 
@@ -35,7 +41,7 @@ def execute_or_fail(
     blanks: dict[int, RunRecord] = {}
     left = list(seeds)
     try:
-        for event in execute_runs(name, arm, seeds, study, setting):
+        for event in execute_runs(name, arm, seeds, study, setting, stop):
             if isinstance(event, RunPrepared):
                 blanks[event.blank.seed] = event.blank
             elif isinstance(event, RunEnded):
@@ -47,7 +53,7 @@ def execute_or_fail(
         trace = traceback.format_exc()
         for seed in left:
             blank = blanks.get(seed) or blank_of(name, arm, seed)
-            record = fail(study.run(name, seed), arm, blank, _in_one_line(error))
+            record = fail(study.run(name, seed), arm, blank, _in_one_line(error, arm))
             yield RunEnded(record, kept=False, trace=trace)
 
 
@@ -63,7 +69,8 @@ def fail(folder: RunFolder, arm: ArmSpec, blank: RunRecord, error: str) -> RunRe
     error : str
         One line.
     """
-    if not blank.key:  # it failed before it began: what is there is another run's
+    if not blank.key and folder.begun(arm) is None:
+        # It failed before it began: what is there is another run's.
         folder.start(arm, blank.seed, {})
     record = replace(blank, status=FAILED, error=error[:_LONGEST])
     folder.finish(record, None)
@@ -79,8 +86,12 @@ def blank_of(name: str, arm: ArmSpec, seed: int) -> RunRecord:
     )  # fmt: skip
 
 
-def _in_one_line(error: Exception) -> str:
+def _in_one_line(error: Exception, arm: ArmSpec) -> str:
     text = " ".join(str(error).split())
+    if isinstance(error, MemoryError) and not isinstance(arm.network, ReferenceSpec):
+        batch = arm.trained[1].batch_size
+        hint = f"out of memory in batches of {batch or 'all'} rows; lower train.batch_size"
+        text = "; ".join(filter(None, (text, hint)))
     last = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{Path(last.filename).name}, line {last.lineno}"
     return (

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
 
 from triptych.chance import stream, stream_seed
-from triptych.contracts import Dataset, Split
+from triptych.contracts import Dataset
 from triptych.data import source_id
 from triptych.engines import (
     NONE,
@@ -25,32 +23,20 @@ from triptych.engines import (
     use_threads,
 )
 from triptych.models import Cost, cost_on
-from triptych.records import (
-    DIVERGED,
-    FINISHED,
-    STEPS,
-    Finding,
-    RunFolder,
-    RunRecord,
-    StudyFolder,
-    run_key,
-)
+from triptych.records import FINISHED, STEPS, RunFolder, RunRecord, StudyFolder, run_key
 from triptych.runner.events import RunEnded, RunPrepared, RunTold
 from triptych.runner.explained import Explainer
 from triptych.runner.inputs import load_for
+from triptych.runner.keeper import Keeper, rhythm_of
 from triptych.runner.kept import kept_run, steps_of
-from triptych.runner.rows import evaluation_row, final_scores
 from triptych.runner.setting import Setting
+from triptych.runner.stopping import Signals, Stop
+from triptych.runner.under_way import Run
 from triptych.spec import ArmSpec, ReferenceSpec, TrainSpec, spec_id
 from triptych.training import (
-    Diverged,
-    Evaluation,
     Event,
-    Finished,
     Job,
     Notice,
-    RateFound,
-    class_step,
     fit_reference,
     split_rows,
     train,
@@ -64,83 +50,38 @@ _STACKED = (
 )
 
 
-@dataclass
-class _Run:
-    """A run that is under way, and what was told of it so far; a reference has no job."""
-
-    data: Dataset
-    blank: RunRecord
-    folder: RunFolder
-    job: Job | None
-    explainer: Explainer | None
-    peak: PeakMemory
-    device: str
-    loading: float
-    curve: list[dict[str, float]] = field(default_factory=list)
-    rate: float | None = None
-
-    def take(self, event: Event) -> RunRecord | None:
-        """Write down what the loop tells; return the record where that ends the run."""
-        if isinstance(event, Evaluation):
-            row = evaluation_row(event)
-            self.folder.append(row)
-            self.curve.append(row)
-            if self.explainer is not None:
-                self.explainer.look(event.epoch)
-        elif isinstance(event, RateFound):
-            self.rate = event.best
-            if self.explainer is not None:
-                self.explainer.rates = event
-        elif isinstance(event, Finished):
-            return self._finish(event)
-        elif isinstance(event, Diverged):
-            epochs = self.curve[-1]["epoch"] if self.curve else 0
-            seconds = self.job.seconds if self.job else 0.0
-            record = self._record(
-                status=DIVERGED, error=str(event.error), epochs=epochs, seconds=seconds
-            )
-            self.folder.finish(record, None)
-            return record
-        return None
-
-    def _finish(self, end: Finished) -> RunRecord:
-        """Explain the run, write it down, and return its record."""
-        found: tuple[Finding, ...] = ()
-        if self.explainer is not None:
-            told = self.explainer
-            found = told.findings(end.weights, end.evaluation.epoch, end.temperature)
-        record = self._record(
-            epochs=end.epochs,
-            seconds=end.seconds,
-            scores=final_scores(end, self.rate),
-            findings=found,
-        )
-        self.folder.finish(record, end.weights or None)
-        return record
-
-    def _record(self, **fields: Any) -> RunRecord:
-        judging = self.job.judging if self.job else 0.0
-        explaining = self.explainer.seconds if self.explainer else 0.0
-        fields["times"] = {"data": self.loading, "evaluation": judging, "findings": explaining}
-        steps = _steps(self.data, self.job.judged if self.job else self.data.train)
-        fields["peak_memory"] = self.peak.megabytes(self.device)
-        return replace(self.blank, **fields, curve=tuple(self.curve), steps=steps)
-
-
 def execute_runs(
-    name: str, arm: ArmSpec, seeds: Sequence[int], study: StudyFolder, setting: Setting
+    name: str,
+    arm: ArmSpec,
+    seeds: Sequence[int],
+    study: StudyFolder,
+    setting: Setting,
+    stop: Stop | None = None,
 ) -> Iterator[RunPrepared | RunTold | RunEnded]:
     """Train one arm on some seeds, but for those runs that `study` has already.
 
     Several seeds are trained at the same time, by the compiled engine or stacked in the torch one.
     What can be stacked is so even where it is one seed, as its bits must not depend on how many.
+    Runs that were cut short go on from their checkpoints.
+
+    Parameters
+    ----------
+    name, arm, seeds, study, setting
+        What is made, where and how.
+    stop : Stop, optional
+        Asks to stop between two steps; absent: signals do.
 
     Yields
     ------
     RunPrepared, RunTold or RunEnded
         What the loop tells, and each record.
+
+    Raises
+    ------
+    RunError, CheckpointError
+        If runs cannot be taken up or written.
     """
-    runs: list[_Run] = []
+    runs: list[Run] = []
     peak = PeakMemory(own_process=setting.own_process)
     study = StudyFolder(study.path, setting.disk)
     for seed in seeds:
@@ -151,23 +92,41 @@ def execute_runs(
             runs.append(found)
     if not runs:
         return
-    if len(runs) > 1:
-        note = f"{len(runs)} seeds were trained at the same time; seconds are the share of each."
-        note += " Peak memory is that of all."
-        for run in runs:
-            run.blank = replace(run.blank, notes=(*run.blank.notes, note), shared=True)
+    started = time.monotonic()
+    told = [(run, text) for run in runs for text in run.begin(setting, len(runs))]
+    rhythm = rhythm_of(arm, runs, setting, time.monotonic() - started)
     yield from (RunPrepared(run.blank) for run in runs)
+    told += [(group[0], text) for group in _at_one_step(runs) if (text := _taken_up(group))]
+    yield from (RunTold(name, run.blank.seed, Notice(text)) for run, text in told)
+    keeper = Keeper(rhythm, stop or Signals())
     with threads_of_blas(arm, runs[0].data):
-        for k, event in _events(arm, runs, setting):
-            record = runs[k].take(event)
-            yield RunTold(name, runs[k].blank.seed, event)
-            if record is not None:
-                told = runs[k].folder.told
-                yield from (RunTold(name, record.seed, Notice(text)) for text in told)
-                yield RunEnded(record, kept=False)
+        for group in _at_one_step(runs):
+            for run, event, record in keeper.watch(group, _events(arm, group, setting)):
+                yield RunTold(name, run.blank.seed, event)
+                if record is not None:
+                    words = run.folder.told
+                    yield from (RunTold(name, record.seed, Notice(text)) for text in words)
+                    yield RunEnded(record, kept=False)
 
 
-def _events(arm: ArmSpec, runs: Sequence[_Run], setting: Setting) -> Iterator[tuple[int, Event]]:
+def _at_one_step(runs: Sequence[Run]) -> list[list[Run]]:
+    """Return runs in groups that have taken as many steps: only those can go on together."""
+    groups: dict[int, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(run.job.steps if run.job else 0, []).append(run)
+    return [groups[step] for step in sorted(groups)]
+
+
+def _taken_up(group: Sequence[Run]) -> str:
+    """Return what to tell of runs that go on from a checkpoint; empty where they begin."""
+    kept = group[0].kept
+    if kept is None:
+        return ""
+    seeds = ", ".join(str(run.blank.seed) for run in group)
+    return f"{group[0].blank.arm}, seed {seeds}: goes on after step {kept:,}"
+
+
+def _events(arm: ArmSpec, runs: Sequence[Run], setting: Setting) -> Iterator[tuple[int, Event]]:
     """Train all runs, or fit them, and tell which of them an event is of."""
     if isinstance(arm.network, ReferenceSpec):
         for k, run in enumerate(runs):
@@ -235,7 +194,7 @@ def create_job(
 
 def _prepare(
     name: str, arm: ArmSpec, seed: int, folder: RunFolder, setting: Setting, peak: PeakMemory
-) -> _Run | RunRecord:
+) -> Run | RunRecord:
     """Return a run ready to train, or its record where `folder` has it already."""
     if kept := kept_run(arm, seed, folder, setting):
         return kept
@@ -263,7 +222,7 @@ def _prepare(
         engine=wording,
         data=data.name,
         fingerprint=data.fingerprint,
-        notes=(*notes, *setting.notes),
+        notes=tuple(notes),
         source=source,
         train_rows=shape.rows,
         test_rows=len(data.test),
@@ -275,22 +234,11 @@ def _prepare(
         flops=costs.flops,
         environment=where,
         arranged=data.arranged,
-        shared=not setting.alone,
     )
-    folder.start(arm, seed, where)
     job = explainer = None
     if not isinstance(arm.network, ReferenceSpec):
         job = create_job(arm, engine, data, seed, device, setting.networks)
         # Of an arm's runs only that of the first seed is explained.
         if seed == setting.first_seed:
             explainer = Explainer(arm, seed, data, job.learner)
-    return _Run(data, blank, folder, job, explainer, peak, device, loading)
-
-
-def _steps(data: Dataset, judged: Split) -> dict[str, float]:
-    """Return the steps of the scores in which classes count alike, however many rows they have."""
-    if not data.classes:
-        return {}
-    steps = {"train": class_step(judged.y), "test": class_step(data.test.y)}
-    names = ("balanced_accuracy", "macro_f1")
-    return {f"{split}_{name}": step for split, step in steps.items() for name in names}
+    return Run(arm, data, blank, folder, job, explainer, peak, device, loading)

@@ -34,6 +34,10 @@ class Setting:
         Of the study: its runs are those that are explained.
     disk : int, optional
         Bytes that the study's folder may take; old weights are dropped for it.
+    checkpoint : float, optional
+        Seconds from one checkpoint to the next; absent: see `triptych.runner.keeping.Rhythm`.
+    inexact : bool
+        Whether a run that was begun in another environment may go on, to other bits.
     networks : mapping of str to callable
         What makes networks of kind ``"custom"``, by their name.
     arrays : mapping of str to tuple or Dataset
@@ -50,6 +54,8 @@ class Setting:
     own_process: bool = False
     first_seed: int = 0
     disk: int | None = None
+    checkpoint: float | None = None
+    inexact: bool = False
     networks: Makers = field(default_factory=dict)
     arrays: Mapping[str, Any] = field(default_factory=dict)
     handed: Handed = field(default_factory=dict)

@@ -92,7 +92,7 @@ def execute_study(
     DataError, UnsafeFileError, SpecError
         If data or device cannot be used, or an arm cannot be matched; nothing was written then.
     RunError
-        If the folder cannot be used, or the disk is full.
+        If the folder cannot be used, or the disk is full; or a run cannot be taken up.
     """
     setting = replace(setting, jobs=jobs_of(study, jobs), first_seed=study.first_seed)
     # What is wrong with the data or the device shows before anything is written.
@@ -105,8 +105,10 @@ def execute_study(
     asked, (study, matched) = study, match_arms(study, shapes, folder, setting)
     ways = find_ways(study, asked, shapes, setting)
     refuse_processes(study, ways)
-    folder.start(asked)
+    folder.make()
     with folder.lock():
+        folder.start(asked)
+        folder.tidy()
         folder.keep_matched(matched)
         if matched:
             yield ArmsMatched(study, tuple(one.note for one in matched.values()))

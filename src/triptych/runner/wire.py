@@ -1,8 +1,8 @@
 """What a study and its worker processes say to each other: lines of JSON, and nothing else.
 
 A study tells a worker once which study it is (`Hello`), then which runs to make (`Order`), one
-after the other. A worker tells what happens, as `triptych.runner.runs` would, and at the end of
-each order that it is done, or which error ended it.
+after the other, and maybe to stop (`STOP`). A worker tells what happens, as `triptych.runner.runs`
+would, and at the end of each order that it is done, that it stopped, or which error ended it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from triptych import errors
-from triptych.contracts import Scores
 from triptych.errors import TriptychError
 from triptych.records import RunRecord, StudyFolder
 from triptych.runner.events import RunEnded, RunEvent, RunPrepared, RunTold
@@ -21,6 +20,8 @@ from triptych.runner.setting import Setting
 from triptych.training import Evaluation, Notice, Progress
 
 Message = dict[str, Any]
+STOP: Message = {"stop": True}
+"""Asks a worker to write a checkpoint where it can, and end."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class Hello:
     study : str
         The text of its study file.
     folder, data_dir : str, str or None
-    device, first_seed, disk : str, int, int or None
+    device, first_seed, disk, checkpoint, inexact
+        See `Setting`.
     """
 
     study: str
@@ -41,6 +43,8 @@ class Hello:
     device: str
     first_seed: int
     disk: int | None
+    checkpoint: float | None
+    inexact: bool
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class Order:
         return Setting(
             None if hello.data_dir is None else Path(hello.data_dir), hello.device,
             self.jobs, self.alone, self.timed, self.own_process, hello.first_seed,
-            hello.disk,
+            hello.disk, hello.checkpoint, hello.inexact,
         )  # fmt: skip
 
 
@@ -114,10 +118,7 @@ def _event(kind: str, table: Message) -> Progress | Evaluation | Notice:
         return Progress(**table)
     if kind == "Notice":
         return Notice(**table)
-    for split in ("train", "test", "validation"):
-        table[split] = None if table[split] is None else Scores(**table[split])
-    table["probes"] = {int(length): value for length, value in table["probes"].items()}
-    return Evaluation(**table)
+    return Evaluation.from_dict(table)
 
 
 def told_error(error: TriptychError) -> Message:

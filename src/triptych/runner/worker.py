@@ -1,11 +1,12 @@
 """A worker process: makes runs that it is told of, one after the other, until nobody listens.
 
 It obeys the process that started it alone. Signals to a whole group, such as Ctrl-C, are for that
-one to act upon. When that one is gone, in whatever way, the pipe from it ends, and so does this.
+one to act upon. When that one is gone, in whatever way, so is this.
 """
 
 from __future__ import annotations
 
+import ctypes
 import faulthandler
 import json
 import os
@@ -23,10 +24,12 @@ from triptych.errors import TriptychError
 from triptych.records import StudyFolder
 from triptych.runner.events import RunEvent, RunTold
 from triptych.runner.failures import execute_or_fail
-from triptych.runner.wire import Hello, Order, line, told, told_error
+from triptych.runner.stopping import Told
+from triptych.runner.wire import STOP, Hello, Order, line, told, told_error
 from triptych.spec import parse_study
 from triptych.training import Evaluation
 
+_PR_SET_PDEATHSIG = 1  # man 2 prctl
 # Compiled runs evaluate a thousand times a second, which no watcher needs to see.
 _SECONDS_BETWEEN_EVALUATIONS = 0.1
 
@@ -35,28 +38,44 @@ def main() -> None:
     """Make runs as the standard input says, and tell on what was the standard output."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    _end_with_parent()
     faulthandler.enable()
     # What libraries print must not get among the messages.
     tell = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     hello = Hello(**json.loads(sys.stdin.buffer.readline()))
     orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(orders,), daemon=True).start()
+    stop = Told()
+    threading.Thread(target=_listen, args=(orders, stop), daemon=True).start()
     try:
-        _work(hello, orders, tell)
+        _work(hello, orders, tell, stop)
+    except Told.Stopped:
+        tell.write(line({"stopped": True}))
+        os._exit(0)  # the thread that listens holds the input, which Python would wait for
     except BrokenPipeError:  # nobody listens any more
         os._exit(0)
 
 
-def _listen(orders: queue.SimpleQueue[Order]) -> None:
+def _end_with_parent() -> None:
+    """Let Linux kill this process when its parent ends, before another can take up its runs."""
+    try:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    except (AttributeError, OSError, TypeError):  # elsewhere the end of the input has to do
+        return
+
+
+def _listen(orders: queue.SimpleQueue[Order], stop: Told) -> None:
     """Take orders, also while a run is made; end this process at once where they end."""
     for text in sys.stdin.buffer:
         table = json.loads(text)
+        if table == STOP:
+            stop.is_asked = True
+            continue
         orders.put(Order(**{**table, "seeds": tuple(table["seeds"])}))
     os._exit(0)
 
 
-def _work(hello: Hello, orders: queue.SimpleQueue[Order], tell: BinaryIO) -> None:
+def _work(hello: Hello, orders: queue.SimpleQueue[Order], tell: BinaryIO, stop: Told) -> None:
     def show(message: Warning | str, *_: object) -> None:
         tell.write(line({"warning": str(message)}))
 
@@ -66,7 +85,7 @@ def _work(hello: Hello, orders: queue.SimpleQueue[Order], tell: BinaryIO) -> Non
     while True:
         order = orders.get()
         runs = execute_or_fail(
-            order.arm, study.arms[order.arm], order.seeds, folder, order.setting(hello)
+            order.arm, study.arms[order.arm], order.seeds, folder, order.setting(hello), stop
         )
         try:
             for event in _thinned(runs):

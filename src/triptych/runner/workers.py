@@ -29,8 +29,9 @@ from triptych.runner.failures import blank_of, fail
 from triptych.runner.kept import kept_run
 from triptych.runner.seeds import Job
 from triptych.runner.setting import Setting
+from triptych.runner.stopping import Signals
 from triptych.runner.ways import Way
-from triptych.runner.wire import Hello, Message, Order, heard, heard_error, line
+from triptych.runner.wire import STOP, Hello, Message, Order, heard, heard_error, line
 from triptych.spec import StudySpec, write_study
 
 _START = (
@@ -52,7 +53,7 @@ class Worker:
     """
 
     def __init__(
-        self, hello: Hello, inbox: queue.SimpleQueue[tuple[Worker, Message | None]]
+        self, hello: Hello, inbox: queue.SimpleQueue[tuple[Worker | None, Message | None]]
     ) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-c", _START, json.dumps(sys.path)],
@@ -79,7 +80,11 @@ class Worker:
         self.prepared, self.left = {}, list(order.seeds)
         self._send(order)
 
-    def _send(self, message: Hello | Order) -> None:
+    def ask_to_stop(self) -> None:
+        """Let it write checkpoints where it can, and end; it says so when it has."""
+        self._send(STOP)
+
+    def _send(self, message: Hello | Order | Message) -> None:
         assert self.process.stdin is not None
         with suppress(BrokenPipeError):  # it died, which its end will tell
             self.process.stdin.write(line(message))
@@ -138,9 +143,12 @@ class Workers:
         data_dir = None if setting.data_dir is None else str(setting.data_dir.absolute())
         path = str(folder.path.absolute())
         self.hello = Hello(
-            write_study(study), path, data_dir, setting.device, setting.first_seed, setting.disk
-        )
-        self.inbox: queue.SimpleQueue[tuple[Worker, Message | None]] = queue.SimpleQueue()
+            write_study(study), path, data_dir, setting.device, setting.first_seed, setting.disk,
+            setting.checkpoint, setting.inexact,
+        )  # fmt: skip
+        self.inbox: queue.SimpleQueue[tuple[Worker | None, Message | None]] = queue.SimpleQueue()
+        # A message of nobody ends the wait for one.
+        self.stop = Signals(wake=lambda: self.inbox.put((None, None)))
         self.workers: list[Worker] = []
         self.has_started = False
         self.last_places = 1
@@ -150,13 +158,19 @@ class Workers:
     ) -> Iterator[RunEvent]:
         """Make runs; see `triptych.runner.executors.Executor.execute`."""
         coming, waiting = iter(sweeps), list[Job]()
-        while True:
-            while (job := self._next(waiting, coming)) and goes_on():
-                yield RunStarted(*job)
-                yield from self._begin(*job)
-            if not any(worker.order for worker in self.workers):
-                return
-            yield from self._hear(*self.inbox.get())
+        with self.stop:
+            while not self.stop.is_asked:
+                while (job := self._next(waiting, coming)) and goes_on():
+                    yield RunStarted(*job)
+                    yield from self._begin(*job)
+                if not any(worker.order for worker in self.workers):
+                    return
+                yield from self._hear(*self.inbox.get())
+            for worker in self.workers:
+                worker.ask_to_stop()
+            while any(worker.order for worker in self.workers):
+                yield from self._hear(*self.inbox.get())
+            self.stop.obey()
 
     def close(self) -> None:
         """End all processes."""
@@ -208,9 +222,9 @@ class Workers:
             return worker
         return max(free, key=lambda worker: worker.last_arm == name)
 
-    def _hear(self, worker: Worker, message: Message | None) -> Iterator[RunEvent]:
+    def _hear(self, worker: Worker | None, message: Message | None) -> Iterator[RunEvent]:
         """Take what a worker says."""
-        if worker not in self.workers:  # the end of one that has been let go
+        if worker is None or worker not in self.workers:  # the end of one that has been let go
             return
         if message is None:
             yield from self._bury(worker)
@@ -220,6 +234,8 @@ class Workers:
             warnings.warn(message["warning"], stacklevel=2)
         elif "error" in message:
             raise heard_error(message)
+        elif "stopped" in message:
+            worker.order = None
         elif worker.order is not None:
             yield from self._follow(worker, worker.order, message)
 

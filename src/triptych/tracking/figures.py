@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from triptych.records import RunRecord, StudyFolder, StudyRecord
-from triptych.records.runs import RESULT_FILE
+from triptych.records.disk import RESULT_FILE
 from triptych.report.outcome import taken
 from triptych.report.readings import reading
 from triptych.report.wording import VerdictLike, visible

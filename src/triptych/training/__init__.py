@@ -10,6 +10,7 @@ from triptych.training.events import (
     Event,
     Finished,
     Notice,
+    Pause,
     Progress,
     RateFound,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "Notice",
     "NumpyLearner",
     "Orders",
+    "Pause",
     "Progress",
     "RateFound",
     "Rows",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from triptych.contracts import Scores, Weights
 from triptych.errors import NumericsError
@@ -33,6 +34,19 @@ class Progress:
     step: int
     steps: int
     loss: float
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Between two steps: what training has come to can be taken down now, see `Job.state`.
+
+    Attributes
+    ----------
+    step : int
+        Steps done.
+    """
+
+    step: int
 
 
 @dataclass(frozen=True)
@@ -66,6 +80,18 @@ class Evaluation:
     test_views_accuracy: float | None = None
     probes: Mapping[int, float] = field(default_factory=dict)
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as values of JSON, from which `from_dict` makes it again."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, table: Mapping[str, Any]) -> Evaluation:
+        """Return the evaluation of `as_dict`, also after a way through JSON."""
+        splits = {name: table[name] for name in ("train", "test", "validation")}
+        scores = {name: None if one is None else Scores(**one) for name, one in splits.items()}
+        probes = {int(length): value for length, value in table["probes"].items()}
+        return cls(**{**table, **scores, "probes": probes})
+
 
 @dataclass(frozen=True)
 class RateFound:
@@ -89,6 +115,11 @@ class RateFound:
         """The rate with the least loss."""
         least = min(self.losses)
         return self.rates[self.losses.index(least)] if math.isfinite(least) else self.usual
+
+    @classmethod
+    def from_dict(cls, table: Mapping[str, Any]) -> RateFound:
+        """Return what its fields were, also after a way through JSON."""
+        return cls(tuple(table["rates"]), tuple(table["losses"]), table["usual"])
 
 
 @dataclass(frozen=True)
@@ -126,4 +157,4 @@ class Diverged:
     error: NumericsError
 
 
-Event = Notice | Progress | RateFound | Evaluation | Finished | Diverged
+Event = Notice | Progress | Pause | RateFound | Evaluation | Finished | Diverged

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from triptych.chance import key
@@ -84,3 +87,12 @@ class Growth:
             if np.mean(self.losses) < self.spec.gate:
                 self.stage = min(self.stage + 1, self.spec.stages - 1)
             self.losses = []
+
+    def state(self) -> dict[str, Any]:
+        """Return how far it is, as values of JSON: what it draws follows from that."""
+        return {"stage": self.stage, "done": self.done, "losses": list(self.losses)}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Put back what `state` returned."""
+        self.stage, self.done = int(state["stage"]), int(state["done"])
+        self.losses = [float(loss) for loss in state["losses"]]

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
-from triptych.contracts import Dataset, IntArray, Learner, Scores, Split, latest
+from triptych.contracts import (
+    Dataset,
+    IntArray,
+    Learner,
+    Scores,
+    Split,
+    State,
+    latest,
+    lengths_of,
+    named,
+)
 from triptych.errors import SpecError
-from triptych.spec import TrainSpec
-from triptych.training.events import Evaluation, Finished
+from triptych.spec import GrowthSpec, TrainSpec
+from triptych.training.events import Evaluation, Finished, RateFound
+from triptych.training.growth import Growth
 from triptych.training.scores import accuracy, in_unit
 from triptych.training.temperature import cross_entropy, fit_temperature
 from triptych.training.views import mean_outputs
@@ -85,26 +97,75 @@ class Job:
         From `split_rows`.
     order_seed : int
         Keys the order of each epoch, see `triptych.chance.orders`.
+    steps : int
+        Taken so far; where training goes on from.
     seconds, judging : float
         Spent in training steps, and in evaluations.
+    found : RateFound or None
+        What a search for a learning rate came to, where there was one.
     """
 
     learner: Learner
     data: Dataset
     rows: Rows
     order_seed: int
+    steps: int = field(default=0, init=False)
     seconds: float = field(default=0.0, init=False)
     judging: float = field(default=0.0, init=False)
+    found: RateFound | None = field(default=None, init=False)
     best: Finished | None = field(default=None, init=False)
     last: Evaluation | None = field(default=None, init=False)
     waited: int = field(default=0, init=False)
     ended: bool = field(default=False, init=False)
+    growth: Growth | None = field(default=None, init=False)
+    grown: dict[str, Any] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         held, train = self.rows.validation, self.data.train
         whole = len(self.rows.judged) == len(train)
         self.judged = train if whole else train.take(self.rows.judged)
         self.validation = train.take(held) if len(held) else None
+
+    def start_growth(self, spec: GrowthSpec, batch_size: int) -> Growth:
+        """Return what draws the rows of sequences that grow, as far as it had come."""
+        fit = self.rows.fit
+        lengths = lengths_of(self.data.train.x[fit])
+        self.growth = Growth(spec, fit, lengths, batch_size, self.order_seed)
+        if self.grown is not None:
+            self.growth.load(self.grown)
+        return self.growth
+
+    def state(self) -> State:
+        """Return all that training has come to; only where the loop pauses."""
+        learner, best = self.learner, self.best
+        arrays = named("weights", learner.weights()) | named("moments", learner.moments())
+        values = {
+            "steps": self.steps,
+            "seconds": self.seconds,
+            "judging": self.judging,
+            "found": self.found and asdict(self.found),
+            "waited": self.waited,
+            "last": self.last and self.last.as_dict(),
+            "growth": self.growth and self.growth.state(),
+        }
+        if best is not None:
+            arrays |= named("best", best.weights)
+            values |= {"best": best.evaluation.as_dict(), "best_seconds": best.seconds}
+        return State(arrays, values)
+
+    def restore(self, state: State) -> None:
+        """Put back what `state` returned; only before the loop begins."""
+        self.learner.load(state.under("weights"))
+        self.learner.load_moments(state.under("moments"))
+        values = state.values
+        self.steps, self.seconds = int(values["steps"]), float(values["seconds"])
+        self.judging = float(values["judging"])
+        self.found = values["found"] and RateFound.from_dict(values["found"])
+        self.waited, self.grown = int(values["waited"]), values["growth"]
+        self.last = values["last"] and Evaluation.from_dict(values["last"])
+        if "best" in values:
+            best = Evaluation.from_dict(values["best"])
+            self.best = Finished(state.under("best"), best, best.epoch, values["best_seconds"])
 
     def evaluate(self, epoch: int, step: int, lr: float) -> Evaluation:
         """Judge the present weights."""

@@ -3,6 +3,9 @@
 It trains one learner, or several that take their steps together (`Together`); either way each of
 them sees the same rows in the same order and ends with the same bits, or in PyTorch but for
 rounding (`triptych.training.torch_together`).
+
+It knows no disk. Before each piece of steps it pauses; what the jobs are then can be taken down
+(`Job.state`), and a loop over jobs that are so again goes on from there, to the same bits.
 """
 
 from __future__ import annotations
@@ -13,12 +16,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from triptych.contracts import FloatArray, IntArray, Learner, NonFiniteStep, lengths_of
+from triptych.contracts import FloatArray, IntArray, Learner, NonFiniteStep
 from triptych.errors import NumericsError
 from triptych.spec import TrainSpec
 from triptych.training.batches import LEFT_OUT, plan
-from triptych.training.events import Diverged, Event, Notice, Progress
-from triptych.training.growth import Growth
+from triptych.training.events import Diverged, Event, Notice, Pause, Progress
 from triptych.training.jobs import Job
 from triptych.training.schedules import factors
 
@@ -50,7 +52,8 @@ def train(job: Job, spec: TrainSpec, orders: Orders) -> Iterator[Event]:
     Yields
     ------
     Event
-        `Notice` first, if any; then `Progress` and `Evaluation`; `Finished` or `Diverged` last.
+        `Notice` first, if any; then `Pause`, `Progress` and `Evaluation`; `Finished` or `Diverged`
+        last.
     """
     for _, event in train_together([job], spec, orders, _alone):
         yield event
@@ -73,7 +76,7 @@ def train_together(
     Parameters
     ----------
     jobs : sequence of Job
-        All with the same number of rows.
+        All with the same number of rows, and as many steps taken so far.
     spec : TrainSpec
     orders : Orders
     together : Together
@@ -82,13 +85,13 @@ def train_together(
     Yields
     ------
     (int, Event)
-        Which job, and what `train` would tell of it. `Progress` is told of the first only. The
-        seconds of each are its share of the time that all took.
+        Which job, and what `train` would tell of it. `Progress` and `Pause` are told of the first
+        only. The seconds of each are its share of the time that all took.
     """
     loop = _Loop(jobs, spec, orders, together)
     if loop.kept < len(jobs[0].rows.fit):
         yield from ((k, Notice(LEFT_OUT)) for k in range(len(jobs)))
-    done = 0
+    done = loop.begun
     while done < spec.epochs and loop.active():
         last = min(spec.epochs, done + spec.eval_every - done % spec.eval_every)
         yield from loop.epochs(done + 1, last)
@@ -113,25 +116,27 @@ class _Loop:
         self.size, self.kept = plan(spec.batch_size, self.rows, first.learner.min_batch)
         self.steps = math.ceil(self.kept / self.size)
         self.lr = spec.optimizer.lr
-        self.growths = [] if spec.growth is None else [self._growth(job) for job in jobs]
+        if any(job.steps != first.steps for job in jobs):
+            raise ValueError("jobs that take their steps together must have taken as many before")
+        # Epochs that are whole, and steps of the next one that were taken.
+        self.begun, self.within = divmod(first.steps, self.steps)
+        growth = spec.growth
+        self.growths = [] if growth is None else [j.start_growth(growth, self.size) for j in jobs]
         self.pace = 0.0  # steps a second
         self.told = 0.0
-
-    def _growth(self, job: Job) -> Growth:
-        assert self.spec.growth is not None
-        lengths = lengths_of(job.data.train.x[job.rows.fit])
-        return Growth(self.spec.growth, job.rows.fit, lengths, self.size, job.order_seed)
 
     def active(self) -> list[int]:
         """Return the jobs that have not ended."""
         return [k for k, job in enumerate(self.jobs) if not job.ended]
 
-    def epochs(self, first: int, last: int) -> Iterator[tuple[int, Progress | Diverged]]:
-        """Take the steps of epochs `first` to `last`."""
+    def epochs(self, first: int, last: int) -> Iterator[tuple[int, Progress | Pause | Diverged]]:
+        """Take the steps of epochs `first` to `last`, but for those that were taken before."""
         epoch = first
         while epoch <= last and (active := self.active()):
             if self.growths:
                 count, order = 1, None
+            elif self.within:
+                count, order = 1, self._drawn(active, epoch, 1)
             else:
                 # Cutting training into pieces changes no arithmetic, so time may decide where.
                 most = _PLACES_AHEAD // (self.rows * len(active))
@@ -157,7 +162,7 @@ class _Loop:
 
     def _pieces(
         self, order: IntArray | None, epoch: int, count: int
-    ) -> Iterator[tuple[int, Progress | Diverged]]:
+    ) -> Iterator[tuple[int, Progress | Pause | Diverged]]:
         """Take the steps of `count` epochs, or those of a long one piece by piece.
 
         `order` has a row of places for each active job; without it `Growth` says what comes next.
@@ -167,8 +172,11 @@ class _Loop:
             for e in range(epoch, epoch + count)
         ])  # fmt: skip
         active = self.active()
-        done, before = 0, (epoch - 1) * self.steps
+        done, before = self.within, (epoch - 1) * self.steps
+        self.within = 0
         while done < len(lrs) and active:
+            # Here, so that an evaluation that is due comes before the pause.
+            yield active[0], Pause(before + done)
             stop = min(len(lrs), done + self._budget()) if count == 1 else len(lrs)
             if order is None:
                 stop = min(stop, done + self.growths[active[0]].left())
@@ -199,12 +207,13 @@ class _Loop:
                 self.growths[k].tell(losses)
         for k in active:
             self.jobs[k].seconds += seconds / len(active)
+            self.jobs[k].steps += len(lrs)
         self.pace = len(lrs) / max(seconds, 1e-9)
         return found
 
     def _diverged(self, k: int, error: NonFiniteStep, before: int, lrs: FloatArray) -> Diverged:
         job = self.jobs[k]
-        job.ended = True
+        job.ended, job.steps = True, before + error.offset
         finite = job.last.step if job.last else 0
         return Diverged(
             NumericsError(

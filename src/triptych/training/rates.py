@@ -35,9 +35,10 @@ def train_found(job: Job, spec: TrainSpec, orders: Orders) -> Iterator[Event]:
         `RateFound` first, where a rate was looked for.
     """
     if spec.search is not None:
-        found = find_rate(job, spec, orders)
-        yield found
-        spec = replace(spec, optimizer=replace(spec.optimizer, lr=found.best))
+        # A job that was restored had found one before.
+        job.found = job.found or find_rate(job, spec, orders)
+        yield job.found
+        spec = replace(spec, optimizer=replace(spec.optimizer, lr=job.found.best))
     yield from train(job, spec, orders)
 
 

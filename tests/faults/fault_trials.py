@@ -1,0 +1,345 @@
+"""One study after another, made to fail or killed, and held against one in one go.
+
+Time stands still (so that seconds are 0), memory is not measured, training is cut into single
+steps with a checkpoint before each, and the page is a list of all that it would show, since drawing
+it takes a second. A kill does not lose what was written and not synced, so nothing is synced here,
+which would take most of the time.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[_name] = "1"
+
+import sklearn.datasets
+import sklearn.model_selection
+import torch
+import torch._dynamo
+from fault_studies import STUDIES
+
+from triptych.engines import PeakMemory
+from triptych.errors import TriptychError
+from triptych.records import StudyFolder
+from triptych.records.checkpoints import unpacked
+from triptych.records.disk import CHECKPOINT_FILES
+from triptych.records.files import DISK
+from triptych.runner import Setting, StudyResult, execute_study, explained, read_result, runs
+from triptych.runner.under_way import Run
+from triptych.spec import parse_study
+from triptych.training import jobs, loop, torch_together
+
+FAULTS = ("kill before", "kill within", "kill after", "ENOSPC", "EIO", "short write")
+OPERATIONS = (
+    "open", "write", "sync", "cut", "rename", "remove", "make_folder", "remove_folder"
+)  # fmt: skip
+NOT_COMPARED = {"lock", "lock.json", "disk.lock"}  # they say who holds a folder
+_TRACEBACK = 98
+_MOST_LIVES = 6
+_DIARY = "diary"
+
+
+def stand_still() -> None:
+    """Let nothing of a study depend on time or memory, and be cut into single steps."""
+    loop._SECONDS_BETWEEN_PROGRESS = 0.0
+    for module in (loop, jobs, explained, runs):
+        module.time = SimpleNamespace(perf_counter=lambda: 0.0, monotonic=time.monotonic)
+    PeakMemory.megabytes = lambda *_: None
+    StudyResult.to_html = lambda self: json.dumps(self.to_dict(), indent=1, default=str)
+    DISK.sync = lambda handle: None
+    torch.set_num_threads(1)
+    # So that no child has to load what its first step does.
+    assert sklearn.datasets
+    assert sklearn.model_selection
+    assert torch._dynamo
+    assert torch_together
+
+
+def make(study: str, folder: Path) -> None:
+    """Run a study to its end, with its page, keeping a diary beside its folder."""
+    write_diary(folder.parent / _DIARY)
+    spec = parse_study(STUDIES[study])
+    setting = Setting(device="cpu", checkpoint=0.0)
+    for _ in execute_study(spec, StudyFolder(folder), setting):
+        pass
+    read_result(folder).write_page()
+
+
+def write_diary(path: Path) -> None:
+    """Note from which step each run went on, and which of its checkpoints were written."""
+    keep, begin = Run.keep, Run.begin
+
+    def note(word: str, run: Run) -> None:
+        steps = run.job.steps if run.job else 0
+        with path.open("a") as file:
+            file.write(f"{word} {run.blank.arm} {run.blank.seed} {steps}\n")
+
+    def keep_and_tell(run: Run) -> bool:
+        kept = keep(run)
+        note("kept", run)
+        return kept
+
+    def begin_and_tell(run: Run, *rest: Any) -> Any:
+        told = begin(run, *rest)
+        note("begun", run)
+        return told
+
+    Run.keep, Run.begin = keep_and_tell, begin_and_tell
+
+
+def was_lost(diary: Path) -> bool:
+    """Whether a run went on from before a checkpoint that had been written."""
+    kept: dict[str, int] = {}
+    for line in diary.read_text().splitlines() if diary.exists() else ():
+        word, arm, seed, step = line.split()
+        if word == "begun" and int(step) < kept.get(f"{arm} {seed}", 0):
+            return True
+        kept[f"{arm} {seed}"] = int(step)
+    return False
+
+
+def in_child(act: Callable[[], object], seconds: float | None = None) -> int:
+    """Do something in a fork of this process, killed after some seconds; return how it ended.
+
+    Returns
+    -------
+    int
+        Its exit code; that of the command line for errors; below 0: the signal that ended it.
+    """
+    child = os.fork()
+    if child == 0:
+        code = _TRACEBACK
+        try:
+            act()
+            code = 0
+        except TriptychError as error:
+            code = error.exit_code
+            if os.environ.get("SHOW"):
+                print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    if seconds is not None:
+        time.sleep(seconds)
+        os.kill(child, signal.SIGKILL)  # it may have ended, but it is still there to be waited for
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def bits(folder: Path) -> dict[str, str]:
+    """Return the hash of every file below a folder."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in NOT_COMPARED
+    }
+
+
+@dataclass
+class Faults:
+    """Counts what is done to the disk, and does one thing of it wrong."""
+
+    at: int
+    kind: str
+    count: int = 0
+    seen: list[str] = field(default_factory=list)
+
+    def install(self) -> None:
+        """Stand between this process and its disk."""
+        for name in OPERATIONS:
+            act = getattr(DISK, name)
+            setattr(DISK, name, lambda *a, name=name, act=act: self._do(name, act, *a))
+
+    def _do(self, name: str, act: Callable[..., Any], *rest: Any) -> Any:
+        self.count += 1
+        self.seen.append(name)
+        full = self.kind in ("ENOSPC", "short write") and self.count > self.at
+        if full and name in ("open", "write", "make_folder"):  # a full disk stays full
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if self.count != self.at:
+            return act(*rest)
+        number = errno.EIO if self.kind == "EIO" else errno.ENOSPC
+        if self.kind in ("kill within", "short write") and name == "write":
+            file, content = rest
+            act(file, content[: len(content) // 2])
+        elif self.kind in ("kill within", "kill after"):  # others are whole or not at all
+            act(*rest)
+        if self.kind.startswith("kill"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise OSError(number, os.strerror(number))
+
+
+@dataclass
+class Outcome:
+    """What came of some trials.
+
+    Attributes
+    ----------
+    trials : int
+        Kills, or operations that failed.
+    different, unresumable, lost, rude : int
+        Studies whose bits differ in the end; that cannot go on; in which a run went on from before
+        its newest checkpoint; and processes that ended with a traceback.
+    """
+
+    study: str
+    trials: int = 0
+    different: int = 0
+    unresumable: int = 0
+    lost: int = 0
+    rude: int = 0
+    seconds: float = 0.0
+    first: str = ""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether all ended as they would have."""
+        return not (self.different or self.unresumable or self.lost or self.rude)
+
+    def note(self, what: str, where: str) -> None:
+        """Count something that went wrong."""
+        setattr(self, what, getattr(self, what) + 1)
+        self.first = self.first or f"{what}: {where}"
+
+
+class Trial:
+    """One study after another, each in a folder of its own, held against one in one go.
+
+    Parameters
+    ----------
+    study : str
+    broken : callable, optional
+        Breaks something, in every child that is made to fail or goes on; not in the one that is
+        held against.
+    """
+
+    def __init__(self, study: str, broken: Callable[[], None] | None = None) -> None:
+        self.study, self.broken = study, broken
+        self.outcome = Outcome(study)
+        self.home = Path(tempfile.mkdtemp(prefix="faults-", dir=_memory()))
+        self.folder = self.home / "at" / "study"
+        if "torch" not in STUDIES[study]:
+            # Here, so that children find kernels loaded; PyTorch would begin threads.
+            make_once(study, self.home / "warm" / "study")
+        self._clear()
+        started = time.monotonic()
+        code = in_child(lambda: make(study, self.folder))
+        self.seconds = time.monotonic() - started
+        assert code == 0, f"{study} does not run: {code}"
+        self.expected = bits(self.folder)
+
+    def _clear(self) -> None:
+        shutil.rmtree(self.folder.parent, ignore_errors=True)
+        self.folder.parent.mkdir(parents=True)
+
+    def close(self) -> Outcome:
+        """Remove what was written, and return what came of all."""
+        shutil.rmtree(self.home)
+        return self.outcome
+
+    def _act(self, faults: Faults | None = None) -> None:
+        if self.broken is not None:
+            self.broken()
+        if faults is not None:
+            faults.install()
+        make(self.study, self.folder)
+
+    def operations(self) -> list[str]:
+        """Return every operation of the study on the disk."""
+        self._clear()
+        path = self.home / "operations"
+
+        def count() -> None:
+            faults = Faults(-1, "")
+            try:
+                self._act(faults)
+            finally:
+                path.write_text("\n".join(faults.seen))
+
+        in_child(count)
+        return path.read_text().split()
+
+    def point(self, at: int, kind: str) -> None:
+        """Let one operation fail, and go on."""
+        self._clear()
+        self.outcome.trials += 1
+        code = in_child(lambda: self._act(Faults(at, kind)))
+        where = f"{kind} at operation {at}"
+        if code not in (0, -signal.SIGKILL, 4):
+            self.outcome.note("rude", f"{where}: exit {code}")
+        self._finish(where)
+
+    def kill_until_done(self, draw: random.Random, flip: bool = False) -> None:
+        """Kill it some times, at any moment, then let it end."""
+        self._clear()
+        for life in range(draw.randint(1, _MOST_LIVES)):
+            code = in_child(self._act, draw.uniform(0, 1.1 * self.seconds))
+            if code == 0:
+                break
+            self.outcome.trials += 1
+            if code != -signal.SIGKILL:
+                self.outcome.note("unresumable", f"life {life}: exit {code}")
+                return
+            if flip:
+                flip_a_bit(self.folder, draw)
+        self._finish("killed", flipped=flip)
+
+    def _finish(self, where: str, *, flipped: bool = False) -> None:
+        """Let the study end, and hold it against the one in one go."""
+        code = in_child(self._act)
+        if code != 0:
+            self.outcome.note("unresumable", f"{where}: exit {code}")
+        elif (found := bits(self.folder)) != self.expected:
+            odd = sorted(k for k, _ in set(found.items()) ^ set(self.expected.items()))
+            self.outcome.note("different", f"{where}: {', '.join(dict.fromkeys(odd))}")
+        elif not flipped and was_lost(self.folder.parent / _DIARY):
+            self.outcome.note("lost", where)
+
+
+def make_once(study: str, folder: Path) -> None:
+    """Run a study in this process."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    keep, begin = Run.keep, Run.begin
+    make(study, folder)
+    Run.keep, Run.begin = keep, begin
+
+
+def flip_a_bit(folder: Path, draw: random.Random) -> None:
+    """Damage one of two checkpoints of each run: so that the other is whole."""
+    for run in folder.glob("runs/*/*"):
+        paths = [path for name in CHECKPOINT_FILES if (path := run / name).exists()]
+        if len(paths) == 2 and all(map(is_whole, paths)):
+            path = draw.choice(paths)
+            content = bytearray(path.read_bytes())
+            content[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
+            path.write_bytes(bytes(content))
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a checkpoint is whole."""
+    try:
+        unpacked(path.read_bytes())
+    except ValueError:
+        return False
+    return True
+
+
+def _memory() -> str | None:
+    """Return where files are in memory, as thousands of small ones wear out a disk."""
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
