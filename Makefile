@@ -36,10 +36,38 @@ benchmark: $(READY)
 	$(BIN)/python benchmarks/quick_study.py $(if $(DATA_DIR),--data-dir "$(DATA_DIR)")
 
 # constraints.txt pins what the project is developed with; users get the ranges in pyproject.toml.
-$(READY): pyproject.toml constraints.txt
+# First all that has a hash in the lock, as wheels only; then PyTorch, whose build differs from
+# machine to machine, and Triptych itself.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+$(READY): pyproject.toml constraints.txt requirements-dev.lock
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	$(PIP) --require-hashes --no-deps --only-binary :all: -r requirements-dev.lock
+	$(PIP) -c constraints.txt --no-build-isolation -e ".[dev]"
 	touch $(READY)
+
+# 20,000 damaged and hostile files of every format that is read.
+.PHONY: fuzz
+fuzz: $(READY)
+	$(BIN)/python tests/faults/fuzzer.py --files 20000
+
+# The hashes of what constraints.txt pins, after a change of it. Where PIP_FIND_LINKS has PyTorch's
+# build for CPUs the lock is without the packages that its build for GPUs needs, as it should be.
+.PHONY: lock
+lock:
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet --disable-pip-version-check uv
+	UV_FIND_LINKS="$(PIP_FIND_LINKS)" build/lock/bin/uv pip compile --quiet pyproject.toml --extra dev \
+	  -c constraints.txt --python-version 3.11 --only-binary :all: --generate-hashes --upgrade \
+	  --no-emit-package torch --no-strip-extras --no-annotate --no-emit-find-links \
+	  --custom-compile-command "make lock" \
+	  -o requirements-dev.lock
+
+# Asks a database of known vulnerabilities about every package; needs the network.
+.PHONY: audit
+audit:
+	$(PYTHON) -m venv build/audit
+	build/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
+	build/audit/bin/pip-audit --disable-pip --no-deps -r constraints.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

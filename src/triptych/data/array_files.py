@@ -5,6 +5,7 @@ from __future__ import annotations
 import lzma
 import math
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -33,9 +34,10 @@ from triptych.errors import DataError, UnsafeFileError
 # Data hardly ever shrinks to less than a hundredth; files made to blow up do.
 _MOST_RATIO, _HARMLESS_BYTES = 100, 1 << 20
 _PICKLE = b"\x80"
+# The last of them are what Python's parser and tokenizer raise on the header of an array.
 _DAMAGE = (
     OSError, EOFError, ValueError, NotImplementedError, RuntimeError, zipfile.BadZipFile,
-    zlib.error, lzma.LZMAError, struct.error,
+    zlib.error, lzma.LZMAError, struct.error, SyntaxError, tokenize.TokenError, MemoryError,
 )  # fmt: skip
 _KINDS = "biufUM"
 
@@ -104,7 +106,7 @@ class _Open:
         parts = [self._read(stream, count) for stream in self.streams]
         values = np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
         for name, column in zip(self.names, values.T, strict=True):
-            yield _column(name, column)
+            yield _column(name, column, self.what)
 
     def _read(self, stream: IO[bytes], count: int) -> Array:
         width = self.columns // len(self.streams)
@@ -193,9 +195,20 @@ def _header(opened: IO[bytes], what: str) -> tuple[tuple[int, ...], bool, np.dty
     return shape, by_columns, kind
 
 
-def _column(name: str, values: Array) -> Column:
+def _column(name: str, values: Array, what: str) -> Column:
     if values.dtype.kind == "U":
+        _check_letters(values, what)
         return column_of_texts(name, values.tolist())
     if values.dtype.kind == "M":
         return Column(name, days_of(values), dated=True)
     return Column(name, values.astype(np.float64))
+
+
+def _check_letters(values: Array, what: str) -> None:
+    """Refuse numbers that stand for no letter, which Python cannot make a text of."""
+    if not values.size or not values.itemsize:
+        return
+    number = np.dtype("u4").newbyteorder(values.dtype.byteorder)
+    letters = np.ascontiguousarray(values).view(number)
+    if (letters > 0x10FFFF).any() or ((letters >> 11) == 0x1B).any():  # or is half a letter
+        raise DataError(f"{what} has texts that are none: letters that Unicode does not have.")

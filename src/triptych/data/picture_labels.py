@@ -106,7 +106,8 @@ def _inside(folder: Path, file: str, where: str) -> str:
     try:
         path = folder / file
         if file and path.resolve().is_relative_to(folder.resolve()):
+            path.exists()  # raises where no file can have such a name
             return str(path)
-    except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL
+    except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL, a name of 300 letters
         pass
     raise DataError(f"{where}: {shown(file)} names no file in the folder of its pictures.")

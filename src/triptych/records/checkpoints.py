@@ -183,11 +183,30 @@ def unpacked(content: bytes) -> Checkpoint:
         if _digest(text, found) != digest:
             raise ValueError("another hash")
         table = json.loads(text)
+        _check_kinds(table)
         # What was read may be read-only, and a view of all of it.
         arrays = {name: array.copy() for name, array in found.items()}
         return Checkpoint(state=State(arrays, table.pop("values")), **table)
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"damaged: {error}") from None
+
+
+def _check_kinds(table: Any) -> None:
+    """Refuse a table that no `packed` wrote, though its hash is right.
+
+    Raises
+    ------
+    ValueError
+    """
+    kinds = {
+        "spec": str, "fingerprint": str, "environment": dict, "step": int, "log": int,
+        "log_hash": str, "values": dict,
+    }  # fmt: skip
+    if not isinstance(table, dict) or table.keys() != kinds.keys():
+        raise ValueError("other keys")
+    for name, kind in kinds.items():
+        if type(table[name]) is not kind or (kind is int and table[name] < 0):
+            raise ValueError(f"{name} is {str(table[name])[:80]}")
 
 
 def log_until(content: bytes) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, get_type_hints
 
-_NUMBERS = {int, float, type(None)}
+_LARGEST = 1.7e308
 
 
 @cache
@@ -42,7 +42,7 @@ def check_result(table: Mapping[str, Any], record: type) -> None:
     check_texts(table["notes"])
     for name in ("scores", "times"):
         found = table[name] if name == "scores" else table.get(name, {})
-        if not isinstance(found, dict) or not {type(value) for value in found.values()} <= _NUMBERS:
+        if not isinstance(found, dict) or not _are_numbers(found.values()):
             raise TypeError(f"{name} is {str(found)[:80]}")
     shape = table.get("sample_shape", [])
     if not isinstance(shape, list) or not {type(size) for size in shape} <= {int}:
@@ -59,8 +59,16 @@ def check_curve(rows: Sequence[object]) -> None:
     for row in rows:
         if not isinstance(row, dict) or row.get("epoch") is None:
             raise TypeError(f"an evaluation is {str(row)[:80]!r}")
-        if not {type(value) for value in row.values()} <= _NUMBERS:
+        if not _are_numbers(row.values()):
             raise TypeError(f"an evaluation is {str(row)[:80]!r}")
+
+
+def _are_numbers(values: Iterable[object]) -> bool:
+    """Whether all are null, or numbers that a float can hold; what was not finite is null."""
+    return all(
+        value is None or (type(value) in (int, float) and abs(value) <= _LARGEST)  # type: ignore[arg-type]
+        for value in values
+    )
 
 
 def check_texts(values: object) -> None:

@@ -265,7 +265,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     lines = whole.split(b"\n")[:-1]
     try:
         return [json.loads(line) for line in lines]
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RunError(f"{path} is damaged: {error}.") from None
 
 

@@ -110,7 +110,7 @@ def read_findings(folder: Path) -> tuple[Finding, ...]:
             )
             for one in read_json(path)["findings"]
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise RunError(f"{path} is damaged: {error}.") from None
 
 

@@ -274,6 +274,8 @@ class StudyFolder:
                 run = folder.read() if folder.is_finished() else None
                 # A run of other settings is left over from before the study was changed.
                 if run is not None and run.spec == spec_id(spec):
+                    if (run.arm, run.seed) != (arm, seed):
+                        raise RunError(f"{folder.path} is damaged: it has another run's result.")
                     yield run
 
 
