@@ -72,7 +72,10 @@ def words(path, between="\t"):
         ("t.csv", ROWS, None, {"source": "table", "target": "species", "ignore": ["id"]}),
         ("t.csv", "a;b;kind\n1;2;x\n", None, {"source": "table", "target": "kind"}),
         ("t.csv", ROWS, "id", {"source": "table", "target": "id"}),
-        ("t.csv", "a,b,c\n1,,2\n", None, {"source": "table", "target": "c", "ignore": ["b"], "missing": "fill"}),
+        (
+            "t.csv", "a,b,c\n1,,2\n", None,
+            {"source": "table", "target": "c", "ignore": ["b"], "missing": "fill"},
+        ),
         ("j.jsonl", '{"label": 1, "sequence": [1]}\n', None, {"source": "sequences"}),
         (
             "j.json", '{"why": "long text", "Class": 1, "notes": [1, 2]}\n', None,

@@ -5,7 +5,7 @@ Each names a study in which it shows, what shows it, and what breaks it within a
 
 from __future__ import annotations
 
-import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -108,7 +108,18 @@ def no_findings() -> None:
 
 def no_hash() -> None:
     """Believe whatever a checkpoint holds."""
-    checkpoints._digest = lambda *_: hashlib.sha256().hexdigest()
+
+    def believed(content: bytes) -> checkpoints.Checkpoint:
+        try:
+            length = int.from_bytes(content[:8], "little")
+            text = json.loads(content[8 : 8 + length])["__metadata__"]["checkpoint"]
+            table, found = json.loads(text), safetensors.numpy.load(content)
+            arrays = {name: array.copy() for name, array in found.items()}
+            return checkpoints.Checkpoint(state=State(arrays, table.pop("values")), **table)
+        except Exception as error:
+            raise ValueError from error
+
+    checkpoints.unpacked = believed
 
 
 def result_first() -> None:

@@ -18,15 +18,15 @@ _STRINGS = (
     "probes = [9]\nprobe_size = 10"
 )
 _ADAM = 'optimizer = { name = "adam", lr = 0.02 }'
-_MLP = f"""
-network = {{ kind = "mlp", hidden = [5], dropout = 0.2 }}
+_MLP = """
+network = { kind = "mlp", hidden = [5], dropout = 0.2 }
 [arm.a.train]
-epochs = 6
+epochs = 9
 batch_size = 8
 patience = 2
 validation = 0.3
-schedule = {{ name = "cosine" }}
-{_ADAM}
+schedule = { name = "cosine" }
+optimizer = { name = "adam", lr = 0.3 }
 """
 _LANES = """
 network = { kind = "mlp", hidden = [5] }

@@ -40,7 +40,15 @@ from triptych.records import StudyFolder
 from triptych.records.checkpoints import unpacked
 from triptych.records.disk import CHECKPOINT_FILES
 from triptych.records.files import DISK
-from triptych.runner import Setting, StudyResult, execute_study, explained, read_result, runs
+from triptych.runner import (
+    Setting,
+    StudyResult,
+    execute_study,
+    explained,
+    read_result,
+    results,
+    runs,
+)
 from triptych.runner.under_way import Run
 from triptych.spec import parse_study
 from triptych.training import jobs, loop, torch_together
@@ -58,7 +66,7 @@ _DIARY = "diary"
 def stand_still() -> None:
     """Let nothing of a study depend on time or memory, and be cut into single steps."""
     loop._SECONDS_BETWEEN_PROGRESS = 0.0
-    for module in (loop, jobs, explained, runs):
+    for module in (loop, jobs, explained, runs, results):
         module.time = SimpleNamespace(perf_counter=lambda: 0.0, monotonic=time.monotonic)
     PeakMemory.megabytes = lambda *_: None
     StudyResult.to_html = lambda self: json.dumps(self.to_dict(), indent=1, default=str)

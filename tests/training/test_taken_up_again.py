@@ -95,7 +95,7 @@ def step_by_step(monkeypatch):
 
 def job(arm, seed=0, change=lambda data: data):
     data = change(load(arm.data, seed))
-    rows = split_rows(arm.train, len(data.train), stream(seed, "validation"))
+    rows = split_rows(arm.train, data.train, stream(seed, "validation"))
     return Job(create_learner(arm, arm.engine, data, seed, "cpu"), data, rows,
                stream_seed(seed, "order"))  # fmt: skip
 
