@@ -72,7 +72,10 @@ def words(path, between="\t"):
         ("t.csv", ROWS, None, {"source": "table", "target": "species", "ignore": ["id"]}),
         ("t.csv", "a;b;kind\n1;2;x\n", None, {"source": "table", "target": "kind"}),
         ("t.csv", ROWS, "id", {"source": "table", "target": "id"}),
-        ("t.csv", "a,b,c\n1,,2\n", None, {"source": "table", "target": "c", "missing": "fill"}),
+        (
+            "t.csv", "a,b,c\n1,,2\n", None,
+            {"source": "table", "target": "c", "ignore": ["b"], "missing": "fill"},
+        ),
         ("j.jsonl", '{"label": 1, "sequence": [1]}\n', None, {"source": "sequences"}),
         (
             "j.json", '{"why": "long text", "Class": 1, "notes": [1, 2]}\n', None,
@@ -141,7 +144,7 @@ def test_bad_pictures_are_left_out_where_that_is_asked_for(here, capsys):
     pictures(here / "p")
     (here / "p" / "a cat" / "0.png").write_text("hello")
     assert call("p") == 3
-    assert "set skip_bad = true (of triptych init: --skip-bad)" in capsys.readouterr().err
+    assert "leave them out with --skip-bad (in a study: skip_bad = true)" in capsys.readouterr().err
     assert call("p", "--skip-bad") == 0
     assert "a cat/0.png (not a picture); they are left out" in capsys.readouterr().out
     assert read_study(here / "study.toml").arms["mlp"].data.skip_bad

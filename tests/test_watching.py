@@ -164,3 +164,14 @@ def test_the_time_left_counts_what_is_under_way_by_how_far_it_is():
     assert forecast.seconds_left([]) == pytest.approx(30)
     under_way = [("moons", 1, 0.5, 4.0), ("circles", 1, 0.0, 3.0)]
     assert forecast.seconds_left(under_way) == pytest.approx(10 + 4 + 7)
+
+
+@pytest.mark.parametrize(("engine", "compiles"), [("compiled", True), ("numpy", False)])
+def test_a_first_run_that_compiles_says_why_nothing_moves(engine, compiles):
+    study = find_study("toys")
+    arms = {**study.arms, "moons": replace(study.arms["moons"], engine=engine)}
+    view = watcher(replace(study, arms=arms))
+    view._take(RunStarted("moons", (0,)))
+    shown = "\n".join(lines(view))
+    assert "loading" in shown
+    assert ("first time: compiling" in shown) == compiles

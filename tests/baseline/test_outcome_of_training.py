@@ -1,5 +1,6 @@
 """Intervals of held-out scores, and the sentence that says whether a network is worth it."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from triptych.spec import (
     MLPSpec,
     ReferenceSpec,
     StudySpec,
+    TableSpec,
     TrainSpec,
 )
 from triptych.verdicts import judge
@@ -23,21 +25,21 @@ from triptych.verdicts import judge
 IRIS = BundledSpec(source="iris")
 
 
-def result(network, boosting, test_rows=360):
+def result(network, boosting, test_rows=360, data=IRIS, metric="test_accuracy"):
     """Return a study of a network and a reference with these test accuracies, seed by seed."""
     arms = {
-        "network": ArmSpec(data=IRIS, network=MLPSpec(), train=TrainSpec(), label="MLP, 9 units"),
+        "network": ArmSpec(data=data, network=MLPSpec(), train=TrainSpec(), label="MLP, 9 units"),
         "boosting": ArmSpec(
-            data=IRIS, network=ReferenceSpec(model="gradient_boosting"), label="gradient boosting"
+            data=data, network=ReferenceSpec(model="gradient_boosting"), label="gradient boosting"
         ),
     }  # fmt: skip
-    test = "network.test_accuracy > boosting.test_accuracy"
+    test = f"network.{metric} > boosting.{metric}"
     claims = (ClaimSpec(says="The MLP beats gradient boosting.", tests=(test,)),)
     study = StudySpec(title="t", arms=arms, seeds=len(network), claims=claims)
     runs = tuple(
         made_up_run(
             study, arm, seed, test_rows=test_rows,
-            scores={"test_accuracy": score, "test_loss": 1 - score},
+            scores={metric: score, "test_loss": 1 - score},
         )
         for arm, scores in (("network", network), ("boosting", boosting))
         for seed, score in enumerate(scores)
@@ -81,6 +83,37 @@ def test_of_one_split_it_is_wilson_s():
     low, high = score_interval(runs, "test_accuracy")
     assert (low, high) == (pytest.approx(0.4038, abs=1e-4), pytest.approx(0.5962, abs=1e-4))
     assert score_interval(runs, "test_balanced_accuracy") is None
+
+
+ALONG_TIME = TableSpec(path="t.csv", target="y", time="day")
+
+
+@pytest.mark.parametrize(
+    ("network", "boosting", "rows", "starts"),
+    [
+        # As far apart as where splits differ, and on every seed: of twelve rows it is one.
+        ([0.75] * 6, [0.667] * 6, 12, "Undecided: the MLP is ahead of gradient boosting by 8.3"),
+        ([0.667] * 6, [0.75] * 6, 12, "Undecided: gradient boosting is ahead of the MLP by 8.3"),
+        ([0.75] * 6, [0.667] * 6, 1200, "Worth it: the MLP is better than gradient boosting by"),
+        ([0.667] * 6, [0.75] * 6, 1200, "Not worth it: gradient boosting is better than the MLP"),
+    ],
+)
+def test_along_time_rows_decide_and_not_seeds(network, boosting, rows, starts):
+    found = result(network, boosting, rows, ALONG_TIME)
+    told = verdict(found, "test_accuracy")
+    assert told.startswith(starts)
+    assert f"on {rows:,} held-out rows" in told
+
+
+def test_along_time_no_interval_comes_of_seeds():
+    found = result([0.4, 0.6], [0.5, 0.5], 100, ALONG_TIME)
+    line = lines(found, "test_accuracy")[0]
+    assert (line.low, line.high) == (
+        pytest.approx(0.4038, abs=1e-4), pytest.approx(0.5962, abs=1e-4)
+    )  # fmt: skip
+    other = result([0.4, 0.6] * 6, [0.1] * 12, 100, ALONG_TIME, "test_balanced_accuracy")
+    assert math.isnan(lines(other, "test_balanced_accuracy")[0].low)
+    assert verdict(other, "test_balanced_accuracy").startswith("No verdict: the MLP is ahead")
 
 
 def test_what_chance_makes_shrinks_with_the_root_of_the_rows():

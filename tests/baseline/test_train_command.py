@@ -10,10 +10,15 @@ from PIL import Image
 from sklearn.datasets import load_digits, load_iris
 
 import triptych
+from triptych.baseline.options import TrainOptions
+from triptych.baseline.plans import make_plan
 from triptych.cli import main
 from triptych.data import load
+from triptych.data.looks import look
+from triptych.errors import DataError
 from triptych.runner import load_for
 from triptych.saved import load as load_model
+from triptych.spec import DataSpec, structure_one
 from triptych.training import split_rows
 
 
@@ -303,6 +308,25 @@ def test_groups_stay_on_one_side_also_of_the_rows_set_aside(shops):
     assert not fit & held
 
 
+def test_where_texts_have_many_values_the_option_for_groups_is_told(shops):
+    lines = Path("shops.csv").read_text().splitlines()
+    # Of each patient four visits: a leak where rows are dealt.
+    named = [f"p{k // 4},{line}" for k, line in enumerate(lines[1:])]
+    Path("visits.csv").write_text("\n".join([f"patient,{lines[0]}", *named]) + "\n")
+    says = make_plan(TrainOptions(data=Path("visits.csv"), target="closed")).says
+    assert any("--group COLUMN" in text for text in says)
+    parted = make_plan(TrainOptions(data=Path("visits.csv"), target="closed", time="day")).says
+    assert not any("--group" in text for text in parted)
+
+
+def test_an_empty_column_is_left_out(shops):
+    lines = Path("shops.csv").read_text().splitlines()
+    Path("shops.csv").write_text("\n".join([f"{lines[0]},more", *(f"{k}," for k in lines[1:])]))
+    plan = make_plan(TrainOptions(data=Path("shops.csv"), target="closed"))
+    assert plan.study.arms["network"].data.ignore == ("more",)
+    assert any("Left out: 'more'" in text for text in plan.says)
+
+
 def test_texts_of_many_values_are_inputs_and_ids_are_not(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     rows = [f"row {k},city {k % 60},{'ny'[k % 60 < 20]}" for k in range(400)]
@@ -317,6 +341,9 @@ def test_along_time_the_latest_rows_are_held_out(shops):
     found = triptych.train("shops.csv", "closed", time="day", seeds=1)
     assert any("the latest by 'day'" in text for text in found.says)
     assert found.run.test_rows == 48
+    # More seeds would be judged by the same rows.
+    plan = make_plan(TrainOptions(data=Path("shops.csv"), time="day", out=Path("anew")))
+    assert plan.study.seeds == 1
 
 
 def test_a_target_that_nobody_named_is_told(shops, capsys):
@@ -337,3 +364,24 @@ def test_a_network_that_loses_is_not_called_worth_it(tmp_path, monkeypatch):
     assert best.score > found.lines[0].score + 0.05
     assert found.verdict.startswith(("Not worth it", "Undecided"))
     assert best.label in found.verdict
+
+
+def test_the_only_column_left_out_may_be_the_group_or_a_text(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    # Few patients came twice, so the column looks like an id.
+    rows = [
+        f"p{min(k, 225)},{a:.3f},{b:.3f},{'ny'[int(a > b)]}"
+        for k, (a, b) in enumerate(rng.normal(size=(240, 2)).tolist())
+    ]
+    path = Path("visits.csv")
+    path.write_text("\n".join(["patient,a,b,ill", *rows]) + "\n")
+    found = look(path, "ill")
+    assert found["ignore"] == ["patient"]
+    misspelt = TrainOptions(data=path, group="patients").laid_over(found)
+    with pytest.raises(DataError, match=r"no column 'patients'.* Did you mean 'patient'\?"):
+        load(structure_one(DataSpec, misspelt, "data"), 0)
+    assert "ignore" not in TrainOptions(data=path, text=("patient",)).laid_over(found)
+    source = TrainOptions(data=path, group="patient").laid_over(found)
+    data = load(structure_one(DataSpec, source, "data"), 0)
+    assert not set(data.train.groups.tolist()) & set(data.test.groups.tolist())

@@ -130,7 +130,9 @@ def test_a_date_among_texts_is_a_text(table):
 def test_dates_are_not_told_but_as_classes(tmp_path):
     path = tmp_path / "x.csv"
     path.write_text("a,y\n" + "".join(f"{k},2024-01-{k % 2 + 1:02}\n" for k in range(20)))
-    with pytest.raises(DataError, match=r"target 'y' holds dates, .* text = \[\.\.\.\] to take"):
+    with pytest.raises(
+        DataError, match=r"target 'y' holds dates, .* text = \[\.\.\.\] \(--text\) to take"
+    ):
         load(TableSpec(path=str(path), target="y"), 0)
     data = load(TableSpec(path=str(path), target="y", text=("y",)), 0)
     assert data.classes == ("2024-01-01", "2024-01-02")

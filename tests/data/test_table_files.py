@@ -129,6 +129,13 @@ def test_a_column_of_what_was_meant_as_numbers_is_not_taken_for_names(file, cell
     assert read(file(text), text=["size"])["size"].words == (cell,)
 
 
+@pytest.mark.parametrize(("cell", "helps"), [("1.234,5", True), ("-1,5", True), ("1_000", False)])
+def test_of_decimal_commas_it_is_said_what_reads_them(file, cell, helps):
+    with pytest.raises(DataError, match=r"\(--text\) to take its cells as names") as caught:
+        read(file(f'size,price\n"{cell}",1\n"{cell}",2\n'))
+    assert ("pandas.read_csv(FILE, sep=';', decimal=',')" in str(caught.value)) == helps
+
+
 def test_a_long_cell_takes_no_long_time(file):
     cells = ["1 " * 60_000 + "x", "1," * 60_000 + "x", "9" * 120_000 + "x", "1e" * 60_000]
     text = "a,price\n" + "".join(f'"{cell}",1\n' for cell in cells)

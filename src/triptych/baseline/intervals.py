@@ -11,12 +11,16 @@ from triptych.records import RunRecord
 _NORMAL = 1.959964  # of 95 %, two-sided
 
 
-def score_interval(runs: Sequence[RunRecord], metric: str) -> tuple[float, float] | None:
+def score_interval(
+    runs: Sequence[RunRecord], metric: str, *, same_rows: bool = False
+) -> tuple[float, float] | None:
     """Return a 95 % interval of an arm's mean score; None where there is nothing to tell it from.
 
     Over splits: Student's t with the variance of Nadeau and Bengio, 2003 ("Inference for the
     Generalization Error"), ``(1/S + test rows / training rows) s^2``, as splits share rows. Of one
     split, or where all come out alike: for an accuracy, Wilson's interval by its held-out rows.
+    Where every seed has the same held-out rows, how seeds differ says nothing of other rows: then
+    it is Wilson's too, or none.
 
     Parameters
     ----------
@@ -24,13 +28,15 @@ def score_interval(runs: Sequence[RunRecord], metric: str) -> tuple[float, float
         Finished ones.
     metric : str
         A score.
+    same_rows : bool
+        Whether all runs have the same held-out rows, as along time.
     """
     values = [value for run in runs if (value := run.scores.get(metric)) is not None]
     if not values:
         return None
     mean = statistics.fmean(values)
     spread = statistics.stdev(values) if len(values) > 1 else 0.0
-    if spread > 0:
+    if spread > 0 and not same_rows:
         # Here, because SciPy takes a while to load.
         from scipy.special import stdtrit
 

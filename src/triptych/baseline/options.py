@@ -70,6 +70,7 @@ class TrainOptions:
             If something was asked that data of this kind do not have.
         """
         table = {**found, "test_size": self.test_size}
+        table.pop("ignore", None)  # below, less what is used after all
         table.pop("missing", None)  # a study's file shows that it fills; here only a word does
         asked = {name: getattr(self, name) for name in _OF_TABLES if getattr(self, name)}
         if asked and found["source"] != "table":

@@ -56,7 +56,8 @@ def lines(result: StudyResult, metric: str) -> list[Line]:
     found = []
     for arm in record.study.arms:
         runs = record.finished(arm)
-        low, high = score_interval(runs, metric) or (math.nan, math.nan)
+        interval = score_interval(runs, metric, same_rows=_same_rows(result))
+        low, high = interval or (math.nan, math.nan)
         seconds = statistics.fmean(run.seconds for run in runs) if runs else math.nan
         loss, rmse, accuracy = (_mean(runs, f"test_{name}") for name in _BESIDE)
         label, score = arm_label(record, arm), _mean(runs, metric)
@@ -84,12 +85,33 @@ def verdict(result: StudyResult, metric: str) -> str:
     by = by.lstrip("+−") + (" points" if "accuracy" in metric else "")
     by += f" of {metric_name(metric)}"
     name = network.label.split(",")[0]
+    if _same_rows(result):
+        return _along_time(result, network, best, metric, by)
     if claim is not None and claim.verdict == HOLDS:
         best_of = ", the best of the others," if len(others) > 1 else ""
         return f"Worth it: the {name} is better than {best.label}{best_of} by {by}."
     if claim is not None and claim.verdict == FAILS:
         return f"Not worth it: {best.label} is better than the {name} by {by}."
     return _open(result, network, best, metric, by) + _nothing(result, name)
+
+
+def _same_rows(result: StudyResult) -> bool:
+    """Whether every seed has the same held-out rows, so that seeds say nothing of other rows."""
+    return getattr(result.record.study.arms[NETWORK].data, "time", None) is not None
+
+
+def _along_time(result: StudyResult, network: Line, best: Line, metric: str, by: str) -> str:
+    """Return the sentence where all seeds are judged by the same rows, the latest.
+
+    Rows decide it then, however many seeds agree: six seeds on twenty rows are twenty rows.
+    """
+    if metric == "test_accuracy":
+        return _by_rows(result, network, best, by)
+    rows = result.record.finished(NETWORK)[0].test_rows
+    return (
+        f"No verdict: {_ahead(network, best, by)}, on {rows:,} held-out rows, the same for every "
+        "seed, so that more seeds cannot tell what other rows would say."
+    )
 
 
 def effects(run: RunRecord) -> list[str]:
@@ -121,21 +143,26 @@ def _claim_on(result: StudyResult, arm: str) -> Verdict | None:
 def _open(result: StudyResult, network: Line, best: Line, metric: str, by: str) -> str:
     """Return what is to be said where no claim is decided."""
     runs = result.record.finished(NETWORK)
-    seeds, rows = plural(len(runs), "seed"), runs[0].test_rows
-    name = network.label.split(",")[0]
+    seeds = plural(len(runs), "seed")
     if len(runs) < MIN_SEEDS and metric == "test_accuracy":
-        chance = difference_by_chance(network.score, best.score, rows)
-        told = f"{rows:,} held-out rows, which make {100 * chance:.1f} points by chance"
-        if network.score - best.score > chance:
-            return f"Worth it: the {name} is better than {best.label} by {by}, on {told}."
-        if best.score - network.score > chance:
-            return f"Not worth it: {best.label} is better than the {name} by {by}, on {told}."
-        return f"Undecided: {_ahead(network, best, by)}, on {told}."
+        return _by_rows(result, network, best, by)
     if len(runs) < MIN_SEEDS:
         return (
             f"No verdict on {seeds}: {_ahead(network, best, by)}; --seeds {MIN_SEEDS} may give one."
         )
     return f"Undecided on {seeds}: {_ahead(network, best, by)}, which may be chance."
+
+
+def _by_rows(result: StudyResult, network: Line, best: Line, by: str) -> str:
+    """Return the sentence by what as many held-out rows make by chance."""
+    name, rows = network.label.split(",")[0], result.record.finished(NETWORK)[0].test_rows
+    chance = difference_by_chance(network.score, best.score, rows)
+    told = f"{rows:,} held-out rows, which make {100 * chance:.1f} points by chance"
+    if network.score - best.score > chance:
+        return f"Worth it: the {name} is better than {best.label} by {by}, on {told}."
+    if best.score - network.score > chance:
+        return f"Not worth it: {best.label} is better than the {name} by {by}, on {told}."
+    return f"Undecided: {_ahead(network, best, by)}, on {told}."
 
 
 def _nothing(result: StudyResult, name: str) -> str:

@@ -129,7 +129,7 @@ def _planned(
         engine = TABLE_ENGINE
     arms = {NETWORK: ArmSpec(data=spec, network=network, train=train, label=label, engine=engine)}
     arms |= {one.name: ArmSpec(data=spec, network=one.spec, label=one.label) for one in beside}
-    seeds, why = _seeds(options.seeds, seconds_a_seed(data, network, train, beside))
+    seeds, why = _seeds(options, seconds_a_seed(data, network, train, beside))
     metric = _METRICS["r2" if not data.classes else "balanced" if skewed else "accuracy"]
     study = StudySpec(
         title=f"Is a neural network worth it on {data.name}?",
@@ -166,12 +166,12 @@ def _claim(label: str, one: Reference, metric: str) -> ClaimSpec:
     )
 
 
-def _seeds(
-    asked: int | Literal["auto"] | None, seconds: float
-) -> tuple[int | Literal["auto"], str]:
+def _seeds(options: TrainOptions, seconds: float) -> tuple[int | Literal["auto"], str]:
     """Return on how many seeds all arms are made, and why."""
-    if asked is not None:
-        return asked, "as asked"
+    if options.seeds is not None:
+        return options.seeds, "as asked"
+    if options.time is not None:  # a verdict over seeds would take one set of rows for many
+        return 1, "as the latest rows are the same for every seed; they decide, not seeds"
     if MIN_SEEDS * seconds <= _MOST_SECONDS:
         return MIN_SEEDS, "the fewest that a verdict takes; each is another split of the rows"
     return 1, (f"as one takes about {seconds:.0f} s; --seeds {MIN_SEEDS} gives a verdict")
@@ -194,6 +194,11 @@ def _taken_for(options: TrainOptions, data: Dataset, source: dict[str, Any]) -> 
     if ignored := [name for name in source.get("ignore", ()) if name not in options.ignore]:
         names = ", ".join(map(repr, ignored))
         yield f"Left out: {names}: ids, or nothing that can be inputs."
+    if source.get("many_texts") and not (source.get("group") or source.get("time")):
+        yield (
+            "Texts of many values are inputs. Are rows of one value alike, as of one patient? "
+            "--group COLUMN keeps them on one side of the split."
+        )
     yield from (f"note: {note}" for note in data.notes)
     yield _split_text(data, source)
 

@@ -17,6 +17,10 @@ from triptych.errors import DataError
 # What somebody may have meant as a number, but that is none here: a decimal comma, digits of
 # another script, thousands set apart, a percent sign.
 _MEANT_AS_NUMBER = re.compile(r"[+-]?[\d.,_'\s]+(?:[eE][+-]?\d+)?%?")
+_OF_COMMAS = (
+    "Decimal commas: pandas.read_csv(FILE, sep=';', decimal=',') gives a frame to train on."
+)
+_DECIMAL_COMMA = re.compile(r"[+-]?[\d.]*\d,\d+")
 
 
 class ColumnParts:
@@ -130,14 +134,16 @@ class ColumnParts:
     def _refuse_meant(self, where: Callable[[int], str]) -> None:
         for code, cell in enumerate(self._codes):
             if _MEANT_AS_NUMBER.fullmatch(cell.strip()) and any(map(str.isdigit, cell)):
+                comma = _DECIMAL_COMMA.fullmatch(cell.strip())
+                advice = f" {_OF_COMMAS}" if comma else ""
                 raise DataError(
                     f"{where(self._row(code))}: {shown(cell)} is not a number; 1234.5 is written "
-                    f"so. Or {self._advice}."
+                    f"so.{advice} Or {self._advice}."
                 )
 
     @property
     def _advice(self) -> str:
-        return f"name {shown(self.name)} in text = [...] to take its cells as names"
+        return f"name {shown(self.name)} in text = [...] (--text) to take its cells as names"
 
 
 def column_of_cells(name: str, cells: Sequence[str], where: Callable[[int], str]) -> Column:

@@ -165,8 +165,8 @@ def _refuse_or_note(
         text = bad_text(Path(path), bad, len(listing.files))
         if not skip_bad:
             raise DataError(
-                f"{path}: {text}. Remove them, or set skip_bad = true "
-                "(of triptych init: --skip-bad)."
+                f"{path}: {text}. Remove them, or leave them out with --skip-bad "
+                "(in a study: skip_bad = true)."
             )
         notes.append(f"{_name(path)}: {text}; they are left out.")
     if listing.unlabelled:

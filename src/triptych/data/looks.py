@@ -142,7 +142,7 @@ def _table_of(path: Path, label: str, looks: Mapping[str, ColumnLook]) -> dict[s
     """Return a table without the columns that no network can learn from."""
     found: dict[str, Any] = {"source": "table", "path": str(path), "target": label}
     others = [column for name, column in looks.items() if name != label]
-    left = [column.name for column in others if column.kind in ("id", "other")]
+    left = [c.name for c in others if c.kind in ("id", "other") or 0 < c.rows == c.empty]
     if left and len(left) < len(others):  # else loading says that nothing is left
         found["ignore"] = left
     if any(column.is_wordy for column in others):

@@ -62,7 +62,7 @@ def find_target(table: Columns, name: str, task: str) -> Target:
     if column.dated:
         raise DataError(
             f"{table.name}: target {shown(name)} holds dates, and classes or numbers are told. "
-            "Name it in text = [...] to take each as a class."
+            "Name it in text = [...] (--text) to take each as a class."
         )
     present, codes = np.unique(column.values, return_inverse=True)
     places: FloatArray = codes.reshape(-1).astype(np.float64)

@@ -36,7 +36,9 @@ def load_table(spec: TableSpec, seed: int) -> Dataset:
     asked = {"target": spec.target, "group": spec.group, "time": spec.time}
     for parameter, name in asked.items():
         if name is not None:
-            check_column(name, columns.names, columns.header, parameter)
+            # What is left out cannot be asked for, but may be the name that was meant.
+            names = (*columns.names, *spec.ignore)
+            check_column(name, names, columns.header, parameter)
     columns, notes = without_gaps(columns, spec)
     target = find_target(columns, spec.target, spec.task)
     aside = [spec.group, None if spec.time_is_input else spec.time]

@@ -165,7 +165,8 @@ def _decoded(path: Path, encoding: str) -> Iterator[str]:
             raw = file.read(_BLOCK_BYTES)
             if not read and raw.startswith(_UTF16) and encoding.lower().startswith("utf-8"):
                 raise DataError(
-                    f"{name}: this is UTF-16 by its first bytes; pass encoding='utf-16'."
+                    f"{name}: this is UTF-16 by its first bytes; pass encoding='utf-16' "
+                    "(--encoding)."
                 )
             read, lines = read + len(raw), lines + raw.count(b"\n")
             try:
@@ -175,7 +176,7 @@ def _decoded(path: Path, encoding: str) -> Iterator[str]:
                 line = lines - error.object.count(b"\n", error.start) + 1
                 raise DataError(
                     f"{name} line {line}: byte {read - len(error.object) + error.start} is not "
-                    f"{encoding}; pass encoding=, for example 'cp1252'."
+                    f"{encoding}; pass encoding= (--encoding), for example 'cp1252'."
                 ) from error
             except UnicodeError as error:
                 raise _no_encoding(name, error) from error

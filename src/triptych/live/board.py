@@ -136,6 +136,8 @@ def _running(study: StudySpec, runs: Sequence[UnderWay], width: int) -> Table:
         progress, train = one.progress, study.arms[one.arm].train
         epoch = f"epoch {progress.epoch}/{train.epochs}" if progress and train else ""
         waiting = "loading" if train else "fitting"
+        if study.arms[one.arm].engine == "compiled":  # some ten seconds, and no event meanwhile
+            waiting = "loading (first time: compiling)"
         loss = f"loss {progress.loss:.4f}" if progress else waiting
         if width < NARROW:
             table.add_row(name, f"{one.share:.0%}")
