@@ -77,7 +77,7 @@ class World:
         for module in (seeds_module, studies_module):
             monkeypatch.setattr(module.time, "monotonic", lambda: self.now)
 
-    def execute(self, name, arm, seeds, folder, setting):
+    def execute(self, name, arm, seeds, folder, setting, stop=None):
         for seed in seeds:
             run = folder.run(name, seed)
             if run.is_finished():

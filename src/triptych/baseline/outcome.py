@@ -135,6 +135,24 @@ def effects(run: RunRecord) -> list[str]:
     return told
 
 
+def held_out(run: RunRecord, metric: str) -> str:
+    """Return the score of a run on its own held-out rows, and classes that it tells of none."""
+    score = run.scores.get(metric)
+    shown = accuracy(math.nan if score is None else score)
+    told = f"{metric_name(metric)} {shown} on its {plural(run.test_rows, 'held-out row')}"
+    return told + _never_told(run)
+
+
+def _never_told(run: RunRecord) -> str:
+    """Return which classes a run tells of no held-out row though some are of them."""
+    confusion = next((one for one in run.findings if one.kind == "confusion"), None)
+    if confusion is None or len(counts := confusion.arrays["counts"]) < run.outputs:
+        return ""  # of many classes it holds a part only
+    names = zip(confusion.labels["classes"], counts, counts.T, strict=True)
+    never = [repr(name) for name, true, told in names if true.any() and not told.any()]
+    return f"; it tells {' and '.join(never)} of none of them" if never else ""
+
+
 def _claim_on(result: StudyResult, arm: str) -> Verdict | None:
     found = (v for v in result.verdicts if v.claim.comparisons[0].arms == (NETWORK, arm))
     return next(found, None)

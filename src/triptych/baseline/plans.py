@@ -193,10 +193,10 @@ def _taken_for(options: TrainOptions, data: Dataset, source: dict[str, Any]) -> 
     yield from _target_text(options, source)
     if ignored := [name for name in source.get("ignore", ()) if name not in options.ignore]:
         names = ", ".join(map(repr, ignored))
-        yield f"Left out: {names}: ids, or nothing that can be inputs."
-    if source.get("many_texts") and not (source.get("group") or source.get("time")):
+        yield f"Left out: {names}: ids, texts that few rows share, or nothing that can be inputs."
+    if (ignored or source.get("many_texts")) and not (source.get("group") or source.get("time")):
         yield (
-            "Texts of many values are inputs. Are rows of one value alike, as of one patient? "
+            "Do several rows share one of many values, as the visits of a patient do? "
             "--group COLUMN keeps them on one side of the split."
         )
     yield from (f"note: {note}" for note in data.notes)

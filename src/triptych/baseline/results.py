@@ -14,8 +14,8 @@ from markupsafe import Markup
 from triptych.baseline.frames import written_frame
 from triptych.baseline.models import first_run, keep_model
 from triptych.baseline.options import TrainOptions
-from triptych.baseline.outcome import Line, effects, lines, verdict
-from triptych.baseline.plans import Plan, keep_plan, make_plan
+from triptych.baseline.outcome import Line, effects, held_out, lines, verdict
+from triptych.baseline.plans import NETWORK, Plan, keep_plan, make_plan
 from triptych.records import RunRecord, finite
 from triptych.report.wording import visible
 from triptych.runner import StudyEvent, StudyResult, execute_study, read_result
@@ -115,12 +115,17 @@ def finish(plan: Plan) -> TrainResult:
         If no network finished; the page is there then.
     """
     result = read_result(plan.folder.path)
-    page = result.write_page()
+    if not result.record.finished(NETWORK):
+        result.write_page()
     result.check_finished()
     run = first_run(plan, result)
     path = keep_model(plan, result, run)
     found = tuple(lines(result, plan.metric))
     told = verdict(result, plan.metric)
+    held = f"{path.name}, of seed {run.seed}: {held_out(run, plan.metric)}"
+    plan.folder.answer([told, f"The model is {held}."])
+    result = read_result(plan.folder.path)
+    page = result.write_page()
     return TrainResult(result, plan.says, found, tuple(effects(run)), told, run, page, path)
 
 

@@ -72,7 +72,7 @@ def _options(given: argparse.Namespace) -> TrainOptions:
 
 
 def _train(given: argparse.Namespace) -> None:
-    from triptych.baseline import execute, finish, make_plan
+    from triptych.baseline import execute, finish, held_out, make_plan
     from triptych.report.wording import visible
 
     options = _options(given)
@@ -88,7 +88,7 @@ def _train(given: argparse.Namespace) -> None:
     say(console, _bold(found.verdict))
     say(console, visible(f"The page: {found.page}"))
     say(console, visible(f"The model: {found.path}, of seed {plan.study.first_seed}: "
-                         f"{_held_out(found, plan.metric)}"))  # fmt: skip
+                         f"{held_out(found.run, plan.metric)}"))  # fmt: skip
     new = "NEW" if options.data.is_dir() else f"NEW{options.data.suffix}"
     say(console, visible(f"Next: triptych predict {shlex.quote(str(found.path))} {new}"))
     if given.json:
@@ -138,13 +138,3 @@ def _seconds(value: float) -> str:
 def _effects(found: TrainResult) -> list[str]:
     """Return what the first seed's network found on the way: its learning rate, its calibration."""
     return list(found.effects)
-
-
-def _held_out(found: TrainResult, metric: str) -> str:
-    """Return the score of the model's own held-out rows."""
-    from triptych.report.wording import accuracy, metric_name, plural
-
-    run = found.run
-    score = run.scores.get(metric)
-    shown = accuracy(math.nan if score is None else score)
-    return f"{metric_name(metric)} {shown} on its {plural(run.test_rows, 'held-out row')}"

@@ -23,6 +23,8 @@ _IDS, _TIMES = ("id",), ("time", "timestamp", "step", "t", "date")
 # Pictures larger than this are made smaller: a CNN's time goes with the number of pixels.
 _LARGEST_EDGE = 64
 _FEW_PICTURES = 2_000
+# Of each of many texts, on average, for them to be inputs.
+_ROWS_A_TEXT = 20
 
 
 def is_usual_target(name: str) -> bool:
@@ -143,9 +145,12 @@ def _table_of(path: Path, label: str, looks: Mapping[str, ColumnLook]) -> dict[s
     found: dict[str, Any] = {"source": "table", "path": str(path), "target": label}
     others = [column for name, column in looks.items() if name != label]
     left = [c.name for c in others if c.kind in ("id", "other") or 0 < c.rows == c.empty]
+    # A text that few rows share names them, as an id does: a network would learn them by heart.
+    rare = [c.name for c in others if c.is_wordy and c.rows < _ROWS_A_TEXT * c.different]
+    left += [name for name in rare if name not in left]
     if left and len(left) < len(others):  # else loading says that nothing is left
         found["ignore"] = left
-    if any(column.is_wordy for column in others):
+    if any(column.is_wordy and column.name not in left for column in others):
         found["many_texts"] = "frequent"
     if any(column.empty for column in looks.values()):
         found["missing"] = "fill"

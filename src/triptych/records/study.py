@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,8 +47,10 @@ STUDY_FILE = "study.toml"
 REPORT_FILE = "report.html"
 REPORT_NOTE = "report.json"
 STOPPED_FILE = "stopped.json"
+ANSWER_FILE = "answer.json"
 _WRITTEN = (
-    STUDY_FILE, REPORT_FILE, REPORT_NOTE, HOLDER_FILE, STOPPED_FILE, MATCHED_FILE, *RUN_FILES
+    STUDY_FILE, REPORT_FILE, REPORT_NOTE, HOLDER_FILE, STOPPED_FILE, ANSWER_FILE, MATCHED_FILE,
+    *RUN_FILES,
 )  # fmt: skip
 # What a process that ended before it wrote the study file may have left.
 _OURS = {LOCK_FILE, HOLDER_FILE, DISK_LOCK, HOLDER_FILE + PARTIAL, STUDY_FILE + PARTIAL}
@@ -71,6 +73,8 @@ class StudyRecord:
         Why no more seeds were run, with ``seeds = "auto"``; empty if it was cut short.
     matched : tuple of str
         What arms that are matched to others were given, in words.
+    answer : tuple of str
+        What its title asks, answered in sentences, where whoever ran it wrote them down.
     """
 
     study: StudySpec
@@ -78,6 +82,7 @@ class StudyRecord:
     folder: Path
     stopped: str = ""
     matched: tuple[str, ...] = ()
+    answer: tuple[str, ...] = ()
 
     def of(self, arm: str) -> tuple[RunRecord, ...]:
         """Return the runs of one arm, by seed."""
@@ -137,6 +142,7 @@ class StudyFolder:
         """
         self.make()
         remove(self.path / STOPPED_FILE)
+        remove(self.path / ANSWER_FILE)
         write_atomic(self.path / STUDY_FILE, write_study(study).encode())
 
     def tidy(self) -> None:
@@ -185,6 +191,10 @@ class StudyFolder:
         """Write down why no more seeds are run; see `StudyRecord.stopped`."""
         write_atomic(self.path / STOPPED_FILE, dump_json({"why": why}))
 
+    def answer(self, sentences: Sequence[str]) -> None:
+        """Write down what the study's title asks; see `StudyRecord.answer`."""
+        write_atomic(self.path / ANSWER_FILE, dump_json({"answer": list(sentences)}))
+
     def lock(self) -> AbstractContextManager[None]:
         """Return what holds the folder while it is entered, see `triptych.records.locks.hold`."""
         return hold(self.path)
@@ -197,9 +207,8 @@ class StudyFolder:
         """Write the page, what it is made of and the seconds it took; return its path."""
         page = html.encode()
         write_atomic(self.path / REPORT_FILE, page)
-        note = {
-            "made_of": made_of, "page": hashlib.sha256(page).hexdigest(), "seconds": seconds,
-        }  # fmt: skip
+        digest = hashlib.sha256(page).hexdigest()
+        note = {"made_of": made_of, "page": digest, "seconds": seconds}
         write_atomic(self.path / REPORT_NOTE, dump_json(note))
         return self.path / REPORT_FILE
 
@@ -225,7 +234,7 @@ class StudyFolder:
         """Give the content of every file that `read` made `record` from, and the folder's name."""
         yield str(self.path).encode()
         yield (self.path / STUDY_FILE).read_bytes()
-        yield "\n".join((record.stopped, *record.matched)).encode()
+        yield "\n".join((record.stopped, *record.matched, *record.answer)).encode()
         for run in record.runs:
             yield from self.run(run.arm, run.seed).contents()
 
@@ -243,7 +252,10 @@ class StudyFolder:
         why = read_json(note).get("why") if note.exists() else None
         stopped = why if why in (DECIDED, MAX_SEEDS, BUDGET) else ""
         notes = note_texts(asked, study, matched)
-        return StudyRecord(study, tuple(self._runs(study)), self.path, stopped, notes)
+        said = self.path / ANSWER_FILE
+        found = read_json(said).get("answer") if said.exists() else None
+        answer = tuple(map(str, found)) if isinstance(found, list) else ()
+        return StudyRecord(study, tuple(self._runs(study)), self.path, stopped, notes, answer)
 
     def read_study(self) -> StudySpec:
         """Return the study alone; arms that are matched to others have what they were given.
