@@ -46,6 +46,11 @@ def test_days_are_written_as_the_date_they_came_from(text):
     assert iso(day_of(text)) == text
 
 
+@pytest.mark.parametrize("day", [1e9, -1e9, 1e300])
+def test_days_beyond_the_calendar_are_told_as_days(day):
+    assert iso(day) == f"{day:g} days from 1970"
+
+
 def test_days_of_moments_are_those_of_their_dates():
     moments = np.array(["2024-02-29T06:00", "NaT", "1969-12-31"], "M8[s]")
     assert days_of(moments)[[0, 2]].tolist() == [19782.25, -1]

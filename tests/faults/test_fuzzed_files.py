@@ -92,7 +92,12 @@ def test_a_log_line_that_is_nested_too_deep_is_damaged(tmp_path):
         )
         for value in ("1" + "0" * 400, "1e999", "NaN")
     ]
-    + [("findings.json", r"(\[)[0-9.e-]+", "1" + "0" * 400)],
+    + [("findings.json", r"(\[)[0-9.e-]+", "1" + "0" * 400)]
+    + [
+        ("result.json", r'("peak_memory": )[0-9.e-]+', '"much"'),
+        ("result.json", r'("seconds": )[0-9.e-]+', "1" + "0" * 400),
+        ("result.json", r'("steps": ){[^}]*}', "1.5"),
+    ],
 )
 def test_numbers_that_no_float_holds_are_damage_of_a_run(trained_once, name, pattern, value):
     folder = trained_once / "runs/narrow/seed-0"

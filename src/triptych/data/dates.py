@@ -42,8 +42,14 @@ def day_of(cell: str) -> float | None:
 
 
 def iso(day: float) -> str:
-    """Return days from 1970 as a date, with its time of day where that is not midnight."""
-    moment = _FIRST + timedelta(days=day)
+    """Return days from 1970 as a date, with its time of day where that is not midnight.
+
+    Beyond the years 1 to 9999, which a calendar here has no words for, as a number of days.
+    """
+    try:
+        moment = _FIRST + timedelta(days=day)
+    except OverflowError:
+        return f"{day:g} days from 1970"
     return moment.isoformat(sep=" ") if day % 1 else moment.date().isoformat()
 
 

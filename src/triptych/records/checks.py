@@ -34,13 +34,15 @@ def check_result(table: Mapping[str, Any], record: type) -> None:
         kind = hints.get(name)
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if kind in (int, float):
-            fits = number and not (kind is int and isinstance(value, float))
+            fits = _are_numbers([value]) and number and not (kind is int and type(value) is float)
         else:
             fits = not isinstance(kind, type) or isinstance(value, kind)
         if not fits:
             raise TypeError(f"{name} is {value!r}")
     check_texts(table["notes"])
-    for name in ("scores", "times"):
+    if not _are_numbers(table.get(name) for name in ("peak_memory", "symbols")):
+        raise TypeError("peak_memory or symbols is no number")
+    for name in ("scores", "steps", "times"):
         found = table[name] if name == "scores" else table.get(name, {})
         if not isinstance(found, dict) or not _are_numbers(found.values()):
             raise TypeError(f"{name} is {str(found)[:80]}")

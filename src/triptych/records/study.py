@@ -228,7 +228,7 @@ class StudyFolder:
             seconds = read_json(self.path / REPORT_NOTE).get("seconds")
         except RunError:
             return None
-        return float(seconds) if isinstance(seconds, int | float) else None
+        return seconds if isinstance(seconds, float) else None
 
     def contents(self, record: StudyRecord) -> Iterator[bytes]:
         """Give the content of every file that `read` made `record` from, and the folder's name."""
