@@ -16,6 +16,7 @@ from chromium import (  # noqa: F401 (fixtures)
     opened,
     sequences_address,
 )
+from kept_study import KEPT
 from triptych.contracts import Split
 from triptych.explain import (
     Boundary,
@@ -202,26 +203,6 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-KEPT = """
-title = "kept"
-seeds = 2
-[data]
-source = "moons"
-n_samples = 60
-[arm.narrow]
-engine = "numpy"
-network = { kind = "mlp", hidden = [3] }
-train = { epochs = 3, batch_size = 8, dtype = "float64" }
-[arm.wide]
-engine = "numpy"
-network = { kind = "mlp", hidden = [9] }
-train = { epochs = 3, batch_size = 8 }
-[[claim]]
-says = "Width helps."
-test = "wide.test_accuracy > narrow.test_accuracy"
-"""
 
 
 @pytest.fixture(scope="session")

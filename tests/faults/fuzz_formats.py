@@ -23,9 +23,11 @@ import safetensors.numpy
 from fuzz_bytes import in_gzip, in_json, in_png, in_safetensors, in_zip, mutated
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "saved"))
+_TESTS = Path(__file__).parents[1]
+sys.path[:0] = [str(_TESTS), str(_TESTS / "saved")]
 from drawn_models import drawn_model, fill_folder, table_text, words_text
 
+from kept_study import KEPT
 from triptych.cli.main import _guarded, _one_line
 from triptych.data import cifar10
 from triptych.errors import TriptychError
@@ -49,24 +51,6 @@ source = "table"
 path = {path}
 target = "kind"
 missing = "fill"
-"""
-_KEPT = """\
-title = "kept"
-seeds = 2
-[data]
-source = "moons"
-n_samples = 60
-[arm.narrow]
-engine = "numpy"
-network = { kind = "mlp", hidden = [3] }
-train = { epochs = 3, batch_size = 8, dtype = "float64" }
-[arm.wide]
-engine = "numpy"
-network = { kind = "mlp", hidden = [9] }
-train = { epochs = 3, batch_size = 8 }
-[[claim]]
-says = "Width helps."
-test = "wide.test_accuracy > narrow.test_accuracy"
 """
 
 
@@ -371,7 +355,7 @@ def _run_folders(home: Path) -> Iterable[Format]:
     from triptych.records import RunFolder
     from triptych.runner import read_result
 
-    (home / "kept.toml").write_text(_KEPT)
+    (home / "kept.toml").write_text(KEPT)
     # In a process of its own: what draws the page begins threads, and forks have none of them.
     run_it = [sys.executable, "-m", "triptych", "run", "kept.toml", "--out", "kept"]
     subprocess.run(run_it, check=True, capture_output=True)

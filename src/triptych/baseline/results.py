@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -123,8 +123,9 @@ def finish(plan: Plan) -> TrainResult:
     found = tuple(lines(result, plan.metric))
     told = verdict(result, plan.metric)
     held = f"{path.name}, of seed {run.seed}: {held_out(run, plan.metric)}"
-    plan.folder.answer([told, f"The model is {held}."])
-    result = read_result(plan.folder.path)
+    answer = (told, f"The model is {held}.")
+    plan.folder.answer(answer)
+    result = replace(result, record=replace(result.record, answer=answer))
     page = result.write_page()
     return TrainResult(result, plan.says, found, tuple(effects(run)), told, run, page, path)
 

@@ -83,7 +83,7 @@ def _train(given: argparse.Namespace) -> None:
     watch_study(plan.study, console, execute(plan, options), plan.folder.path, debug=given.debug)
     found = finish(plan)
     say(console, _table(found, plan.metric))
-    for text in _effects(found):
+    for text in found.effects:
         say(console, visible(text))
     say(console, _bold(found.verdict))
     say(console, visible(f"The page: {found.page}"))
@@ -133,8 +133,3 @@ def _seconds(value: float) -> str:
     from triptych.report.wording import duration
 
     return f"{value:.2f} s" if value < 10 else duration(value)
-
-
-def _effects(found: TrainResult) -> list[str]:
-    """Return what the first seed's network found on the way: its learning rate, its calibration."""
-    return list(found.effects)
