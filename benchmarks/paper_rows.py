@@ -31,8 +31,9 @@ def study_of(names: list[str], seeds: int, epochs: int | None) -> StudySpec:
     whole = find_study("paper", "full")
 
     def cut(arm: ArmSpec) -> ArmSpec:
-        train = replace(arm.train, epochs=epochs, eval_every=1) if epochs else arm.train
-        return replace(arm, train=train)
+        if epochs is None:
+            return arm
+        return replace(arm, train=replace(arm.train, epochs=epochs, eval_every=-(-epochs // 10)))
 
     arms = {name: cut(whole.arms[name]) for name in names}
     reported = tuple(r for r in whole.reported if r.arm in arms)
