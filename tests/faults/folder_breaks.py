@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,16 @@ from triptych.runner import runs as runner_runs
 def nobody_holds() -> None:
     """Let everybody write."""
 
-    @contextmanager
-    def hold(_: Path) -> Iterator[None]:
-        yield
+    class NoLock:
+        def __init__(self, *_: object, **__: object) -> None:
+            pass
 
-    study.hold = hold
-    locks.hold = hold
+        def acquire(self) -> None:
+            pass
+
+        release = acquire
+
+    locks.FileLock = NoLock
 
 
 def anew_where_damaged() -> None:
@@ -48,8 +51,8 @@ def nothing_tidied() -> None:
     study.StudyFolder.tidy = lambda self: None
 
 
-def weights_dropped_of_all() -> None:
-    """Take a damaged result for none."""
+def result_not_seen() -> None:
+    """Take a run that is whole for one that is not."""
     runs.RunFolder.is_finished = lambda self: False
 
 
@@ -88,7 +91,7 @@ def in_place() -> None:
 BREAKS: dict[str, Callable[[], None]] = {
     one.__name__: one
     for one in (
-        nobody_holds, anew_where_damaged, anywhere, nothing_tidied, weights_dropped_of_all,
+        nobody_holds, anew_where_damaged, anywhere, nothing_tidied, result_not_seen,
         result_stays, other_data_kept, older_first, in_place,
     )
 }  # fmt: skip

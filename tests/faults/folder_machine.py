@@ -1,12 +1,11 @@
 """The life of a study's folder, drawn step by step, and held against a small model of it.
 
-    python tests/faults/folder_machine.py --examples 40 --steps 30
-    python tests/faults/folder_machine.py --seed 7 --examples 1000
-    python tests/faults/folder_machine.py --broken        must be caught, all of them
+    python tests/faults/folder_machine.py --seed 7 --examples 1000 --steps 40
+    python tests/faults/folder_machine.py --broken        also what must be caught
 
 A step trains, kills, stops a writer while it writes, damages files, deletes runs, changes settings,
-seeds, data or the environment, or reads. `folder_model` says what must be true after it. Forks, time
-and memory are as in `fault_trials`.
+seeds, data or the environment, or reads. `folder_model` says what must be true after it. Forks,
+time and memory are as in `fault_trials`.
 """
 
 from __future__ import annotations
@@ -31,7 +30,6 @@ from typing import Any
 from fault_trials import FAULTS, OPERATIONS, Faults, _memory, stand_still
 from folder_breaks import BREAKS
 from folder_model import (
-    ARMS,
     CHECKPOINTS,
     DATA,
     FINDINGS,
@@ -76,9 +74,14 @@ from triptych.training import loop, references
 
 FOLDER = Path("life")
 _TRACEBACK = 98
+_EXAMPLES_OF_BROKEN = 60
 _STEPS = Counter[str]()
 _ANY = st.integers(0, 1_000)
 _AT = st.integers(1, 260)
+_OPTIONS = {
+    "inexact": st.sampled_from([False, False, True]),
+    "disk": st.sampled_from(["", "", "", "20 kB", "40 kB", "80 kB"]),
+}
 _HARM = st.sampled_from(["flip", "cut", "empty", "delete"])
 _FILES = st.sampled_from(
     ["newest", "newest", "older", "both", LOG, LOG, RESULT, WEIGHTS, WHERE, FINDINGS, SPEC]
@@ -200,13 +203,8 @@ class LifeOfAFolder(RuleBasedStateMachine):
         files = self.model.files()
         return call, files, {place: self.model.fate(place, call, files) for place in call.wanted}
 
-    _options = {
-        "inexact": st.sampled_from([False, False, True]),
-        "disk": st.sampled_from(["", "", "", "20 kB", "40 kB", "80 kB"]),
-    }
-
-    @rule(**_options)
-    def train(self, inexact: bool, disk: str) -> None:  # noqa: FBT001
+    @rule(**_OPTIONS)
+    def train(self, inexact: bool, disk: str) -> None:
         call, before, fates = self._called(inexact, disk)
         said = self._said("train", call.arguments(FOLDER), here=call.here)
         if self.holder is not None:
@@ -214,15 +212,17 @@ class LifeOfAFolder(RuleBasedStateMachine):
             return
         self._settle(call, before, fates, said)
 
-    @rule(at=_AT, kind=st.sampled_from(FAULTS), **_options)
-    def fail_at_an_operation(self, at: int, kind: str, inexact: bool, disk: str) -> None:  # noqa: FBT001
+    @rule(at=_AT, kind=st.sampled_from(FAULTS), **_OPTIONS)
+    def fail_at_an_operation(self, at: int, kind: str, inexact: bool, disk: str) -> None:
         self._in_child(lambda: Faults(at, kind).install(), kind, inexact, disk)
 
-    @rule(at=st.integers(1, 60_000), **_options)
-    def kill_at_a_moment(self, at: int, inexact: bool, disk: str) -> None:  # noqa: FBT001
+    @rule(at=st.integers(1, 60_000), **_OPTIONS)
+    def kill_at_a_moment(self, at: int, inexact: bool, disk: str) -> None:
         self._in_child(lambda: die_at_call(at), "kill", inexact, disk)
 
-    def _in_child(self, before_it: Callable[[], object], kind: str, inexact: bool, disk: str) -> None:
+    def _in_child(
+        self, before_it: Callable[[], object], kind: str, inexact: bool, disk: str
+    ) -> None:
         if self.holder is not None:
             return
         call, before, fates = self._called(inexact, disk)
@@ -239,7 +239,13 @@ class LifeOfAFolder(RuleBasedStateMachine):
         self._settle(call, before, fates, Said(code, "", err), failed=not kind.startswith("kill"))
 
     def _settle(
-        self, call: Call, before: Files, fates: dict[Place, Fate], said: Said, *, failed: bool = False
+        self,
+        call: Call,
+        before: Files,
+        fates: dict[Place, Fate],
+        said: Said,
+        *,
+        failed: bool = False,
     ) -> None:
         """Hold what a call of the study left against what must have come of each run."""
         if said.code == 4:
@@ -266,7 +272,9 @@ class LifeOfAFolder(RuleBasedStateMachine):
         self, call: Call, fates: dict[Place, Fate], err: str, *, failed: bool
     ) -> bool:
         """Whether there is a reason for the error."""
-        if failed and re.search(r"no space left to write|cannot (write|delete|drop|use|lock) ", err):
+        if failed and re.search(
+            r"no space left to write|cannot (write|delete|drop|use|lock) ", err
+        ):
             return True
         if call.disk and "leaves no room for a run within" in err:
             return True
@@ -291,7 +299,7 @@ class LifeOfAFolder(RuleBasedStateMachine):
     def _is_on_its_way(
         self, place: Place, call: Call, fate: Fate, new: Files, *, whole: bool
     ) -> None:
-        """Hold a run that was written at against what it is to become, and note it if it is whole."""
+        """Hold a run that was written at against what it is to become; note one that is whole."""
         if fate.what == MADE:
             self.model.late.discard(place)
         if RESULT in new:
@@ -335,8 +343,8 @@ class LifeOfAFolder(RuleBasedStateMachine):
 
     # Somebody else writes.
 
-    @rule(at=st.integers(2, 260), **_options)
-    def somebody_writes(self, at: int, inexact: bool, disk: str) -> None:  # noqa: FBT001
+    @rule(at=st.integers(2, 260), **_OPTIONS)
+    def somebody_writes(self, at: int, inexact: bool, disk: str) -> None:
         """Let a writer stop before it writes something, holding the folder."""
         if self.holder is not None:
             return
@@ -357,7 +365,7 @@ class LifeOfAFolder(RuleBasedStateMachine):
         self._settle(call, before, fates, said)
 
     @rule(dies=st.booleans())
-    def the_writer_goes_on_or_dies(self, dies: bool) -> None:  # noqa: FBT001
+    def the_writer_goes_on_or_dies(self, dies: bool) -> None:
         if self.holder is None:
             return
         (child, call), self.holder = self.holder, None
@@ -380,7 +388,13 @@ class LifeOfAFolder(RuleBasedStateMachine):
 
     # Files are damaged.
 
-    @rule(run=_ANY, what=_FILES, how=_HARM, at=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
+    @rule(
+        run=_ANY,
+        what=_FILES,
+        how=_HARM,
+        at=st.floats(0, 1, exclude_max=True),
+        bit=st.integers(0, 7),
+    )
     def damage(self, run: int, what: str, how: str, at: float, bit: int) -> None:
         files = self.model.files()
         places = self._places(files)
@@ -443,8 +457,10 @@ class LifeOfAFolder(RuleBasedStateMachine):
         if "study.toml" not in before or not places:
             return
         named = places[run % len(places)]
+        must, may = self._selected(by, named, before)
         words = [*self._filter(by, named), *([yes] if yes else [])]
         if kill and self.holder is None:
+
             def act() -> Said:
                 Faults(kill, "kill before").install()
                 return command(["runs", "delete", *words])
@@ -454,23 +470,24 @@ class LifeOfAFolder(RuleBasedStateMachine):
         else:
             code = self._said("delete", ["runs", "delete", *words]).code
         after = self.model.files()
-        must, may = self._selected(by, named, before)
         if self.holder is not None:
             assert after == before
             assert code == (2 if may and not yes else 4 if must and yes == "--yes" else code)
             return
         assert code in ((0, -9) if yes or not may else (0, 2, -9)), code
-        gone = {place for place in places if not of_run(after, place)}
+        if yes != "--yes":
+            must, may = set(), set()
         for place in places:
-            old, new = of_run(before, place), of_run(after, place)
-            if place in may and yes == "--yes":
-                assert place not in must or not new or code == -9, place
-                assert RESULT not in new or new == old, place
-                if RESULT not in new:
-                    self.model.runs.pop(place, None)
-            else:
-                assert new == old, place
-        for place in gone:
+            self._is_deleted(place, of_run(before, place), of_run(after, place),
+                             must=place in must and code == 0, may=place in may)  # fmt: skip
+
+    def _is_deleted(self, place: Place, old: Files, new: Files, *, must: bool, may: bool) -> None:
+        """Look whether a run is there, or gone, or unfinished where the deletion was cut short."""
+        assert not (must and new), place
+        assert old == new or (may and RESULT not in new), place
+        if RESULT not in new:
+            self.model.runs.pop(place, None)
+        if not new:
             self.model.mend(place)
             self.model.late.discard(place)
 
@@ -503,7 +520,9 @@ class LifeOfAFolder(RuleBasedStateMachine):
 
     # It is read, at any moment.
 
-    @rule(what=st.sampled_from(["list", "report", "export", "predict", "rerun", "compare"]), run=_ANY)
+    @rule(
+        what=st.sampled_from(["list", "report", "export", "predict", "rerun", "compare"]), run=_ANY
+    )
     def read(self, what: str, run: int) -> None:
         """Read the folder, at any moment."""
         ways = {"list": self._list, "report": self._report, "export": self._export}
@@ -636,40 +655,40 @@ def main() -> int:
     """Do what is asked; return 0 if all is as it should be."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--examples", type=int, default=40)
-    parser.add_argument("--steps", type=int, default=30)
+    parser.add_argument("--steps", type=int, default=30, help="of an example, at most")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--broken", nargs="?", const="all", help="one of them, or all")
+    parser.add_argument("--broken", nargs="*", choices=BREAKS, default=None,
+                        help="also what must be caught: all of it, or these")  # fmt: skip
     asked = parser.parse_args()
-    home, started, good = prepare(), time.monotonic(), True
+    home, started = prepare(), time.monotonic()
     try:
-        if asked.broken is None:
-            live(asked.examples, asked.steps, asked.seed)
-            print(json.dumps({"examples": asked.examples, "steps": _STEPS.total(), **_STEPS,
-                              "seconds": round(time.monotonic() - started, 1)}))  # fmt: skip
-        for name in BREAKS if asked.broken == "all" else filter(None, [asked.broken]):
-            good &= _is_caught(name, asked)
+        live(asked.examples, asked.steps, asked.seed)
+        print(json.dumps({"examples": asked.examples, "steps": _STEPS.total(), **_STEPS,
+                          "seconds": round(time.monotonic() - started, 1)}))  # fmt: skip
+        broken = [] if asked.broken is None else asked.broken or BREAKS
+        missed = [name for name in broken if not is_caught(name)]
     finally:
         os.chdir("/")
         shutil.rmtree(home)
-    return 0 if good else 1
+    return 1 if missed else 0
 
 
-def _is_caught(name: str, asked: argparse.Namespace) -> bool:
-    """Break something in a fork, and return whether the machine finds it there."""
+def is_caught(name: str) -> bool:
+    """Break something in a fork of this process, and return whether it is found there."""
     started, child = time.monotonic(), os.fork()
     if child == 0:
-        code = 1
+        code, found = 1, ""
         try:
             BREAKS[name]()
-            live(asked.examples, asked.steps, asked.seed, shrink=False)
-        except AssertionError:
-            code = 0
+            live(_EXAMPLES_OF_BROKEN, 20, 0, shrink=False)
+        except Exception as error:  # also one of a command that should have ended with a code
+            code, found = 0, f"{type(error).__name__}: {error}".partition("\n")[0]
         finally:
+            seconds = time.monotonic() - started
+            word = "NOT CAUGHT" if code else "caught"
+            print(f"{name:24}{word} {seconds:6.1f} s  {found[:120]}", flush=True)
             os._exit(code)
-    caught = ended(child) == 0
-    seconds = time.monotonic() - started
-    print(f"{name:24}{'caught' if caught else 'NOT CAUGHT'} {seconds:6.1f} s", flush=True)
-    return caught
+    return ended(child) == 0
 
 
 if __name__ == "__main__":

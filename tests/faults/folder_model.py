@@ -98,7 +98,9 @@ def write_studies(home: Path) -> None:
     for name, lr in SETTINGS.items():
         (home / f"{name}.toml").write_text(_STUDY.replace("LR", lr))
     for k, name in enumerate(DATA):
-        rows = [f"{i % 7},{(i * (3 + k)) % 11},{'ab'[(i % 7 > 3) ^ (i % 5 == 0)]}" for i in range(40)]
+        rows = [
+            f"{i % 7},{(i * (3 + k)) % 11},{'ab'[(i % 7 > 3) ^ (i % 5 == 0)]}" for i in range(40)
+        ]
         (home / f"{name}.csv").write_text("\n".join(["x,y,kind", *rows, ""]))
 
 

@@ -319,3 +319,20 @@ def test_a_clock_that_jumps_changes_neither_seconds_nor_order(cut_short, call, m
         assert call("run", "s.toml")[0] == 0
     assert contents() == before
     assert read_study("s.toml") == StudyFolder(FOLDER).read_study()
+
+
+@pytest.mark.parametrize("name", ["environment.json", "spec.json"])
+@pytest.mark.parametrize("content", [None, b"", b'{"numpy": "2'])
+def test_what_else_is_damaged_of_a_run_is_written_again_when_it_goes_on(
+    cut_short, call, name, content
+):
+    cut_short()
+    path = RUN / name
+    before = path.read_bytes()
+    path.unlink() if content is None else path.write_bytes(content)
+    code, out, _ = call("run", "s.toml")
+    assert code == 0
+    assert "a, seed 0: goes on after step 9" in out
+    assert path.read_bytes() == before
+    assert outcome() == in_one_go(call)
+    assert call("report", FOLDER)[0] == 0
