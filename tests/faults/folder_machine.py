@@ -197,15 +197,18 @@ class LifeOfAFolder(RuleBasedStateMachine):
 
     # The study is called.
 
-    def _called(self, inexact: bool, disk: str) -> tuple[Call, Files, dict[Place, Fate]]:
-        call = replace(self.call, inexact=inexact, disk=disk)
+    def _foreseen(self, call: Call) -> tuple[Files, dict[Place, Fate]]:
+        """Return what is there, and what must become of each run when the study is called."""
         use(call.data)
         files = self.model.files()
-        return call, files, {place: self.model.fate(place, call, files) for place in call.wanted}
+        return files, {place: self.model.fate(place, call, files) for place in call.wanted}
 
     @rule(**_OPTIONS)
     def train(self, inexact: bool, disk: str) -> None:
-        call, before, fates = self._called(inexact, disk)
+        self._called_by(replace(self.call, inexact=inexact, disk=disk))
+
+    def _called_by(self, call: Call) -> None:
+        before, fates = self._foreseen(call)
         said = self._said("train", call.arguments(FOLDER), here=call.here)
         if self.holder is not None:
             self._is_in_use(said, before)
@@ -225,7 +228,8 @@ class LifeOfAFolder(RuleBasedStateMachine):
     ) -> None:
         if self.holder is not None:
             return
-        call, before, fates = self._called(inexact, disk)
+        call = replace(self.call, inexact=inexact, disk=disk)
+        before, fates = self._foreseen(call)
         _STEPS[kind] += 1
         arguments = call.arguments(FOLDER)
 
@@ -343,12 +347,13 @@ class LifeOfAFolder(RuleBasedStateMachine):
 
     # Somebody else writes.
 
-    @rule(at=st.integers(2, 260), **_OPTIONS)
-    def somebody_writes(self, at: int, inexact: bool, disk: str) -> None:
-        """Let a writer stop before it writes something, holding the folder."""
+    @rule(at=st.integers(2, 260), another=st.booleans(), **_OPTIONS)
+    def somebody_writes(self, at: int, another: bool, inexact: bool, disk: str) -> None:
+        """Let a writer stop before it writes something, and maybe another one try."""
         if self.holder is not None:
             return
-        call, before, fates = self._called(inexact, disk)
+        call = replace(self.call, inexact=inexact, disk=disk)
+        before, fates = self._foreseen(call)
         _STEPS["second writer"] += 1
 
         def act() -> Said:
@@ -360,6 +365,8 @@ class LifeOfAFolder(RuleBasedStateMachine):
         if os.WIFSTOPPED(status):
             self.holder = child, call
             self._settle(call, before, fates, Said(-signal.SIGKILL, "", ""))
+            if another:
+                self._called_by(self.call)
             return
         said = Said(os.waitstatus_to_exitcode(status), "", Path("said").read_text())
         self._settle(call, before, fates, said)
@@ -369,9 +376,7 @@ class LifeOfAFolder(RuleBasedStateMachine):
         if self.holder is None:
             return
         (child, call), self.holder = self.holder, None
-        use(call.data)
-        before = self.model.files()
-        fates = {place: self.model.fate(place, call, before) for place in call.wanted}
+        before, fates = self._foreseen(call)
         os.kill(child, signal.SIGKILL if dies else signal.SIGCONT)
         code = ended(child)
         assert code in ((-9,) if dies else (0, 4)), code
