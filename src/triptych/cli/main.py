@@ -19,11 +19,12 @@ from triptych.cli.export import add_export, live_events, to_tensorboard
 from triptych.cli.init import add_init
 from triptych.cli.keeping import add_keeping, rhythm
 from triptych.cli.models import add_models
+from triptych.cli.output import refused
 from triptych.cli.predict import add_predict
 from triptych.cli.runs import add_runs
 from triptych.cli.train import add_train
 from triptych.cli.twin import add_twin_cnn, add_twin_mlp, add_twin_rnn
-from triptych.cli.watching import Terminated, watch_study
+from triptych.cli.watching import Terminated, telling_what_is_kept, watch_study
 from triptych.errors import SpecError, TriptychError
 
 if TYPE_CHECKING:
@@ -164,8 +165,9 @@ def _run(options: argparse.Namespace) -> None:
     events = execute_study(study, folder, setting, options.jobs)
     followed = live.follow(events) if live else events
     watch_study(study, console, followed, folder.path, debug=options.debug)
-    result = read_result(folder.path)
-    _show(result, console, anew=False)
+    with telling_what_is_kept(folder.path):
+        result = read_result(folder.path)
+        _show(result, console, anew=False)
     if live:
         to_tensorboard(result, options.tensorboard, console)
     if options.json:
@@ -283,8 +285,8 @@ def _guarded(arguments: list[str]) -> int:
         return 130
     except Terminated:
         return 143
-    except BrokenPipeError:
-        # The reader, such as `head`, has what it wanted.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except OSError as error:
+        if "--debug" in arguments or (said := refused(error)) is None:
+            raise
+        return said
     return code or 0

@@ -9,11 +9,12 @@ from triptych.records.files import (
     atomic_file,
     dump_json,
     finite,
-    make_folder,
     read_json,
     write_atomic,
+    write_on,
 )
 from triptych.records.findings import Finding, finding_values
+from triptych.records.folders import make_folder
 from triptych.records.keys import STEPS, run_key
 from triptych.records.listing import (
     DAMAGED,
@@ -112,4 +113,5 @@ __all__ = [
     "temporary_study",
     "write_atomic",
     "write_model",
+    "write_on",
 ]

@@ -19,7 +19,6 @@ from typing import Any, BinaryIO, Literal
 from triptych.errors import RunError
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
-MAX_NAME_BYTES = 255
 PARTIAL = ".partial"
 """Ends the name of a file that is being written; one that is found was left by a kill."""
 # Made once: some runs write a thousand lines a second.
@@ -76,6 +75,11 @@ def write_atomic(path: Path, content: bytes) -> None:
     """
     with atomic_file(path) as file:
         DISK.write(file, content)
+
+
+def write_on(file: BinaryIO, content: bytes) -> None:
+    """Write more into a file of `atomic_file`."""
+    DISK.write(file, content)
 
 
 @contextmanager
@@ -176,37 +180,6 @@ def remove(path: Path) -> None:
         DISK.remove(path)
     except OSError as error:
         raise RunError(f"cannot delete {path}: {error.strerror or error}.") from error
-
-
-def make_folder(path: Path) -> None:
-    """Make `path` and its parents, if they are not there.
-
-    Raises
-    ------
-    RunError
-        If it is a file, its name is too long or has a line break, or it cannot be written to.
-    """
-    reason = _unusable(path)
-    try:
-        if not reason:
-            DISK.make_folder(path)
-            reason = "" if os.access(path, os.W_OK) else "it is read-only"
-    except OSError as error:
-        reason = error.strerror or str(error)
-    if reason:
-        raise RunError(f"cannot use {str(path)!r} as a run folder: {reason}.")
-
-
-def _unusable(path: Path) -> str:
-    if any(ord(letter) < 32 for letter in str(path)):
-        return "its name has a control character"
-    if any(len(part.encode()) > MAX_NAME_BYTES for part in path.parts):
-        return f"a name in it is longer than {MAX_NAME_BYTES} bytes"
-    if ".." in path.parts:
-        return "it contains '..'"
-    if path.exists() and not path.is_dir():
-        return "it is a file"
-    return ""
 
 
 def dump_json(value: object, indent: int | None = 2) -> bytes:

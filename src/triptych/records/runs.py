@@ -18,7 +18,6 @@ from triptych.records.files import (
     cut_log,
     dump_json,
     dump_line,
-    make_folder,
     read_json,
     read_lines,
     remove,
@@ -26,6 +25,7 @@ from triptych.records.files import (
     write_atomic,
 )
 from triptych.records.findings import FINDINGS_FILE, read_findings, write_findings
+from triptych.records.folders import make_folder
 from triptych.records.run_record import FAILED, FINISHED, RunRecord
 from triptych.records.tensors import dump_tensors, read_tensors
 from triptych.spec import ArmSpec, plain, size_text

@@ -22,11 +22,11 @@ from triptych.records.disk import (
 from triptych.records.files import (
     PARTIAL,
     dump_json,
-    make_folder,
     read_json,
     remove,
     write_atomic,
 )
+from triptych.records.folders import check_folder, check_free, make_folder
 from triptych.records.locks import HOLDER_FILE, LOCK_FILE, hold
 from triptych.records.matching import (
     MATCHED_FILE,
@@ -117,19 +117,20 @@ class StudyFolder:
         self.path = path
         self.limit = None if most is None else DiskLimit(path, most)
 
+    def check(self) -> None:
+        """Refuse a folder that cannot be used, or is in use for something else, by a RunError."""
+        check_folder(self.path)
+        check_free(self.path, STUDY_FILE, _OURS)
+
     def make(self) -> None:
         """Make the folder, if it is not there.
 
         Raises
         ------
         RunError
-            If the folder cannot be used, or is in use for something else.
+            See `check`; or if the disk refuses.
         """
-        found = {path.name for path in self.path.iterdir()} if self.is_there() else set()
-        if found - _OURS and STUDY_FILE not in found:
-            raise RunError(
-                f"cannot use {str(self.path)!r} as a run folder: it has files of something else."
-            )
+        self.check()
         make_folder(self.path)
 
     def start(self, study: StudySpec) -> None:
@@ -148,12 +149,7 @@ class StudyFolder:
     def tidy(self) -> None:
         """Remove what a kill may have left: halves of files, checkpoints of runs that are whole.
 
-        Only for who holds the lock.
-
-        Raises
-        ------
-        RunError
-            If the disk refuses.
+        Only for who holds the lock. Raises a RunError if the disk refuses.
         """
         for folder in (self.path, *seed_folders(self.path)):
             names = set(file_sizes(folder))

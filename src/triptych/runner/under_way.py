@@ -37,8 +37,8 @@ class Run:
     begun : dict
         What it was begun as, in which later calls may not differ: ``key``, ``together`` (runs
         that were trained at the same time), ``shared``, ``notes``.
-    kept : int or None
-        Steps at the newest checkpoint.
+    kept : tuple of int and str, or None
+        Of the newest checkpoint: steps of all kinds, and how far that is in words.
     ended : bool
     """
 
@@ -53,7 +53,7 @@ class Run:
     loading: float
     curve: list[dict[str, Any]] = field(default_factory=list)
     begun: dict[str, Any] = field(default_factory=dict)
-    kept: int | None = None
+    kept: tuple[int, str] | None = None
     ended: bool = False
     peak_before: float | None = None
     rate: float | None = None
@@ -123,7 +123,7 @@ class Run:
         if self.explainer is not None:
             self.explainer.restore(state.part("explainer"))
         self.peak_before = state.part("run").values["peak"]
-        self.kept = self.job.steps
+        self.kept = self.job.taken, self.job.place
 
     def keep(self) -> bool:
         """Write a checkpoint; return whether there is one, which needs room and finite numbers.
@@ -143,10 +143,10 @@ class Run:
             spec=self.blank.spec,
             fingerprint=self.blank.fingerprint,
             environment=self.blank.environment,
-            step=self.job.steps,
+            step=self.job.taken,
             state=state,
         )
-        self.kept = self.job.steps if kept else self.kept
+        self.kept = (self.job.taken, self.job.place) if kept else self.kept
         return kept
 
     def take(self, event: Event) -> RunRecord | None:
