@@ -14,11 +14,12 @@ def refused(error: OSError) -> int | None:
 
     A reader that left, such as ``head``, has what it wanted. A disk that is full is said.
     """
-    if error.filename is not None or error.errno not in (errno.EPIPE, *_FULL):
+    if isinstance(error, BrokenPipeError):
+        _let_go()
+        return 0
+    if error.filename is not None or error.errno not in _FULL:
         return None
     _let_go()
-    if isinstance(error, BrokenPipeError):
-        return 0
     print(f"triptych: cannot write the output: {error.strerror}.", file=sys.stderr)
     return 4
 

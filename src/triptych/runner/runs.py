@@ -121,7 +121,7 @@ def _taken_up(runs: Sequence[Run]) -> list[tuple[Run, str]]:
     """Return what to tell of runs that go on from a checkpoint, and of which run it is told."""
     groups: dict[tuple[int, str], list[Run]] = {}
     for run in runs:
-        if run.kept is not None:
+        if run.kept is not None and run.kept[0]:
             groups.setdefault(run.kept, []).append(run)
     told = []
     for place in sorted(groups):
