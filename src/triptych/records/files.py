@@ -1,8 +1,9 @@
 """The only module that writes to disk: whole files atomically, logs line by line.
 
 Whoever reads a file written here finds either what was there before or all of the new content,
-also after a kill or a full disk. Everything that changes a disk is one of the few operations of
-`DISK`, so that the fault harness (tests/faults) can stop before, within and after each of them.
+also after a kill, a full disk or a loss of power. Everything that changes a disk is one of the few
+operations of `DISK`, so that the fault harness (tests/faults) can stop before, within and after
+each of them.
 """
 
 from __future__ import annotations
@@ -54,8 +55,8 @@ class Disk:
         path.unlink(missing_ok=True)
 
     def make_folder(self, path: Path) -> None:
-        """Make a folder and its parents, if they are not there."""
-        path.mkdir(parents=True, exist_ok=True)
+        """Make a folder, if it is not there; its parent is."""
+        path.mkdir(exist_ok=True)
 
     def remove_folder(self, path: Path) -> None:
         """Remove an empty folder."""
@@ -101,7 +102,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
                 file.flush()
                 DISK.sync(file.fileno())
             DISK.rename(partial, path)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         except BaseException:
             with suppress(OSError):  # what stopped the write says more
                 DISK.remove(partial)
@@ -182,6 +183,23 @@ def remove(path: Path) -> None:
         raise RunError(f"cannot delete {path}: {error.strerror or error}.") from error
 
 
+def remove_surely(path: Path) -> None:
+    """Remove a file, if it is there, and wait until that is on the disk.
+
+    For what has to be gone before something else goes: a result before what it rests on.
+
+    Raises
+    ------
+    RunError
+        If the disk refuses.
+    """
+    remove(path)
+    try:
+        sync_folder(path.parent)
+    except OSError as error:
+        raise RunError(f"cannot delete {path}: {error.strerror or error}.") from error
+
+
 def dump_json(value: object, indent: int | None = 2) -> bytes:
     """Return `value` as JSON, indented and sorted; NaN and infinities become null."""
     text = json.dumps(finite(value), indent=indent, sort_keys=True, allow_nan=False)
@@ -242,7 +260,14 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
         raise RunError(f"{path} is damaged: {error}.") from None
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk: which there are, and of what.
+
+    Raises
+    ------
+    OSError
+        If the disk fails, or the folder may not be read.
+    """
     if os.name != "posix":  # elsewhere a folder cannot be opened, and needs no sync
         return
     handle = os.open(folder, os.O_RDONLY)

@@ -21,6 +21,7 @@ from triptych.records.files import (
     read_json,
     read_lines,
     remove,
+    remove_surely,
     sync_log,
     write_atomic,
 )
@@ -74,7 +75,10 @@ class RunFolder:
         """
         if self.limit:
             self.limit.check()
+        is_new = not self.path.exists()
         make_folder(self.path)
+        if not is_new:
+            remove_surely(self.path / RESULT_FILE)
         for name in _MADE:
             remove(self.path / name)
         self.describe(arm, seed, environment, begun)
@@ -129,6 +133,7 @@ class RunFolder:
 
         Its checkpoints go; of a run that diverged or failed they stay.
         """
+        sync_log(self.path / _LOG)
         if weights is not None:
             content = dump_tensors(weights, {"key": record.key})
             if self._has_room(len(content)):
