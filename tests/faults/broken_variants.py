@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import safetensors.numpy
-
 from fault_trials import Break
+
 from triptych.contracts import State
 from triptych.errors import RunError
 from triptych.records import checkpoints, files, findings, runs, study
@@ -164,8 +164,10 @@ class _OfNo(Disk):
         self.is_such = is_such
 
     def __getattribute__(self, name: str) -> Any:
-        return object.__getattribute__(self, name) if name in ("sync", "is_such") else getattr(
-            DISK, name
+        return (
+            object.__getattribute__(self, name)
+            if name in ("sync", "is_such")
+            else getattr(DISK, name)
         )
 
     def sync(self, handle: int) -> None:

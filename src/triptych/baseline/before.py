@@ -72,7 +72,7 @@ def other_settings(options: TrainOptions, folder: StudyFolder) -> str:
     names = [name for name in now if name not in _ADDED and then.get(name) != now[name]]
     if not names:
         return ""
-    what = ", ".join(f"{name} {_shown(then.get(name))}, now {_shown(now[name])}" for name in names)
+    what = "; ".join(f"{name} {_shown(then.get(name))}, now {_shown(now[name])}" for name in names)
     return visible(
         f"note: {folder.path} is of other settings: {what}. What these change is made anew there; "
         "--out FOLDER keeps both."
