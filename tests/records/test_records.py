@@ -93,6 +93,7 @@ def test_a_damaged_table_is_an_error_that_names_the_file(tmp_path, content):
         read_json(tmp_path / "t.json")
 
 
+@pytest.mark.fault(16)
 @pytest.mark.parametrize(
     ("name", "words"),
     [("a\nb", "control character"), ("x" * 256, "longer than 255"), ("a/../../b", "contains '..'"),
