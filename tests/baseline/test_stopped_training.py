@@ -1,5 +1,6 @@
 """A training on one's own data that is stopped goes on with the same command, to the same bytes."""
 
+import errno
 import hashlib
 import json
 import os
@@ -22,6 +23,7 @@ from triptych.errors import RunError, SpecError
 from triptych.records import StudyFolder
 from triptych.records.checkpoints import unpacked
 from triptych.records.disk import CHECKPOINT_FILES
+from triptych.records.files import DISK
 from triptych.records.runs import RunFolder
 from triptych.runner import explained, runs
 from triptych.runner import results as results_module
@@ -235,6 +237,32 @@ def test_a_signal_while_model_and_page_are_written_is_told_and_they_come_next(
     code, out, _ = call(*COMMAND)
     assert (code, out.count("kept from before")) == (0, 5)
     assert {"report.html", "model.safetensors"} <= {path.name for path in FOLDER.iterdir()}
+
+
+@pytest.mark.fault(26)
+@pytest.mark.usefixtures("small", "still")
+def test_a_full_disk_says_how_far_the_search_is_kept_and_it_goes_on_from_there(
+    here, call, monkeypatch
+):
+    write, count = DISK.write, []
+
+    def full(file, content):
+        count.append(1)
+        if len(count) > 40:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write(file, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DISK, "write", full)
+        code, _, err = call(*COMMAND, "--checkpoint", "0.000001")
+    assert code == 4
+    step = newest().step
+    assert 20 < step < 48
+    assert err.startswith(f"triptych: no space left to write {NETWORK}/checkpoint-")
+    assert err.endswith(
+        f"The last checkpoint is of step {step} of its search for a learning rate.\n"
+    )
+    assert f"goes on after step {step} of its search for a learning rate\n" in call(*COMMAND)[1]
 
 
 @pytest.mark.fault(12)
