@@ -37,6 +37,7 @@ from fault_trials import FAULTS, Break, Outcome, Trial, stand_still
 WAYS = ("points", "kills", "flips", "power", "pages", "jobs", "full", "broken")
 _PARTS = 6
 _KILLS_EACH = 100
+_EVERY_OF_OTHERS = 4
 _MOST_OF_BROKEN, _EVERY_OF_BROKEN = 200, 7
 
 
@@ -115,36 +116,45 @@ def parts_of(way: str, study: str, asked: argparse.Namespace) -> Iterator[Task]:
         for k in range(parts):
             yield Task(way, study, lambda k=k: points(study, asked.every, (k, parts)))
     elif way == "power":
+        # What is done to the disk is the same for every engine.
+        every = asked.every * (1 if study.endswith("numpy") else _EVERY_OF_OTHERS)
         for k in range(parts):
-            yield Task(way, study, lambda k=k: power(study, "empty", asked.every, (k, parts)))
-        for begun in ("former", "killed"):
-            yield Task(way, study, lambda b=begun: power(study, b, asked.every * _PARTS))
+            yield Task(way, study, lambda k=k: power(study, "empty", every, (k, parts)))
+        for begun, rarer in (("former", 3), ("killed", 6)):
+            yield Task(way, study, lambda b=begun, e=every * rarer: power(study, b, e))
     else:
         count = asked.count if way == "kills" else -(-asked.count // 25)
         for begin in range(0, count, _KILLS_EACH):
-            seed, some = f"{asked.seed} {begin}", min(_KILLS_EACH, count - begin)
-            flip = way == "flips"
-            yield Task(way, study, lambda n=some, s=seed: kills(study, n, s, flip=flip))
+            some, seed, flip = (
+                min(_KILLS_EACH, count - begin),
+                f"{asked.seed} {begin}",
+                way == "flips",
+            )
+            yield Task(way, study, lambda n=some, s=seed, flip=flip: kills(study, n, s, flip=flip))
+
+
+def others(way: str, asked: argparse.Namespace) -> Iterator[Task]:
+    """Give what is done in ways that have a study of their own."""
+    if way == "pages":
+        for k in range(2):
+            count, seed = max(1, asked.count // 50), f"{asked.seed} {k}"
+            yield Task(way, "page", lambda n=count, s=seed: pages(n, s))
+    elif way == "jobs":
+        yield Task(way, "two jobs", lambda: jobs(-(-asked.count // 50), asked.seed))
+    elif way == "full":
+        yield Task(way, "mlp-numpy", lambda: full("mlp-numpy"))
+    else:
+        yield from broken_tasks()
 
 
 def tasks_of(asked: argparse.Namespace) -> Iterator[Task]:
     """Give all that is asked for, in parts."""
-    for way in WAYS:
-        if way not in asked.what and "all" not in asked.what:
-            continue
+    for way in WAYS if "all" in asked.what else [way for way in WAYS if way in asked.what]:
         if way in ("points", "power", "kills", "flips"):
             for study in asked.study or STUDIES:
                 yield from parts_of(way, study, asked)
-        elif way == "pages":
-            count = -(-asked.count // 25)
-            for k, some in enumerate((-(-count // 2), count // 2)):
-                yield Task(way, "page", lambda n=some, k=k: pages(n, f"{asked.seed} {k}"))
-        elif way == "jobs":
-            yield Task(way, "two jobs", lambda: jobs(-(-asked.count // 50), asked.seed))
-        elif way == "full":
-            yield Task(way, "mlp-numpy", lambda: full("mlp-numpy"))
         else:
-            yield from broken_tasks()
+            yield from others(way, asked)
 
 
 def broken_tasks() -> Iterator[Task]:
@@ -157,7 +167,8 @@ def broken_tasks() -> Iterator[Task]:
             act = lambda s=study, b=broken: points(s, broken=b)  # noqa: E731
         elif way.startswith("power"):
             begun = way.removeprefix("power, ") if "," in way else "empty"
-            act = lambda s=study, n=begun, b=broken: power(s, n, _EVERY_OF_BROKEN, broken=b)  # noqa: E731
+            every = 1 if begun == "former" else _EVERY_OF_BROKEN
+            act = lambda s=study, n=begun, e=every, b=broken: power(s, n, e, broken=b)  # noqa: E731
         else:
             act = lambda s=study, b=broken: kills(s, 300, broken=b, flip=True)  # noqa: E731
         yield Task(f"broken: {name}", study, act, bad=True)
@@ -209,7 +220,7 @@ def main() -> int:
     add("what", nargs="+", choices=(*WAYS, "all"))
     add("--study", action="append", choices=STUDIES)
     add("--count", type=int, default=1000,
-        help="kills of each study; of flips and pages a 25th, of jobs a 50th")  # fmt: skip
+        help="kills of each study; of flips and pages a 25th in all, of jobs a 50th")  # fmt: skip
     add("--every", type=int, default=1, help="of points and power only every so many")
     add("--seed", type=int, default=0)
     add("--processes", type=int, default=len(os.sched_getaffinity(0)))

@@ -9,7 +9,6 @@ on it: a file's sync is not one of its name, and a folder's is not one of the fo
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -87,7 +86,7 @@ class Recorder:
 
     def _place(self, subject: Any) -> str | None:
         if isinstance(subject, int):  # a handle
-            subject = os.readlink(f"/proc/self/fd/{subject}")
+            subject = Path(f"/proc/self/fd/{subject}").readlink()
         path = Path(subject.name if hasattr(subject, "write") else subject)
         return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else None
 
@@ -146,39 +145,38 @@ class Machine:
     def _do(self, one: Operation) -> None:
         number = self.names.get(one.path, _FOLDER)
         if one.name == "open":
-            if one.path not in self.names:
-                number = self._new()
-                self.synced.append(b"")
-                self._rename({one.path: number})
-            if one.content == "wb":
-                self.contents[number] = b""
+            self._open(one.path, one.content)
         elif one.name == "write":
             self.contents[number] += one.content.encode("latin-1")
         elif one.name == "cut":
             self.contents[number] = self.contents[number][: one.size]
         elif one.name == "sync":
-            if number == _FOLDER:
-                self._sync_names(one.path)
-            else:
-                self.synced[number] = self.contents[number]
+            self._sync(one.path, number)
         elif one.name == "rename":
-            self._rename({one.path: None, one.to: number})
-        elif one.name in ("remove", "remove_folder"):
-            if one.path in self.names:
-                self._rename({one.path: None})
+            self._change({one.path: None, one.to: number})
+        elif one.name == "make_folder":
+            self._change({} if one.path in self.names else {one.path: _FOLDER})
         else:
-            for folder in (*reversed(Path(one.path).parents), Path(one.path)):
-                if str(folder) != "." and str(folder) not in self.names:
-                    self._rename({str(folder): _FOLDER})
+            self._change({one.path: None} if one.path in self.names else {})
 
-    def _rename(self, change: dict[str, int | None]) -> None:
-        _apply(self.names, [change])
-        self.pending.append(change)
+    def _open(self, path: str, mode: str) -> None:
+        if path not in self.names:
+            self._change({path: self._new()})
+            self.synced.append(b"")
+        if mode == "wb":
+            self.contents[self.names[path]] = b""
 
-    def _sync_names(self, folder: str) -> None:
-        inside = [c for c in self.pending if str(Path(next(iter(c))).parent) == folder]
+    def _sync(self, path: str, number: int) -> None:
+        if number != _FOLDER:
+            self.synced[number] = self.contents[number]
+            return
+        inside = [c for c in self.pending if str(Path(next(iter(c))).parent) == path]
         self.pending = [change for change in self.pending if change not in inside]
         _apply(self.on_disk, inside)
+
+    def _change(self, names: dict[str, int | None]) -> None:
+        _apply(self.names, [names])
+        self.pending += [names] if names else []
 
     def states(self, draw: random.Random) -> Iterator[tuple[str, State]]:
         """Give what the disk may hold if the power fails now, and how that came about.
