@@ -87,8 +87,8 @@ class Boundary:
         return State(arrays, {str(epoch): right for epoch, (*_, right) in self.seen.items()})
 
     def restore(self, state: State) -> None:
-        """Put back what `state` returned."""
-        self.seen = {
+        """Put back what `state` returned; epoch 0 stays where that was not seen."""
+        self.seen |= {
             int(epoch): (state.arrays[f"{epoch}/predicted"], state.arrays[f"{epoch}/sure"], right)
             for epoch, right in state.values.items()
         }

@@ -11,7 +11,7 @@ from typing import Any
 from triptych.errors import RunError, SpecError
 from triptych.records.disk import RUNS
 from triptych.records.listing import RunEntry, is_study, list_run, list_studies, study_name
-from triptych.records.runs import RunFolder
+from triptych.records.runs import RUN_FILES, RunFolder
 from triptych.records.study import STUDIES, StudyFolder
 from triptych.spec import Condition, Metric, nearest
 
@@ -101,7 +101,8 @@ def find_run(name: str) -> RunEntry:
         If there is none, or more than one.
     """
     for path in (Path(name), *_by_place(name)):
-        if (path / "spec.json").is_file() or (path / "result.json").is_file():
+        # A run of which neither is left must have a name all the same, to be deleted by.
+        if any((path / file).is_file() for file in RUN_FILES):
             return _at(path)
     runs = [run for study in list_studies() for run in study.runs]
     found = []

@@ -98,7 +98,7 @@ def run_trial(
         "data_dir": None if setting.data_dir is None else str(setting.data_dir),
         "device": setting.device,
         "seconds": seconds,
-        "begun": time.time(),
+        "begun": time.monotonic(),
     }
     code = "from triptych.runner.trials import main; main()"
     try:
@@ -134,7 +134,7 @@ def main() -> None:
     data_dir = asked["data_dir"] and Path(asked["data_dir"])
     arm = structure(ArmSpec, asked["arm"], "arm")
     setting = Setting(data_dir, asked["device"])
-    ready = time.time() - asked["begun"]
+    ready = time.monotonic() - asked["begun"]
     try:
         if isinstance(arm.network, ReferenceSpec):
             trial = _fitted(arm, arm.network, asked["seeds"][0], setting)

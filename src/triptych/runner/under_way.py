@@ -87,8 +87,8 @@ class Run:
             self.folder.start(self.arm, self.blank.seed, self.blank.environment, self.begun)
             return ()
         self._take_up(found)
-        if self.folder.begun(self.arm) != self.begun:
-            self.folder.describe(self.arm, self.blank.seed, self.blank.environment, self.begun)
+        # Both may be damaged or gone, and no checkpoint would know.
+        self.folder.describe(self.arm, self.blank.seed, self.blank.environment, self.begun)
         return tuple(f"{name} of {self.folder.path} is damaged" for name in found.damaged)
 
     def _note(
