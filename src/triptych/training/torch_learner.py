@@ -31,6 +31,7 @@ from triptych.spec import TrainSpec
 from triptych.training.batches import batches, targets
 from triptych.training.pictures import PictureInputs, edge_at
 from triptych.training.scores import scored
+from triptych.training.torch_buffers import Buffers
 from triptych.training.torch_losses import mean_loss
 from triptych.training.torch_optimizer import create_optimizer
 
@@ -135,6 +136,7 @@ class TorchLearner:
             layout = torch.channels_last if convolves else torch.contiguous_format
             self.inputs = PictureInputs(spec, standardization, seed, self.flat.grads, layout)
         self.penalties: FloatArray = np.zeros(0)
+        self.buffers = Buffers(network)
         self.rebind(train)
 
     @property
@@ -177,6 +179,7 @@ class TorchLearner:
         self.epoch_steps = math.ceil((epoch or max(len(order), 1)) / batch_size)
         with memory_told(batch_size):
             for step, (place, lr) in enumerate(zip(places, lrs, strict=True)):
+                self.buffers.keep()
                 self._begin(rows[place])
                 losses[step] = self._step(step, rows[place], float(lr))
         return losses
@@ -216,6 +219,7 @@ class TorchLearner:
             value += float(self.penalties[step])
         norm = float(torch.linalg.vector_norm(flat.grads))
         if not math.isfinite(value) or not math.isfinite(norm):
+            self.buffers.put_back()
             raise NonFiniteStep(step, value, norm)
         if self.spec.clip_norm is not None and norm > self.spec.clip_norm:
             flat.grads.mul_(self.spec.clip_norm / (norm + 1e-6))  # as clip_grad_norm_
