@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 
-from triptych.errors import ResourceError, RunError
+from triptych.errors import RunError
 from triptych.records import RunRecord
 from triptych.runner.keeping import Rhythm, first_guess
 from triptych.runner.setting import Setting
@@ -50,8 +50,6 @@ class Keeper:
                         self._pause(runs)
                     else:
                         yield runs[k], event, runs[k].take(event)
-            except ResourceError:
-                raise
             except RunError as error:
                 raise type(error)(f"{error} {_last_step(runs)}") from error
 

@@ -21,6 +21,7 @@ from triptych.spec import TrainSpec
 from triptych.training.batches import LEFT_OUT, plan
 from triptych.training.events import Diverged, Event, Notice, Pause, Progress
 from triptych.training.jobs import Job
+from triptych.training.memory import memory_told
 from triptych.training.schedules import factors
 
 # Often enough for a live view, rarely enough to cost nothing.
@@ -202,7 +203,9 @@ class _Loop:
         """Let all jobs take the same steps, and share out the seconds."""
         learners = [self.jobs[k].learner for k in active]
         started = time.perf_counter()
-        found = self.together(learners, orders, self.size, lrs, None if self.growths else self.kept)
+        epoch = None if self.growths else self.kept
+        with memory_told(self.size):
+            found = self.together(learners, orders, self.size, lrs, epoch)
         seconds = time.perf_counter() - started
         for k, (losses, error) in zip(active, found, strict=True):
             if self.growths and error is None:

@@ -25,7 +25,7 @@ from triptych.contracts import FloatArray, IntArray, Learner, NonFiniteStep
 from triptych.training.batches import batches
 from triptych.training.loop import Outcome
 from triptych.training.torch_buffers import Buffers
-from triptych.training.torch_learner import FlatParameters, TorchLearner, memory_told
+from triptych.training.torch_learner import FlatParameters, TorchLearner
 from triptych.training.torch_losses import mean_losses
 from triptych.training.torch_optimizer import create_optimizer
 
@@ -53,8 +53,7 @@ class TorchTogether:
         assert len(group) == len(learners)
         if self.stack is None or not self.stack.is_of(group):
             self.stack = _Stack(group)
-        with memory_told(batch_size):
-            return self.stack.fit(orders, batch_size, lrs, epoch)
+        return self.stack.fit(orders, batch_size, lrs, epoch)
 
     def prepare(self, learners: Sequence[Learner], batch_size: int) -> None:
         """Stack networks and rows, so that no run counts the time of that."""
