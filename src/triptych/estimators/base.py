@@ -129,7 +129,7 @@ class BaseMLP(BaseNetwork):
         # Of the dropout masks only; without them no number is drawn, so that results stay
         # scikit-learn's.
         seed = int(self._random_state.randint(2**31)) if self.dropout else 0
-        device = choose_device(self.device, engine)
+        device = self.device_ = choose_device(self.device, engine)
         shape = DataShape(len(rows), (x.shape[1],), self.n_outputs_, 0)
         check_room(network, spec, shape, device, "batch_size")
         return create_mlp(network, spec, engine, self._weights(), split, seed=seed, device=device)

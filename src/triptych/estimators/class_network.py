@@ -165,7 +165,8 @@ class ClassNetwork(Classifying, BaseNetwork):
         shape = DataShape(
             len(rows), rows.x.shape[1:], self.n_outputs_, self.n_outputs_, self._symbols
         )
-        check_room(self.network_, spec, shape, choose_device(self.device, engine), "batch_size")
+        self.device_ = choose_device(self.device, engine)
+        check_room(self.network_, spec, shape, self.device_, "batch_size")
         return self._bound(Split(rows.x, rows.y[:, 0], rows.weight), seed)
 
     def _bound(self, rows: Split, seed: int = 0) -> Learner:
