@@ -226,9 +226,10 @@ def test_memory_that_runs_out_is_told_in_a_line(monkeypatch):
         raise MemoryError
 
     monkeypatch.setattr(torch_together, "mean_losses", full)
-    group = [job.learner for job in jobs(mlp(), range(2))]
-    with pytest.raises(RunError, match="out of memory at batch size 16"):
-        TorchTogether()(group, np.zeros((2, 32), int), 16, np.full(2, 0.1), None)
+    arm = mlp(batch_size=16)
+    with pytest.raises(RunError, match="in batches of 16 rows; try train.batch_size = 8"):
+        list(train_together(jobs(arm, range(2)), arm.train, create_orders("torch"),
+                            TorchTogether()))  # fmt: skip
 
 
 LONG = {"epochs": 1000}

@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from triptych.contracts import Array, FloatArray, Learner, Split, Weights
-from triptych.engines import choose_device, choose_mlp_engine, create_mlp
+from triptych.engines import DataShape, check_room, choose_device, choose_mlp_engine, create_mlp
 from triptych.errors import SpecError
 from triptych.estimators.callbacks import Tasks
 from triptych.estimators.held import Held
@@ -129,7 +129,9 @@ class BaseMLP(BaseNetwork):
         # Of the dropout masks only; without them no number is drawn, so that results stay
         # scikit-learn's.
         seed = int(self._random_state.randint(2**31)) if self.dropout else 0
-        device = choose_device(self.device, engine)
+        device = self.device_ = choose_device(self.device, engine)
+        shape = DataShape(len(rows), (x.shape[1],), self.n_outputs_, 0)
+        check_room(network, spec, shape, device, "batch_size")
         return create_mlp(network, spec, engine, self._weights(), split, seed=seed, device=device)
 
     def _weights(self) -> Weights:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 
-from triptych.errors import ResourceError, RunError
+from triptych.errors import RunError
 from triptych.records import RunRecord
 from triptych.runner.keeping import Rhythm, first_guess
 from triptych.runner.setting import Setting
@@ -54,8 +54,6 @@ class Keeper:
                         yield runs[k], event, record
                         if record is not None and runs[k].job is None and self.stop.is_asked:
                             self.stop.obey()
-            except ResourceError:
-                raise
             except RunError as error:
                 raise type(error)(f"{error} {_last_step(runs)}") from error
 

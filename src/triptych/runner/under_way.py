@@ -164,7 +164,7 @@ class Run:
         elif isinstance(event, Finished):
             return self._finish(event)
         elif isinstance(event, Diverged):
-            record = self._diverged(str(event.error))
+            record = self._diverged(event)
             self.folder.finish(record, None)
             return record
         return None
@@ -184,10 +184,13 @@ class Run:
         self.folder.finish(record, end.weights or None)
         return record
 
-    def _diverged(self, error: str) -> RunRecord:
+    def _diverged(self, end: Diverged) -> RunRecord:
         """Return the record of a run that diverged, and keep what it was before that step."""
-        if self.job is not None and self.keep():
-            error += " A checkpoint of the step before is kept."
+        # Where that is not finite either, the checkpoint before it stays.
+        if self.job is not None:
+            self.keep()
+        last = "none" if self.kept is None else f"step {self.kept}"
+        error = f"{end.what}; last finite checkpoint: {last}; {end.hint}."
         epochs = self.curve[-1]["epoch"] if self.curve else 0
         seconds = self.job.seconds if self.job else 0.0
         return self._record(status=DIVERGED, error=error, epochs=epochs, seconds=seconds)

@@ -215,10 +215,13 @@ class Job:
         last = self.last
         if last is None or last.validation is None:
             return
-        if self.best is None or last.validation.loss < _validation_loss(self.best):
-            self.best = Finished(self.learner.weights(), last, last.epoch, self.seconds)
-            self.waited = 0
-            return
+        # What is no number is never the best, nor are weights that are none.
+        if last.validation.loss < _validation_loss(self.best):
+            weights = self.learner.weights()
+            if State(weights).is_finite:
+                self.best = Finished(weights, last, last.epoch, self.seconds)
+                self.waited = 0
+                return
         self.waited += 1
         self.ended = patience is not None and self.waited >= patience
 
@@ -268,6 +271,6 @@ class Job:
         )
 
 
-def _validation_loss(finished: Finished) -> float:
-    scores = finished.evaluation.validation
-    return math.inf if scores is None or math.isnan(scores.loss) else scores.loss
+def _validation_loss(finished: Finished | None) -> float:
+    scores = None if finished is None else finished.evaluation.validation
+    return math.inf if scores is None else scores.loss
