@@ -55,9 +55,9 @@ def table(*rows):
         (table("0x10,2,R,p0,x"), "line 2 column 'a': '0x10' is not a number"),
         (table("red,2,R,p0,x"), "line 2 column 'a': 'red' is not a number"),
         # 4. What breaks the grammar
-        (table(f"1,2,{'R' * 140_000},p0,x"), "new.csv line 2: field larger than field limit"),
-        (table('1,2,"R,p0,x'), "new.csv line 2: unexpected end of data"),
-        (table('1,2,"R"S,p0,x'), "new.csv line 2: ',' expected after '\"'"),
+        (table(f"1,2,{'R' * 140_000},p0,x"), "new.csv line 2: a cell has more than 131,072"),
+        (table('1,2,"R,p0,x'), "new.csv line 2: a quote that opens in this row"),
+        (table('1,2,"R"S,p0,x'), "new.csv line 2: text follows a closing quote"),
         (table("1,2,R\0,p0,x"), "new.csv line 2: there is a NUL byte"),
         # 5. Cells without a number
         (table(ROW, ",2,R,p0,x"), "new.csv line 3 column 'a': the cell is empty, and no training"),
