@@ -420,7 +420,8 @@ def test_data_that_changed_since_a_checkpoint_are_refused_with_both_fingerprints
     assert code == 4
     says = (
         r"a, seed 0: its data have changed since its checkpoint: fingerprint "
-        r"([0-9a-f]{12}) ≠ ([0-9a-f]{12})\. Put them back, or 'triptych runs delete triptych-runs/s/runs/a/seed-0' lets"
+        r"([0-9a-f]{12}) ≠ ([0-9a-f]{12})\. Put them back, or "
+        r"'triptych runs delete triptych-runs/s/runs/a/seed-0' lets"
     )
     assert re.search(says, err), err
     assert {path: path.read_bytes() for path in run.path.iterdir()} == before

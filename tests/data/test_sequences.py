@@ -108,6 +108,7 @@ def test_lines_that_cannot_be_used_are_named(file, text, says):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.fault(10)
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
@@ -157,6 +158,7 @@ def test_a_table_needs_three_columns_and_a_feature(file):
 GOOD = '{"sequence": [1, 2], "label": "a"}'
 
 
+@pytest.mark.fault(10)
 @pytest.mark.parametrize(
     ("line", "says"),
     [

@@ -320,6 +320,7 @@ def test_parquet_has_numbers_texts_and_gaps(parquet):
     ]  # fmt: skip
 
 
+@pytest.mark.fault(8)
 def test_nested_parquet_is_refused(parquet):
     path = parquet(tags=[[1], [2, 3]], price=[1, 2])
     with pytest.raises(DataError, match=r"x\.parquet: column 'tags' is of kind 'list<.*ignore ="):
@@ -327,6 +328,7 @@ def test_nested_parquet_is_refused(parquet):
     assert len(read(path, ignore=["tags"])) == 2
 
 
+@pytest.mark.fault(8)
 def test_damaged_parquet_is_an_error_and_no_crash(parquet):
     path = parquet(size=[float(k) for k in range(50)], price=list(range(50)))
     whole = path.read_bytes()
