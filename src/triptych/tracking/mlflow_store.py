@@ -106,6 +106,9 @@ def _quietly() -> Iterator[None]:
 
 def _require() -> Callable[..., Any]:
     try:
+        # MLflow alone is enough for a server, and says nothing clear of a store of one's own.
+        import alembic  # noqa: F401
+        import sqlalchemy  # noqa: F401
         from mlflow import MlflowClient
     except ImportError:
         raise SpecError("MLflow is not installed: pip install 'triptych[mlflow]'.") from None
