@@ -159,6 +159,8 @@ def test_estimators_refuse_labels_and_weights_like_these(name):
         model(early_stopping=True).fit(x, Y, X_val=x[:2], y_val=[7, 7])
     with pytest.raises(ValueError, match=r"`y` has classes not in `self.classes_`.* has \[0 1\]"):
         model().partial_fit(x, Y, classes=[0, 1])
+    with pytest.raises(ValueError, match=r"Input y contains NaN: y\[1\] is missing\. Give it a cl"):
+        model().fit(x, [0, None, 1] * 20)
     for weights, says in ((np.zeros(60), "at least one non-zero"), (np.full(60, np.nan), "NaN")):
         with pytest.raises(ValueError, match=says):
             model().fit(x, Y, sample_weight=weights)
