@@ -175,6 +175,7 @@ def test_other_settings_begin_anew(folder):
     assert (record.epochs, told) == (4, [])
 
 
+@pytest.mark.fault(12)
 def test_data_that_changed_are_named_by_their_fingerprints(folder, monkeypatch):
     run = cut_short(folder)
     load = under_way_module.found_checkpoint

@@ -48,7 +48,7 @@ def parquet_chunks(
             from pyarrow import parquet
         except ImportError:
             raise DataError(
-                f"{file.name}: to read Parquet, pip install triptych[parquet]."
+                f"{file.name}: to read Parquet, pip install 'triptych[parquet]'."
             ) from None
         try:
             opened = parquet.ParquetFile(raw)
@@ -65,8 +65,8 @@ def parquet_chunks(
                 empty = tuple(Column(name, np.empty(0)) for name in kept)
                 yield Columns(file.name, empty, unread=unread)
         except (pyarrow.ArrowException, OSError, ValueError, MemoryError, OverflowError) as error:
-            what = " ".join(str(error).split())
-            raise DataError(f"{file.name}: this is no whole Parquet file: {what[:200]}.") from None
+            what = " ".join(str(error).split())[:200].rstrip(".")
+            raise DataError(f"{file.name}: this is no whole Parquet file: {what}.") from None
 
 
 def other_kinds(file: Path) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from triptych.estimators.network import BaseNetwork, softmax
 from triptych.estimators.parameters import (
     CONSTRAINTS,
     STOCHASTIC,
+    check_labels,
     hidden_sizes,
     network_spec,
     targets_of,
@@ -171,6 +172,8 @@ class BaseMLP(BaseNetwork):
 
     def _checked_pair(self, x: Any, y: Any, *, reset: bool, y_numeric: bool) -> Any:
         """Return rows and targets as arrays, or raise what scikit-learn raises."""
+        if not y_numeric:
+            check_labels(y)
         x, y = validate_data(
             self, x, y, accept_sparse=["csr", "csc"], multi_output=True, y_numeric=y_numeric,
             dtype=(np.float64, np.float32), reset=reset,

@@ -189,7 +189,7 @@ class Run:
         # Where that is not finite either, the checkpoint before it stays.
         if self.job is not None:
             self.keep()
-        last = "none" if self.kept is None else f"step {self.kept}"
+        last = "none" if self.kept is None else self.kept[1]
         error = f"{end.what}; last finite checkpoint: {last}; {end.hint}."
         epochs = self.curve[-1]["epoch"] if self.curve else 0
         seconds = self.job.seconds if self.job else 0.0
