@@ -66,13 +66,18 @@ def power(
     study: str, begun: str = "empty", every: int = 1, part: tuple[int, int] = (0, 1),
     broken: Break | None = None,
 ) -> Outcome:  # fmt: skip
-    """Let the power fail before every operation, or some, and after the last."""
+    """Let the power fail before every operation, or some, and after the last.
+
+    Of what is broken, in a drawn order, until something is found.
+    """
     trial, draw = Trial(study, broken), random.Random(f"{study} {begun}")
     machine = trial.operations(begun, draw)
-    cuts = range(0, len(machine.coming) + 1, every)
-    for cut in cuts[len(cuts) * part[0] // part[1] : len(cuts) * (part[0] + 1) // part[1]]:
-        machine.go_on(cut)
-        trial.power(machine, random.Random(f"{study} {begun} {cut}"))
+    cuts = list(range(0, len(machine.coming) + 1, every))
+    cuts = cuts[len(cuts) * part[0] // part[1] : len(cuts) * (part[0] + 1) // part[1]]
+    if broken and begun == "empty":  # an old folder matters when runs begin
+        random.Random(0).shuffle(cuts)
+    for cut in cuts:
+        trial.power(machine.at(cut), random.Random(f"{study} {begun} {cut}"))
         if broken and not trial.outcome.is_good:
             break
     return trial.close()

@@ -9,6 +9,7 @@ on it: a file's sync is not one of its name, and a folder's is not one of the fo
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -136,11 +137,13 @@ class Machine:
         coming = self.coming[self.done :]
         return self.said[: coming[0].told] if coming else self.said
 
-    def go_on(self, until: int) -> None:
-        """Do what comes, until so many operations are done."""
-        while self.done < until:
-            self._do(self.coming[self.done])
-            self.done += 1
+    def at(self, cut: int) -> Machine:
+        """Return a machine on which so many more operations were done."""
+        later = copy.deepcopy(self)
+        for one in self.coming[self.done : cut]:
+            later._do(one)
+        later.done = cut
+        return later
 
     def _do(self, one: Operation) -> None:
         number = self.names.get(one.path, _FOLDER)
