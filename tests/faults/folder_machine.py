@@ -74,14 +74,18 @@ from triptych.training import loop, references
 
 FOLDER = Path("life")
 _TRACEBACK = 98
-_EXAMPLES_OF_BROKEN = 60
+_EXAMPLES_OF_BROKEN = 200
 _STEPS = Counter[str]()
 _ANY = st.integers(0, 1_000)
 _AT = st.integers(1, 260)
-_OPTIONS = {
-    "inexact": st.sampled_from([False, False, True]),
-    "disk": st.sampled_from(["", "", "", "20 kB", "40 kB", "80 kB"]),
-}
+_ASKED = st.fixed_dictionaries(
+    {
+        "data": st.sampled_from([*DATA[:1] * 3, *DATA]),
+        "here": st.sampled_from([True, True, True, False]),
+        "inexact": st.sampled_from([False, False, False, True]),
+        "disk": st.sampled_from(["", "", "", "", "20 kB", "40 kB", "80 kB"]),
+    }
+)
 _HARM = st.sampled_from(["flip", "cut", "empty", "delete"])
 _FILES = st.sampled_from(
     ["newest", "newest", "older", "both", LOG, LOG, RESULT, WEIGHTS, WHERE, FINDINGS, SPEC]
@@ -185,47 +189,47 @@ class LifeOfAFolder(RuleBasedStateMachine):
     @rule(
         change=st.one_of(
             st.builds(dict, settings=st.sampled_from(sorted(SETTINGS))),
-            st.builds(dict, data=st.sampled_from(DATA)),
-            st.builds(dict, here=st.booleans()),
             st.builds(dict, first=st.sampled_from([0, 1]), seeds=st.sampled_from([1, 2, 3])),
         )
     )
     def ask_otherwise(self, change: dict[str, Any]) -> None:
-        """Change settings, data, the environment or seeds, from the next call on."""
+        """Change settings or seeds, from the next call on."""
         self.call = replace(self.call, **change)
         _STEPS["change"] += 1
 
     # The study is called.
 
-    def _called(self, inexact: bool, disk: str) -> tuple[Call, Files, dict[Place, Fate]]:
-        call = replace(self.call, inexact=inexact, disk=disk)
+    def _foreseen(self, call: Call) -> tuple[Files, dict[Place, Fate]]:
+        """Return what is there, and what must become of each run when the study is called."""
         use(call.data)
         files = self.model.files()
-        return call, files, {place: self.model.fate(place, call, files) for place in call.wanted}
+        return files, {place: self.model.fate(place, call, files) for place in call.wanted}
 
-    @rule(**_OPTIONS)
-    def train(self, inexact: bool, disk: str) -> None:
-        call, before, fates = self._called(inexact, disk)
+    @rule(asked=_ASKED)
+    def train(self, asked: dict[str, Any]) -> None:
+        self._called_by(replace(self.call, **asked))
+
+    def _called_by(self, call: Call) -> None:
+        before, fates = self._foreseen(call)
         said = self._said("train", call.arguments(FOLDER), here=call.here)
         if self.holder is not None:
             self._is_in_use(said, before)
             return
         self._settle(call, before, fates, said)
 
-    @rule(at=_AT, kind=st.sampled_from(FAULTS), **_OPTIONS)
-    def fail_at_an_operation(self, at: int, kind: str, inexact: bool, disk: str) -> None:
-        self._in_child(lambda: Faults(at, kind).install(), kind, inexact, disk)
+    @rule(at=_AT, kind=st.sampled_from(FAULTS), asked=_ASKED)
+    def fail_at_an_operation(self, at: int, kind: str, asked: dict[str, Any]) -> None:
+        self._in_child(lambda: Faults(at, kind).install(), kind, asked)
 
-    @rule(at=st.integers(1, 60_000), **_OPTIONS)
-    def kill_at_a_moment(self, at: int, inexact: bool, disk: str) -> None:
-        self._in_child(lambda: die_at_call(at), "kill", inexact, disk)
+    @rule(at=st.integers(1, 60_000), asked=_ASKED)
+    def kill_at_a_moment(self, at: int, asked: dict[str, Any]) -> None:
+        self._in_child(lambda: die_at_call(at), "kill", asked)
 
-    def _in_child(
-        self, before_it: Callable[[], object], kind: str, inexact: bool, disk: str
-    ) -> None:
+    def _in_child(self, before_it: Callable[[], object], kind: str, asked: dict[str, Any]) -> None:
         if self.holder is not None:
             return
-        call, before, fates = self._called(inexact, disk)
+        call = replace(self.call, **asked)
+        before, fates = self._foreseen(call)
         _STEPS[kind] += 1
         arguments = call.arguments(FOLDER)
 
@@ -343,12 +347,13 @@ class LifeOfAFolder(RuleBasedStateMachine):
 
     # Somebody else writes.
 
-    @rule(at=st.integers(2, 260), **_OPTIONS)
-    def somebody_writes(self, at: int, inexact: bool, disk: str) -> None:
-        """Let a writer stop before it writes something, holding the folder."""
+    @rule(at=st.integers(2, 260), another=st.booleans(), asked=_ASKED)
+    def somebody_writes(self, at: int, another: bool, asked: dict[str, Any]) -> None:
+        """Let a writer stop before it writes something, and maybe another one try."""
         if self.holder is not None:
             return
-        call, before, fates = self._called(inexact, disk)
+        call = replace(self.call, **asked)
+        before, fates = self._foreseen(call)
         _STEPS["second writer"] += 1
 
         def act() -> Said:
@@ -360,6 +365,8 @@ class LifeOfAFolder(RuleBasedStateMachine):
         if os.WIFSTOPPED(status):
             self.holder = child, call
             self._settle(call, before, fates, Said(-signal.SIGKILL, "", ""))
+            if another:
+                self._called_by(self.call)
             return
         said = Said(os.waitstatus_to_exitcode(status), "", Path("said").read_text())
         self._settle(call, before, fates, said)
@@ -369,14 +376,11 @@ class LifeOfAFolder(RuleBasedStateMachine):
         if self.holder is None:
             return
         (child, call), self.holder = self.holder, None
-        use(call.data)
-        before = self.model.files()
-        fates = {place: self.model.fate(place, call, before) for place in call.wanted}
+        before, fates = self._foreseen(call)
         os.kill(child, signal.SIGKILL if dies else signal.SIGCONT)
         code = ended(child)
         assert code in ((-9,) if dies else (0, 4)), code
         self._settle(call, before, fates, Said(code, "", "" if dies else Path("said").read_text()))
-        use(self.call.data)
 
     def _is_in_use(self, said: Said, before: Files) -> None:
         """Look whether a second writer was refused by name, and changed nothing."""
@@ -598,7 +602,7 @@ class LifeOfAFolder(RuleBasedStateMachine):
         expected = {"predict": (3, 5), "rerun": (0, 1, 4), "compare": (0, 4)}[what]
         known, damages = self.model.runs.get(place), self.model.damages(place)
         if what == "rerun" and known and not damages and known.here and not known.mixed:
-            expected = (0,) if known.data == self.call.data else (1,)
+            expected = (0,) if known.data == Path("rows.csv").resolve().stem else (1,)
         assert said.code in expected, (what, said)
         assert self.model.files() == before
 

@@ -336,3 +336,15 @@ def test_what_else_is_damaged_of_a_run_is_written_again_when_it_goes_on(
     assert path.read_bytes() == before
     assert outcome() == in_one_go(call)
     assert call("report", FOLDER)[0] == 0
+
+
+def test_a_run_that_goes_on_as_the_first_shows_its_boundaries_from_the_start_on(cut_short, call):
+    cut_short(27, "--seeds", "2")  # in the second run, which nobody explains
+    code, out, _ = call("run", "s.toml", "--first-seed", "1")
+    assert code == 0
+    assert "a, seed 1: goes on after step" in out
+    (boundary, *_) = StudyFolder(FOLDER).run("a", 1).read().findings
+    epochs = boundary.arrays["epochs"].tolist()
+    assert epochs[0] == 0
+    assert 1 not in epochs
+    assert epochs[-1] == 4

@@ -2,15 +2,17 @@
 
 import errno
 import hashlib
+import json
 
 import numpy as np
 import pytest
+import safetensors.numpy
 
 from triptych.contracts import State
 from triptych.errors import CheckpointError, RunError
 from triptych.records import Checkpoints
 from triptych.records import files as files_module
-from triptych.records.checkpoints import Checkpoint, log_until, packed, unpacked
+from triptych.records.checkpoints import Checkpoint, _digest, log_until, packed, unpacked
 from triptych.records.disk import CHECKPOINT_FILES
 
 LOG = b'{"epoch": 1}\n'
@@ -131,3 +133,39 @@ def test_a_write_that_fails_leaves_the_newest_as_it_was(kept, monkeypatch, opera
             kept.write(packed(checkpoint(2)))
     monkeypatch.undo()
     assert anew(kept).newest().checkpoint.step == 1
+
+
+def test_dropped_both_are_gone_and_the_first_is_the_next_again(kept):
+    for step in (1, 2, 3):
+        kept.write(packed(checkpoint(step)))
+    kept.drop()
+    assert not any((kept.folder / name).exists() for name in CHECKPOINT_FILES)
+    assert kept.newest() is None
+    kept.write(packed(checkpoint(1)))
+    assert (kept.folder / CHECKPOINT_FILES[0]).exists()
+
+
+def with_table(**changes):
+    """Return a checkpoint that says other things, with the hash that goes with them."""
+    content = packed(checkpoint())
+    length = int.from_bytes(content[:8], "little")
+    table = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["checkpoint"])
+    table = {k: v for k, v in (table | changes).items() if v is not None}
+    text, arrays = json.dumps(table), safetensors.numpy.load(content)
+    return safetensors.numpy.save(arrays, {"checkpoint": text, "sha256": _digest(text, arrays)})
+
+
+def test_the_hash_alone_makes_no_checkpoint():
+    assert unpacked(with_table(step=0)).step == 0
+    for changes in [
+        {"step": -1}, {"step": True}, {"step": 1.0}, {"log": -1}, {"log": "3"}, {"log_hash": 3},
+        {"values": []}, {"environment": "x"}, {"spec": None}, {"more": 1}, {"fingerprint": 1},
+    ]:  # fmt: skip
+        with pytest.raises(ValueError, match=f"damaged: .*({next(iter(changes))}|other keys)"):
+            unpacked(with_table(**changes))
+
+
+@pytest.mark.parametrize("metadata", [{}, {"checkpoint": "{}"}, {"checkpoint": "1", "sha256": "2"}])
+def test_a_file_of_tensors_that_is_none_is_damaged(metadata):
+    with pytest.raises(ValueError, match="damaged"):
+        unpacked(safetensors.numpy.save({"w": np.zeros(2)}, metadata))

@@ -90,10 +90,6 @@ class Checkpoints:
         first, second = CHECKPOINT_FILES
         self.next = second if newest == first else first
 
-    def are_there(self) -> bool:
-        """Whether there is a file of that name, whole or not."""
-        return any((self.folder / name).exists() for name in CHECKPOINT_FILES)
-
     def newest(self) -> Found | None:
         """Return the newest checkpoint that is whole; None where there is no file.
 
