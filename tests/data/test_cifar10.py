@@ -205,7 +205,7 @@ def test_a_fetch_unpacks_what_was_downloaded_and_keeps_it(tmp_path, monkeypatch)
 
     monkeypatch.setattr(pooch, "retrieve", retrieve)
     folder = cifar10.fetch_cifar10()
-    assert asked == [(cifar10.URL, f"md5:{cifar10.MD5}")]
+    assert asked == [(cifar10.URL, f"sha256:{cifar10.SHA256}")]
     assert cifar10.fetch_cifar10() == folder
     assert len(asked) == 1
     assert sorted(p.name for p in folder.parent.iterdir()) == [cifar10.FOLDER]

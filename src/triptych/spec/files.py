@@ -51,12 +51,7 @@ def read_study(path: str | Path, scale: str | None = None) -> StudySpec:
         Naming file, key path or line, rule, value and nearest valid name.
     """
     path = Path(path)
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise SpecError(f"cannot read the study {path}: {error.strerror}.") from None
-    if len(raw) > MAX_BYTES:
-        raise SpecError(f"{path.name}: config too large, {len(raw):,} bytes; at most 1 MB.")
+    raw = _read_bytes(path)
     try:
         return parse_study(raw.decode(), scale, path.parent)
     except UnicodeDecodeError as error:
@@ -68,6 +63,20 @@ def read_study(path: str | Path, scale: str | None = None) -> StudySpec:
         raise SpecError(f"{path.name}: config too deep.") from None
     except SpecError as error:
         raise SpecError(f"{path.name}: {error}") from None
+
+
+def _read_bytes(path: Path) -> bytes:
+    """Return what a study file holds; a pipe or a device is none, as it may have no end."""
+    try:
+        size = path.stat().st_size
+        if not path.is_dir() and not path.is_file():
+            raise SpecError(f"cannot read the study {path}: it is no file.")
+        if size > MAX_BYTES:
+            raise SpecError(f"{path.name}: config too large, {size:,} bytes; at most 1 MB.")
+        return path.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise SpecError(f"cannot read the study {path}: {reason}.") from None
 
 
 def parse_study(text: str, scale: str | None = None, folder: Path | None = None) -> StudySpec:
