@@ -213,7 +213,7 @@ def terabytes_of_holes() -> None:
 
 
 def key_twice() -> None:
-    """Give a key twice: most readers take the last, some the first, so what was checked is not used."""
+    """Give a key twice: most readers take the last, some the first; one is checked, one is used."""
     tensors(lambda head: '{"w1": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}, '
             + json.dumps(head)[1:])  # fmt: skip
 
