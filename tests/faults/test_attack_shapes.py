@@ -364,6 +364,55 @@ def test_36_files_without_an_end_are_not_read(struck, make, name, command):
     struck(partial(make, name), command, 0 if listed else code, says, ("home", "s"))
 
 
+# 35. Paths within files: of pictures in a file of labels, of arms in a study
+
+
+@linux
+@pytest.mark.fault(35)
+@pytest.mark.parametrize(
+    "name",
+    ["../outside.png", "/etc/passwd", "link.png", "cat/../../outside.png", "link/outside.png",
+     "\u2025/outside.png", "..\\outside.png", "file:///etc/passwd", "cat/0.png/", "~/x.png"],
+)  # fmt: skip
+def test_35_a_file_of_labels_names_pictures_in_its_folder_only(struck, name):
+    def labels():
+        shutil.copy("pets/cat/0.png", "outside.png")
+        Path("pets/link.png").symlink_to("../outside.png")
+        Path("pets/link").symlink_to("..")
+        lines = ["file,label", "cat/0.png,cat", "cat/1.png,cat", "dog/0.png,dog", f"{name},dog"]
+        Path("pets/labels.csv").write_text("\n".join(lines) + "\n")
+        put("s.toml", STUDY.format(arm="a"))
+
+    struck(labels, "check s.toml --no-trial", 3, "pets/labels.csv")
+
+
+STUDY = """\
+[data]
+source = "folder"
+path = "pets"
+labels = "labels.csv"
+[arm."{arm}"]
+network = {{ kind = "cnn", channels = [4], pool_after = [] }}
+train = {{ epochs = 1 }}
+"""
+
+
+@linux
+@pytest.mark.fault(35)
+@pytest.mark.parametrize(
+    "arm", ["../../../escaped", "/tmp/triptych-escaped", "a/../../b", "..", "."]
+)
+def test_35_an_arm_is_no_path(struck, arm):
+    struck(lambda: put("s.toml", STUDY.format(arm=arm)), "run s.toml --out r", 2, "arm")
+
+    def renamed():
+        whole = Path("kept/study.toml").read_text()
+        put("kept/study.toml", whole.replace("[arm.narrow", f'[arm."{arm}"'))
+
+    for command in ("report kept", "export kept --tensorboard events"):
+        struck(renamed, command, 4, "is damaged")
+
+
 # 37 and 38. Models that name something
 
 
