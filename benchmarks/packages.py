@@ -77,17 +77,18 @@ def main() -> None:
     for one, (name, version, found) in sorted(pinned.items()):
         comes = [group for group in groups if one in groups[group]]
         by = sorted(other for other in everybody if one in needs(other))
-        cells = (name, version, licence(found), "always" if "always" in comes else ", ".join(comes),
-                 ", ".join(by), "yes" if is_compiled(found) else "")  # fmt: skip
+        comes = ["always"] if "always" in comes else comes
+        cells = (name, version, licence(found), ", ".join(comes), ", ".join(by),
+                 "yes" if is_compiled(found) else "")  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
     always_count = sum(one in groups["always"] for one in pinned)
     compiled = sum(is_compiled(found) for *_, found in pinned.values())
     head = f"""# Packages
 
 All that constraints.txt pins, as `python benchmarks/packages.py` found it installed: {len(pinned)}
-packages, of which {always_count} come with `pip install triptych` and {compiled} have compiled code.
-An extra's packages come with it alone; `dev` is for
-whoever develops Triptych. None was audited for known vulnerabilities: [SECURITY.md](../SECURITY.md#packages).
+packages, of which {always_count} come with `pip install triptych`; {compiled} have compiled code.
+An extra's packages come with it alone; `dev` is for whoever develops Triptych. None was audited
+for known vulnerabilities: [SECURITY.md](../SECURITY.md#packages).
 
 | package | version | licence, as stated | comes | needed by | compiled |
 |---|---|---|---|---|---|

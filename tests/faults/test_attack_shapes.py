@@ -7,6 +7,7 @@ file anywhere is made, changed or lost.
 
 import csv
 import io
+import json
 import os
 import resource
 import shutil
@@ -113,7 +114,8 @@ def memory(name):
 
 def state_of(folder, own):
     """Return every file below a folder: kind, size, time of change; but for a command's own."""
-    found = {str(path): path.lstat() for path in folder.rglob("*") if path.stem not in own}
+    paths = [path for path in folder.rglob("*") if path.stem not in own]
+    found = {str(path): path.lstat() for path in paths if "events" not in path.parts}
     return {name: (one.st_mode, one.st_size, one.st_mtime_ns) for name, one in found.items()}
 
 
@@ -487,3 +489,35 @@ def test_39_names_of_a_table_act_nowhere(struck, command):
     if command == "predict h.safetensors h.csv":
         cells = [cell for row in csv.reader(io.StringIO(out)) for cell in row]
         assert not [cell for cell in cells if cell[:1] in "=+@\t"]
+
+
+def named_run() -> None:
+    """Write a run whose record says such things of its data, its machine and how it went."""
+    path = made.RUN / "result.json"
+    result = json.loads(path.read_text())
+    result |= {"data": HOSTILE, "notes": [f"=cmd() {HOSTILE}"]}
+    path.write_text(json.dumps(result))
+    path = made.RUN / "environment.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "processor": HOSTILE}))
+
+
+@linux
+@pytest.mark.fault(39)
+@pytest.mark.parametrize(
+    "command",
+    ["runs kept", "runs kept --json", "runs compare kept/narrow/seed-0 kept/wide/seed-0",
+     "export kept --tensorboard kept/events", "report kept", "report kept --json"],
+)  # fmt: skip
+def test_39_names_of_a_record_act_nowhere(struck, command):
+    struck(
+        named_run,
+        command,
+        0,
+        "",
+        ("kept", "report", "events", "narrow", "wide", "seed-0", "seed-1"),
+    )
+    page = Path("kept/report.html").read_text()
+    assert "<img src=x" not in page
+    assert not {"\x1b", "\x07", "\u202e"} & set(page)
+    if command == "report kept":
+        assert "&lt;img src=x" in page
