@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import pickle
 import shutil
 import socket
 import tarfile
@@ -127,6 +128,7 @@ def test_a_named_folder_without_the_files_is_an_error_not_a_stand_in(tmp_path):
         load_data(Cifar10Spec(), 0, tmp_path / "nowhere")
 
 
+@pytest.mark.fault(40)
 @pytest.mark.parametrize("cut", [1, N * 3073])
 def test_a_truncated_file_is_named_with_both_sizes(folder, cut):
     path = folder / "data_batch_4.bin"
@@ -150,10 +152,38 @@ def test_a_label_outside_the_classes_is_named_with_its_record(folder):
         load_data(Cifar10Spec(), 0, folder)
 
 
-def test_pickled_batches_are_refused_unread(tmp_path):
-    (tmp_path / "data_batch_1").write_bytes(b"\x80\x04.")
-    with pytest.raises(UnsafeFileError, match="contains pickled code; use the binary archive"):
+@pytest.mark.fault(40)
+@pytest.mark.parametrize("inside", ["", "cifar-10-batches-py", "cifar-10-batches-bin"])
+@pytest.mark.parametrize("name", ["data_batch_1", "test_batch"])
+def test_pickled_batches_are_refused_unread(tmp_path, monkeypatch, inside, name):
+    """Wherever torchvision puts them; the archive to have instead is named, with its checksums."""
+    (tmp_path / inside).mkdir(exist_ok=True)
+    (tmp_path / inside / name).write_bytes(pickle.dumps(Canary()))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UnsafeFileError, match="contains pickled code; use the binary arch") as told:
         load_data(Cifar10Spec(), 0, tmp_path)
+    for what in (cifar10.URL, cifar10.SHA256, cifar10.MD5):
+        assert what in str(told.value)
+    assert cifar10.MD5 == "c32a1d4ab5d03f1284b67883e8d87530"
+    assert not (tmp_path / "canary").exists()
+
+
+class Canary:
+    """Leaves a file where it is unpickled."""
+
+    def __reduce__(self):
+        return (open, ("canary", "w"))
+
+
+@pytest.mark.fault(40)
+def test_the_archive_of_pickles_has_nothing_that_is_read(tmp_path, monkeypatch):
+    """`cifar-10-python.tar.gz` under the name of the binary one: no member is one that is asked."""
+    monkeypatch.chdir(tmp_path)
+    members = [(f"cifar-10-batches-py/{name}", pickle.dumps(Canary()), tarfile.REGTYPE)
+               for name in ("data_batch_1", "test_batch", "batches.meta")]  # fmt: skip
+    with pytest.raises(DataError, match=r"has no 'cifar-10-batches-bin/data_batch_1\.bin'"):
+        cifar10.unpack(archive(tmp_path / "a.tar.gz", members), tmp_path / "home")
+    assert not (tmp_path / "canary").exists()
 
 
 def archive(path, members):
@@ -174,6 +204,7 @@ def good_members():
     ]
 
 
+@pytest.mark.fault(35)
 def test_an_archive_is_unpacked_by_expected_names_only(tmp_path):
     evil = [
         ("../escaped.bin", b"x", tarfile.REGTYPE),
@@ -188,6 +219,7 @@ def test_an_archive_is_unpacked_by_expected_names_only(tmp_path):
     assert load_data(Cifar10Spec(), 0, home).name == "cifar10"
 
 
+@pytest.mark.fault(35)
 @pytest.mark.parametrize(
     "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.DIRTYPE]
 )
@@ -197,6 +229,7 @@ def test_an_expected_name_that_is_no_regular_file_is_refused(tmp_path, kind):
         cifar10.unpack(archive(tmp_path / "a.tar.gz", members), tmp_path / "home")
 
 
+@pytest.mark.fault(35)
 def test_a_member_of_another_size_is_refused_before_it_is_read(tmp_path):
     members = [(f"{cifar10.FOLDER}/{cifar10.TEST_FILE}", b"0" * 100_000, tarfile.REGTYPE)]
     with pytest.raises(UnsafeFileError, match="got a file of 100,000"):
@@ -228,6 +261,7 @@ def test_a_fetch_unpacks_what_was_downloaded_and_keeps_it(network, monkeypatch):
     assert sorted(p.name for p in folder.parent.iterdir()) == [cifar10.FOLDER]
 
 
+@pytest.mark.fault(40)
 def test_a_download_that_is_not_what_the_checksum_says_is_refused(network, tmp_path, monkeypatch):
     class Fake:
         def __init__(self, **kwargs):

@@ -134,7 +134,7 @@ def test_lines_that_cannot_be_used_are_named(file, text, says):
         ("id", "who", "line 1: there is no column 'id'; pass id=. There are: 'who', 'time'"),
         ("a,b", "a,a", "line 1: there are two columns 'a'"),
         ("a,b", "a,", "line 1: column 5 has no name"),
-        ("-1,+.5e1", '-1,"5', "line 4: a quote that opens in this row is never closed"),
+        ("-1,+.5e1", '-1,"5', "line 3: a quote that opens in this row is never closed"),
         ("-1,+.5e1", "-1," + "5" * 140_000, r"line 3: a cell has more than 131,072 characters"),
         ("x,1,up", "\nx,1,up", "line 4: the line is blank"),
     ],

@@ -37,7 +37,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from fuzz_bytes import HARMED, TOKENS
 from fuzz_controls import BROKEN, broken
-from fuzz_formats import Format, make_home
+from fuzz_formats import make_home
+from fuzz_readers import Format
 
 CODES = (0, 2, 3, 4, 5, 6)
 HANG_SECONDS, MOST_BYTES = 10, 256_000_000
@@ -74,7 +75,9 @@ def drawn(one: Format, seed: int, k: int, others: Sequence[bytes]) -> tuple[str,
     return name, content
 
 
-def read(one: Format, k: int, name: str, content: bytes) -> dict[str, object]:
+def read(
+    one: Format, k: int, name: str, content: bytes, patience: float = 1.0
+) -> dict[str, object]:
     """Read one file in this process, and return what became of it."""
     if one.place:
         path = Path(one.place)
@@ -86,7 +89,7 @@ def read(one: Format, k: int, name: str, content: bytes) -> dict[str, object]:
     reader = one.readers[k % len(one.readers)]
     _forget_peak()
     begin = time.monotonic()
-    signal.setitimer(signal.ITIMER_REAL, HANG_SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, patience * HANG_SECONDS)
     try:
         code, fault = _watched(reader, path)
     finally:
@@ -151,7 +154,8 @@ def _child(one: Format, seed: int, wanted: Sequence[int], others: Sequence[bytes
     with os.fdopen(to, "w") as pipe:
         # What is loaded or compiled once is no file's memory.
         for name, content in one.seeds.items():
-            whole = [read(one, k, name, content)["code"] for k in range(len(one.readers))]
+            found = (read(one, k, name, content, 9.0) for k in range(len(one.readers)))
+            whole = [end["code"] for end in found]
             assert 0 in whole or name.startswith("pickled"), f"nobody reads {name}: {whole}"
         space = _memory("VmSize") + _SPACE
         resource.setrlimit(resource.RLIMIT_AS, (space, space))

@@ -214,6 +214,7 @@ class Canary:
         return (open, ("canary", "w"))
 
 
+@pytest.mark.fault(33)
 @pytest.mark.parametrize("name", ["m.pt", "m.npy", "m.npz", "m.pkl", "m.safetensors"])
 @pytest.mark.parametrize("command", BOTH)
 def test_33_a_pickle_for_a_model_is_never_loaded(table_model, here, call, name, command):
@@ -224,6 +225,7 @@ def test_33_a_pickle_for_a_model_is_never_loaded(table_model, here, call, name, 
     assert not (here / "canary").exists()
 
 
+@pytest.mark.fault(33)
 def test_33_a_pickle_among_the_data_is_never_loaded(table_model, here, call):
     np.savez("new.npz", a=np.array([Canary()] * 3, dtype=object), b=np.zeros(3), city=["R"] * 3)
     refused(call, "new.npz", 5, "pickled")
@@ -263,6 +265,7 @@ def lying(header):
     header["w1"]["shape"] = [1 << 40, 1 << 20]
 
 
+@pytest.mark.fault(34, 37)
 @pytest.mark.parametrize(
     "change",
     [
@@ -283,6 +286,7 @@ def test_34_and_37_models_that_are_not_to_the_letter(table_model, here, call, ch
         assert err.count("\n") == 1
 
 
+@pytest.mark.fault(36)
 def test_36_bombs_are_refused_before_they_take_memory(table_model, folder_model, here, call):
     body = b"IHDR" + (60_000).to_bytes(4) * 2 + b"\x08\x02\0\0\0"
     head = b"\x89PNG\r\n\x1a\n" + (13).to_bytes(4) + body + zlib.crc32(body).to_bytes(4)
@@ -290,6 +294,7 @@ def test_36_bombs_are_refused_before_they_take_memory(table_model, folder_model,
     refused(call, "pets", 3, "cat/bomb.png (more than 50 million)")
 
 
+@pytest.mark.fault(36)
 def test_36_arrays_that_blow_up_or_lie(table_model, here, call):
     np.savez_compressed("new.npz", a=np.zeros(10_000_000), b=np.zeros(3))
     refused(call, "new.npz", 5, "times as many")
@@ -301,6 +306,7 @@ def test_36_arrays_that_blow_up_or_lie(table_model, here, call):
     refused(call, "new.npz", 3, "new.npz: ")
 
 
+@pytest.mark.fault(39)
 def test_39_an_error_holds_nothing_that_a_terminal_obeys(table_model, here, call):
     name = "\x1b[31m\u202ered.csv"
     (here / name).write_text(table("1,2,R,p0"))

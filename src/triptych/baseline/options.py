@@ -68,6 +68,12 @@ class TrainOptions:
     checkpoint: float | None = None
     inexact: bool = False
 
+    def __post_init__(self) -> None:
+        for name in ("target", "group", "time"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, str):
+                raise SpecError(f"{name}: must be the name of a column, a text, got {value!r}.")
+
     def laid_over(self, found: dict[str, Any]) -> dict[str, Any]:
         """Return the table ``[data]`` of a study: what was found, and what was asked on top of it.
 

@@ -181,14 +181,17 @@ def train(  # noqa: PLR0913 (what may be asked of a training)
     >>> found.verdict, found.model.predict(rows)  # doctest: +SKIP
     """
     folder = None if out is None else Path(out)
-    path = Path(data) if isinstance(data, str | Path) else written_frame(data, folder)
+    is_file = isinstance(data, str | Path)
     options = TrainOptions(
-        data=path, target=target, group=group, time=time, ignore=tuple(ignore), text=tuple(text),
-        missing=missing, seeds=seeds, test_size=test_size, device=device, out=folder,
+        data=Path(data) if is_file else Path(), target=target, group=group, time=time,
+        ignore=tuple(ignore), text=tuple(text), missing=missing, seeds=seeds,
+        test_size=test_size, device=device, out=folder,
         model=None if model is None else Path(model), encoding=encoding,
         checkpoint=None if checkpoint is None else seconds_of(checkpoint, "checkpoint"),
         inexact=inexact,
     )  # fmt: skip
+    if not is_file:  # what is asked is looked at before anything is written
+        options = replace(options, data=written_frame(data, folder))
     plan = make_plan(options)
     with closing(execute(plan, options)) as events:
         for _ in events:

@@ -27,10 +27,11 @@ from triptych.records import make_folder, temporary_cache, write_atomic
 from triptych.spec import Cifar10Spec, DigitsSpec
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
-# MD5 is what its authors publish; SHA-256 is of the archive with that MD5, and is what is checked.
-MD5 = "c32a1d4ab5d03f1284b67883e8d87530"
+MD5 = "c32a1d4ab5d03f1284b67883e8d87530"  # which the authors publish
+# As TensorFlow Datasets pins it too; it is this one that a download must have.
 SHA256 = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
 FOLDER = "cifar-10-batches-bin"
+_PICKLED_FOLDER = "cifar-10-batches-py"
 TRAIN_FILES = tuple(f"data_batch_{k}.bin" for k in range(1, 6))
 TEST_FILE = "test_batch.bin"
 FILES = (*TRAIN_FILES, TEST_FILE)
@@ -107,7 +108,7 @@ def find_cifar10(data_dir: Path | None = None) -> Path | None:
     if named is None:
         cached = cache_folder() / FOLDER
         return cached if all((cached / name).is_file() for name in FILES) else None
-    for folder in (named, named / FOLDER):
+    for folder in (named, named / FOLDER, named / _PICKLED_FOLDER):
         if (folder / TEST_FILE).exists() or (folder / TRAIN_FILES[0]).exists():
             return folder
         _refuse_pickles(folder)
@@ -121,8 +122,8 @@ def _refuse_pickles(folder: Path) -> None:
     for name in ("data_batch_1", "test_batch"):
         if (folder / name).is_file():
             raise UnsafeFileError(
-                f"{folder / name} contains pickled code; use the binary archive "
-                "(cifar-10-binary.tar.gz) instead."
+                f"{folder / name} contains pickled code; use the binary archive instead: {URL}, "
+                f"SHA-256 {SHA256}, MD5 {MD5}."
             )
 
 
@@ -180,8 +181,8 @@ def fetch_cifar10(destination: Path | None = None) -> Path:
         archive = pooch.retrieve(URL, f"sha256:{SHA256}", name, home, downloader=downloader)
     except Exception as error:  # requests, urllib3 and pooch raise types of their own
         raise DataError(
-            f"cannot download CIFAR-10 ({type(error).__name__}). Put {URL} (MD5 {MD5}, SHA-256 "
-            f"{SHA256}) into {home} by hand and call this again, or name a folder that holds "
+            f"cannot download CIFAR-10 ({type(error).__name__}). Put {URL} (SHA-256 {SHA256}, MD5 "
+            f"{MD5}) into {home} by hand and call this again, or name a folder that holds "
             f"{FOLDER} with --data-dir."
         ) from error
     unpack(Path(archive), home)
@@ -236,6 +237,7 @@ def unpack(archive: Path, home: Path) -> None:
         with tarfile.open(archive, "r|*") as tar:
             for member in tar:
                 if member.name not in expected:
+                    _check_passed_over(archive.name, member, size)
                     continue
                 if not member.isreg() or member.size != size:
                     raise UnsafeFileError(
@@ -250,6 +252,15 @@ def unpack(archive: Path, home: Path) -> None:
         raise DataError(f"{archive}: damaged archive ({error}).") from None
     if expected:
         raise DataError(f"{archive}: has no {next(iter(expected))!r}.")
+
+
+def _check_passed_over(archive: str, member: tarfile.TarInfo, most: int) -> None:
+    """Refuse what is larger than any expected file: to pass it over, all of it is unpacked."""
+    if member.size > most:
+        raise UnsafeFileError(
+            f"{archive}: {member.name!r} has {member.size:,} bytes, and no file of CIFAR-10 has "
+            f"more than {most:,}."
+        )
 
 
 @cache

@@ -19,13 +19,7 @@ from triptych.records.disk import (
     file_sizes,
     seed_folders,
 )
-from triptych.records.files import (
-    PARTIAL,
-    dump_json,
-    read_json,
-    remove,
-    write_atomic,
-)
+from triptych.records.files import PARTIAL, dump_json, read_json, remove, write_atomic
 from triptych.records.folders import check_folder, check_free, make_folder
 from triptych.records.locks import HOLDER_FILE, LOCK_FILE, hold
 from triptych.records.matching import (
@@ -37,6 +31,7 @@ from triptych.records.matching import (
     settled,
     write_matched,
 )
+from triptych.records.reading import MOST_STUDY, read_whole
 from triptych.records.run_record import FINISHED, RunRecord
 from triptych.records.runs import RUN_FILES, RunFolder
 from triptych.spec import StudySpec, parse_study, spec_id, write_study
@@ -211,7 +206,7 @@ class StudyFolder:
     def kept_report(self, made_of: str) -> Path | None:
         """Return the path of the page if it is whole and made of just that, else None."""
         try:
-            page = (self.path / REPORT_FILE).read_bytes()
+            page = read_whole(self.path / REPORT_FILE)
             note = read_json(self.path / REPORT_NOTE)
         except (OSError, RunError):
             return None
@@ -229,7 +224,7 @@ class StudyFolder:
     def contents(self, record: StudyRecord) -> Iterator[bytes]:
         """Give the content of every file that `read` made `record` from, and the folder's name."""
         yield str(self.path).encode()
-        yield (self.path / STUDY_FILE).read_bytes()
+        yield read_whole(self.path / STUDY_FILE)
         yield "\n".join((record.stopped, *record.matched, *record.answer)).encode()
         for run in record.runs:
             yield from self.run(run.arm, run.seed).contents()
@@ -265,7 +260,7 @@ class StudyFolder:
 
     def _read_asked(self) -> StudySpec:
         try:
-            text = (self.path / STUDY_FILE).read_text(encoding="utf-8")
+            text = read_whole(self.path / STUDY_FILE, MOST_STUDY).decode()
         except (OSError, UnicodeDecodeError):
             raise RunError(
                 f"{str(self.path)!r} is not the folder of a study: it has no readable {STUDY_FILE}."
