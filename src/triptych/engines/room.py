@@ -226,5 +226,3 @@ def _table(path: Path) -> dict[str, int]:
     except (OSError, ValueError):
         return {}
     return found
-
-
