@@ -399,3 +399,12 @@ def test_a_mask_of_infinities_is_no_divergence(tmp_path):
     next(events)
     assert checkpoints(StudyFolder(tmp_path / "s").run("a", 0))
     assert [e.record.status for e in events if isinstance(e, RunEnded)] == ["finished"]
+
+
+@pytest.mark.fault(24)
+def test_what_this_process_still_holds_is_given_back_before_anything_is_refused(monkeypatch):
+    told, given = iter([10, 10**12]), []
+    monkeypatch.setattr(room_module, "free_memory", lambda _: next(told))
+    monkeypatch.setattr(room_module, "give_back", lambda: given.append(1))
+    check_room(MLPSpec(), TrainSpec(), TABLE)
+    assert given == [1]
