@@ -24,7 +24,9 @@ SAYS = "device: cuda is not available; use --device cpu, in Python device='cpu'.
 def no_gpu(monkeypatch, here):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     rng = np.random.default_rng(0)
-    rows = "\n".join(f"{a:.3f},{b:.3f},{'yes' if a > b else 'no'}" for a, b in rng.normal(size=(60, 2)))
+    rows = "\n".join(
+        f"{a:.3f},{b:.3f},{'yes' if a > b else 'no'}" for a, b in rng.normal(size=(60, 2))
+    )
     (here / "t.csv").write_text(f"a,b,kind\n{rows}\n")
 
 
@@ -32,7 +34,10 @@ def no_gpu(monkeypatch, here):
 @pytest.mark.parametrize("engine", ["numpy", "torch", "auto"])
 def test_run_asks_for_the_cpu_before_it_makes_anything(engine, here, call):
     (here / "s.toml").write_text(STUDY.replace("ENGINE", engine))
-    assert call("run", "s.toml", "--out", "o", "--device", "cuda")[::2] == (2, f"triptych: {SAYS}\n")
+    assert call("run", "s.toml", "--out", "o", "--device", "cuda")[::2] == (
+        2,
+        f"triptych: {SAYS}\n",
+    )
     assert not (here / "o").exists()
 
 
@@ -44,7 +49,9 @@ def test_train_asks_for_the_cpu_before_it_makes_anything(here, call):
 
 
 @pytest.mark.fault(46)
-@pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor", "CNNClassifier", "RNNClassifier"])
+@pytest.mark.parametrize(
+    "name", ["MLPClassifier", "MLPRegressor", "CNNClassifier", "RNNClassifier"]
+)
 def test_estimators_ask_for_the_cpu(name):
     x, y = np.random.default_rng(0).normal(size=(20, 16)), np.arange(20) % 2
     with pytest.raises(SpecError) as told:

@@ -19,7 +19,7 @@ from triptych.errors import NumericsError, ResourceError, RunError
 from triptych.records import StudyFolder
 from triptych.records.checkpoints import unpacked
 from triptych.records.disk import CHECKPOINT_FILES
-from triptych.runner import Setting, load_for
+from triptych.runner import RunEnded, RunTold, Setting, execute_study, load_for
 from triptych.runner.runs import create_job
 from triptych.spec import (
     CNNSpec,
@@ -30,6 +30,7 @@ from triptych.spec import (
     TrainSpec,
     parse_study,
 )
+from triptych.training import Evaluation
 from triptych.training import loop as loop_module
 from triptych.training.compiled_learner import CompiledLearner
 from triptych.training.numpy_learner import NumpyLearner
@@ -95,12 +96,12 @@ def test_a_run_that_diverges_keeps_the_step_before_and_says_what_to_try(engine, 
     assert run.read().error in str(told.value)
     assert not run.has_weights()
     state = checkpoints(run)[kept].state
-    assert state.is_finite  # the best weights among it
+    assert not state.not_finite  # the best weights among it
     assert any(name.startswith("job/best/") for name in state.arrays) == (step > 4)
     arm = study.arms["a"]
     job = create_job(arm, engine, load_for(arm, 0, None), 0, "cpu")
     job.restore(state.part("job"))
-    assert State(job.learner.weights()).is_finite
+    assert not State(job.learner.weights()).not_finite
     assert job.steps == kept
     page = (tmp_path / "s" / "report.html").read_text("utf-8")
     assert "1 run diverged" in page
@@ -125,11 +126,13 @@ def test_where_the_step_before_is_not_finite_either_the_checkpoint_before_it_sta
     monkeypatch.setattr(NumpyLearner, "_step", without_gradient)
     with np.errstate(all="ignore"), pytest.raises(NumericsError) as told:
         triptych.run(spec_of(text), out=tmp_path / "s", setting=ALL)
-    step, kept = map(int, re.search(r"step (\d+): .*checkpoint: step (\d+)", str(told.value)).groups())
+    step, kept = map(
+        int, re.search(r"step (\d+): .*checkpoint: step (\d+)", str(told.value)).groups()
+    )
     assert kept == step - 2
     found = checkpoints(StudyFolder(tmp_path / "s").run("a", 0))
     assert max(found) == kept
-    assert all(one.state.is_finite for one in found.values())
+    assert all(not one.state.not_finite for one in found.values())
 
 
 def out_of_memory(kind):
@@ -179,7 +182,7 @@ def test_memory_that_runs_out_in_training_is_a_line_and_the_same_command_goes_on
     run, whole = (StudyFolder(tmp_path / name).run("a", 0) for name in ("s", "whole"))
     assert run.read().status == "failed"
     state = checkpoints(run)[taken].state
-    assert state.is_finite
+    assert not state.not_finite
     with monkeypatch.context() as patch:
         patch.setattr(LEARNERS[engine], "fit", lambda *a: calls.append(0) or fit(*a))
         calls.clear()
@@ -376,3 +379,32 @@ def test_estimators_of_pictures_and_sequences_look_before_they_train(kind, monke
     monkeypatch.setattr(room_module, "free_memory", lambda _: 5000)
     with pytest.raises(ResourceError, match="of memory, and 5 kB are free; take a smaller network"):
         getattr(triptych, kind)().fit(x, y)
+
+
+@pytest.mark.fault(18)
+def test_a_mask_of_infinities_is_no_divergence(tmp_path):
+    class Masked(torch.nn.Linear):
+        def __init__(self):
+            super().__init__(2, 2)
+            self.register_buffer("mask", torch.full((2, 2), -torch.inf))
+            self.register_buffer("other", torch.full((2, 2), -torch.inf), persistent=False)
+
+    arm = replace(spec_of(STUDY).arms["a"], engine="torch", network=CustomSpec(name="own"))
+    study = replace(spec_of(STUDY), arms={"a": arm})
+    events = execute_study(
+        study, StudyFolder(tmp_path / "s"),
+        replace(ALL, networks={"own": lambda _: Masked()}),
+    )  # fmt: skip
+    next(e for e in events if isinstance(e, RunTold) and isinstance(e.event, Evaluation))
+    next(events)
+    assert checkpoints(StudyFolder(tmp_path / "s").run("a", 0))
+    assert [e.record.status for e in events if isinstance(e, RunEnded)] == ["finished"]
+
+
+@pytest.mark.fault(24)
+def test_what_this_process_still_holds_is_given_back_before_anything_is_refused(monkeypatch):
+    told, given = iter([10, 10**12]), []
+    monkeypatch.setattr(room_module, "free_memory", lambda _: next(told))
+    monkeypatch.setattr(room_module, "give_back", lambda: given.append(1))
+    check_room(MLPSpec(), TrainSpec(), TABLE)
+    assert given == [1]

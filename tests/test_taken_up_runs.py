@@ -269,7 +269,7 @@ def test_what_diverges_keeps_the_step_before_and_is_not_made_again(folder):
     assert record.error.endswith("clip_norm. A checkpoint of the step before is kept.")
     ((_, kept),) = checkpoints(run).items()
     assert kept.step == step - 1
-    assert kept.state.is_finite
+    assert not kept.state.not_finite
     events = list(execute_runs("a", arm(DIVERGES), [0], folder, Setting(device="cpu")))
     assert [e.kept for e in events] == [True]
 

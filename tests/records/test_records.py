@@ -73,6 +73,7 @@ def test_a_full_disk_in_the_log_is_said_plainly(tmp_path, monkeypatch):
         append_line(tmp_path / "log", "x")
 
 
+@pytest.mark.fault(20)
 def test_numbers_that_are_not_finite_become_null():
     text = dump_json({"a": [math.nan, 1.5], "b": (math.inf, -math.inf)})
     assert json.loads(text) == {"a": [None, 1.5], "b": [None, None]}

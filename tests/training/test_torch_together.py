@@ -178,6 +178,7 @@ def test_row_weights_and_losses_are_each_learners_own():
         assert_close(stacked[k].learner.weights(), ones[k].learner.weights())
 
 
+@pytest.mark.fault(18)
 @pytest.mark.parametrize("arm", [mlp(), mlp(optimizer=adam()), cnn()], ids=["sgd", "adam", "cnn"])
 def test_a_seed_that_diverges_ends_alone(arm):
     wild = np.stack([np.arange(60), np.arange(60), np.arange(60)])
@@ -218,6 +219,7 @@ def test_seeds_stop_early_each_at_its_own_time():
         assert_close(ours.learner.weights(), theirs.learner.weights(), rel=1e-7)
 
 
+@pytest.mark.fault(24)
 def test_memory_that_runs_out_is_told_in_a_line(monkeypatch):
     from triptych.errors import RunError
     from triptych.training import torch_together

@@ -43,6 +43,9 @@ class Learner(Protocol):
     min_batch: int
     """Smallest batch it can take a step on: 2 with batch normalisation, else 1."""
 
+    unbounded: frozenset[str]
+    """Names in `weights` and `moments` of what is not finite from the start: a mask of -inf."""
+
     penalties: FloatArray
     """How much of each loss of the last `fit` was the L2 penalty, shape (S,)."""
 

@@ -6,6 +6,7 @@ weights, gradients, moments, and what a backward pass needs of the forward pass.
 
 from __future__ import annotations
 
+import gc
 import math
 import os
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import assert_never
 
 from triptych.engines.choice import DataShape
+from triptych.engines.memory import give_back
 from triptych.errors import ResourceError
 from triptych.models import cost_on
 from triptych.spec import (
@@ -105,7 +107,13 @@ def check_room(
         return
     rows = min(train.batch_size or data.rows, data.rows)
     needs = Needs.of(network, train, data)
-    if (least := needs.of_batch(rows)) <= free:
+    least = needs.of_batch(rows)
+    if least > free and device == "cpu":
+        # What a network before this one has left may still be held by this process.
+        gc.collect()
+        give_back()
+        free = free_memory(device) or 0
+    if least <= free:
         return
     fits = needs.fitting(free, rows)
     hint = f"{setting} = {fits} would fit" if fits > 1 else "take a smaller network"
@@ -226,5 +234,3 @@ def _table(path: Path) -> dict[str, int]:
     except (OSError, ValueError):
         return {}
     return found
-
-

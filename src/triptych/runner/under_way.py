@@ -137,7 +137,7 @@ class Run:
         seen = State() if self.explainer is None else self.explainer.state()
         run = State(values={"begun": self.begun, "peak": self._peak_memory()})
         state = State.join({"job": self.job.state(), "explainer": seen, "run": run})
-        if not state.is_finite:
+        if not state.not_finite <= {f"job/{name}" for name in self.job.unbounded}:
             return False
         kept = self.folder.keep(
             spec=self.blank.spec,

@@ -16,6 +16,7 @@ from triptych.contracts import (
     IntArray,
     Split,
     Standardization,
+    State,
     Weights,
     named,
 )
@@ -57,6 +58,7 @@ class CustomLearner(TorchLearner):
         if self.inputs is not None:  # with channels last a module's own `view` would fail
             self.inputs.layout = torch.contiguous_format
         self.min_batch = 2 if any(isinstance(m, _BatchNorm) for m in network.modules()) else 1
+        self.unbounded = frozenset(State(self.weights() | self.moments()).not_finite)
 
     @property
     def _outputs(self) -> int:

@@ -174,6 +174,12 @@ class Job:
             values |= {"best": best.evaluation.as_dict(), "best_seconds": best.seconds}
         return State(arrays, values)
 
+    @property
+    def unbounded(self) -> set[str]:
+        """The names in `state` of what is not finite from the start."""
+        kinds, names = ("weights", "best", "moments"), self.learner.unbounded
+        return {f"{kind}/{name}" for kind in kinds for name in names}
+
     def restore(self, state: State) -> None:
         """Put back what `state` returned; only before the loop begins."""
         values = state.values
@@ -218,7 +224,7 @@ class Job:
         # What is no number is never the best, nor are weights that are none.
         if last.validation.loss < _validation_loss(self.best):
             weights = self.learner.weights()
-            if State(weights).is_finite:
+            if State(weights).not_finite <= self.learner.unbounded:
                 self.best = Finished(weights, last, last.epoch, self.seconds)
                 self.waited = 0
                 return

@@ -103,8 +103,10 @@ def train_together(
                 jobs[k].ended = True
                 end = jobs[k].finish(spec)
                 # A last step has no next one, whose loss would tell.
-                poisoned = not State(end.weights).is_finite
-                yield k, Diverged.in_the_end(jobs[k].steps, spec, loop.lr) if poisoned else end
+                if State(end.weights).not_finite <= jobs[k].learner.unbounded:
+                    yield k, end
+                else:
+                    yield k, Diverged.in_the_end(jobs[k].steps, spec, loop.lr)
 
 
 class _Loop:

@@ -1,4 +1,4 @@
-"""What a step of a PyTorch network changes beside its weights, kept until the step is known good."""
+"""What a step of a PyTorch network changes beside weights, kept until the step is known good."""
 
 from __future__ import annotations
 

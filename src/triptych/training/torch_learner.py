@@ -106,7 +106,7 @@ class TorchLearner:
         self.spec = spec
         self.dtype = torch.float64 if spec.dtype == "float64" else torch.float32
         self.device = next(network.parameters()).device
-        self.min_batch = int(getattr(network, "min_batch", 1))
+        self.min_batch, self.unbounded = int(getattr(network, "min_batch", 1)), frozenset[str]()
         self.network = network
         self.flat = FlatParameters(network)
         self.optimizer = create_optimizer(spec.optimizer, network, self.flat.values)
