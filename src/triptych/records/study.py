@@ -22,11 +22,11 @@ from triptych.records.disk import (
 from triptych.records.files import (
     PARTIAL,
     dump_json,
-    make_folder,
     read_json,
     remove,
     write_atomic,
 )
+from triptych.records.folders import make_folder
 from triptych.records.locks import HOLDER_FILE, LOCK_FILE, hold
 from triptych.records.matching import (
     MATCHED_FILE,
