@@ -140,7 +140,7 @@ def out_of_memory(kind):
         return np._core._exceptions._ArrayMemoryError((1 << 40,), np.dtype("f4"))
     text = (
         "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: "
-        "you tried to allocate 254500000 bytes. Error code 12 (Cannot allocate memory)"
+        "you tried to allocate 256000000 bytes. Error code 12 (Cannot allocate memory)"
     )
     gpu = "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 139 GiB"
     return {"torch": RuntimeError(text), "cuda": torch.OutOfMemoryError(gpu),
@@ -229,11 +229,11 @@ def run(text, folder):
     (record,) = [event.record for event in events if isinstance(event, RunEnded)]
     return record.status, record.error
 
-run(text.replace("45000", "100"), "warm")
-limited(220_000_000)
-found = [run(text, "a"), run(text.replace("epochs", "batch_size = 1024, epochs"), "b")]
+run(text.replace("60000", "100"), "warm")
+limited(330_000_000)
+found = [run(text, "a"), run(text.replace("epochs", "batch_size = 2048, epochs"), "b")]
 limited(None)
-limited(450_000_000)
+limited(600_000_000)
 found.append(run(text, "c"))
 limited(None)
 found.append(run(text, "c"))
@@ -244,7 +244,7 @@ title = "Large"
 seeds = 1
 [data]
 source = "moons"
-n_samples = 45000
+n_samples = 60000
 [arm.a]
 engine = "ENGINE"
 network = { kind = "mlp", hidden = [2000] }
@@ -264,12 +264,12 @@ def test_a_process_with_little_room_says_which_batch_fits_and_goes_on_with_more(
     refused, fits, stopped, more = json.loads((tmp_path / "found.json").read_text())
     assert refused[0] == stopped[0] == "failed"
     assert re.fullmatch(
-        r"its weights and a batch of 36,000 rows take at least 288 MB of memory, and \d+ MB are "
-        r"free; train.batch_size = 1024 would fit\.", refused[1]
+        r"its weights and a batch of 48,000 rows take at least 384 MB of memory, and \d+ MB are "
+        r"free; train.batch_size = 2048 would fit\.", refused[1]
     )  # fmt: skip
     assert fits == more == ["finished", ""]
     assert re.fullmatch(
-        r"out of memory in batches of 36,000 rows; try train.batch_size = 18000\. There is no "
+        r"out of memory in batches of 48,000 rows; try train.batch_size = 24000\. There is no "
         r"checkpoint\.", stopped[1]
     )  # fmt: skip
 

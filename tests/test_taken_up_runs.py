@@ -241,9 +241,7 @@ def test_a_run_that_failed_goes_on_too(folder, monkeypatch):
     failed = next(e.record for e in events if isinstance(e, RunEnded))
     list(events)
     assert failed.status == "failed"
-    assert failed.error.startswith(
-        "MemoryError: out of memory in batches of 8 rows; lower train.batch_size"
-    )
+    assert failed.error.startswith("out of memory beside its steps; fewer rows")
     (record,), told = go_on(folder)
     assert told == ["a, seed 0: goes on after step 7"]
     assert record.status == "finished"
@@ -266,7 +264,7 @@ def test_what_diverges_keeps_the_step_before_and_is_not_made_again(folder):
     assert record.status == "diverged"
     run = folder.run("a", 0)
     step = int(record.error.split(":")[0].removeprefix("step "))
-    assert record.error.endswith("clip_norm. A checkpoint of the step before is kept.")
+    assert f"; last finite checkpoint: step {step - 1}; try train.optimizer.lr = 1" in record.error
     ((_, kept),) = checkpoints(run).items()
     assert kept.step == step - 1
     assert not kept.state.not_finite
