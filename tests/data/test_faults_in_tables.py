@@ -69,15 +69,15 @@ def is_refused(here, call, file, says, only=()):
     assert {path: path.stat().st_mtime_ns for path in here.rglob("*")} == before
 
 
-def faults(number, *cases):
+def marked(mark, *cases):
+    """Return cases of one fault, each with its mark."""
     return [
-        pytest.param(*case, marks=pytest.mark.fault(number), id=f"{number}-{k}")
-        for k, case in enumerate(cases)
+        pytest.param(*case, marks=mark, id=f"{mark.args[0]}-{k}") for k, case in enumerate(cases)
     ]
 
 
-RAGGED = faults(
-    1,
+RAGGED = marked(
+    pytest.mark.fault(1),
     (table((15, "1,2,a,4")), r"x\.csv line 17: 4 fields, expected 3\."),
     (table((15, "1,2")), r"x\.csv line 17: 2 fields, expected 3\."),
     (table((39, "Total")), r"x\.csv line 41: 1 field, expected 3\."),
@@ -87,8 +87,8 @@ RAGGED = faults(
     (table((15, "")), r"x\.csv line 17: the line is blank; remove it\."),
     (table((3, '"x\ny",2,a,4')), r"x\.csv line 6: 4 fields, expected 3\."),
 )
-NUMBERS = faults(
-    3,
+NUMBERS = marked(
+    pytest.mark.fault(3),
     *(
         (
             table((3, f'"{cell}",2,a')),
@@ -110,8 +110,8 @@ NUMBERS = faults(
         for cell in ("1e999", "-1e999", "9" * 500)
     ),
 )  # fmt: skip
-GRAMMAR = faults(
-    4,
+GRAMMAR = marked(
+    pytest.mark.fault(4),
     (table((3, "x" * 131_073 + ",2,a")), r"line 5: a cell has more than 131,072 characters\.$"),
     (table(head="p" * 131_073 + ",q,y"), r"line 1: a cell has more than 131,072 characters\.$"),
     (table((3, '"1,2,a')), r"x\.csv line 5: a quote that opens in this row is never closed\."),
@@ -127,8 +127,8 @@ GRAMMAR = faults(
     (table((3, "1\r2,3,a")), r"x\.csv line 5: there is a carriage return within the line"),
     (table().replace("\n", "\r"), r"x\.csv line 1: there is a carriage return within the line"),
 )
-SMALL = faults(
-    6,
+SMALL = marked(
+    pytest.mark.fault(6),
     ("", r"x\.csv: the file is empty\."),
     ("\n \n", r"x\.csv: the file is empty\."),
     ("p,q,y\n", r"x\.csv: there is a header only, no rows\."),
@@ -138,8 +138,8 @@ SMALL = faults(
     ("p,q,y\n1,2,a\n2,3,b\n3,3,b\n", r"class 'a' has one row only, copies of it aside; two are"),
     ("y\na\nb\na\n", r"x\.csv line 1: there is no column beside the target\."),
 )
-COLUMNS = faults(
-    7,
+COLUMNS = marked(
+    pytest.mark.fault(7),
     (table(head="p,p,y"), r"x\.csv line 1: there are two columns 'p'\."),
     (table(head="p, p ,y"), r"x\.csv line 1: there are two columns 'p'\."),
     (table(head="p,,y"), r"x\.csv line 1: column 2 has no name\."),
@@ -156,7 +156,7 @@ def test_a_fault_in_a_table_is_one_line_at_every_door(here, call, text, says):
     is_refused(here, call, "x.csv", says)
 
 
-@pytest.mark.fault(1, 2, 3, 4, 5, 6, 7)
+@pytest.mark.fault(1)
 def test_python_gets_the_same_words_and_debug_shows_where_they_come_from(here):
     (here / "x.csv").write_text(table((15, "1,2,a,4")))
     says = r"^x\.csv line 17: 4 fields, expected 3\.$"

@@ -155,8 +155,8 @@ def _check_overlap(archive: zipfile.ZipFile, file: Path) -> None:
     parts = sorted(
         (one.header_offset, one.compress_size, one.filename) for one in archive.infolist()
     )
-    ends = [start for start, _, _ in parts[1:]] + [file.stat().st_size]
-    for (start, size, name), end in zip(parts, ends, strict=True):
+    ends = [start for start, _, _ in [*parts, (file.stat().st_size, 0, "")]]
+    for (start, size, name), end in zip(parts, ends[1:], strict=True):
         if start + size > end:
             raise UnsafeFileError(
                 f"{file.name}: array {shown(name)} overlaps what follows it; save it with "
