@@ -26,7 +26,7 @@ def lives(*arguments):
 
 def test_whatever_happens_to_a_folder_nothing_is_lost_and_nothing_ends_in_a_traceback():
     figures, broken = lives(
-        "--examples", 14, "--steps", 20, "--broken", "anew_where_damaged", "anywhere", "in_place"
+        "--examples", 14, "--steps", 20, "--broken", "anywhere", "result_not_seen", "nobody_holds"
     )
     assert figures["steps"] > 80
     assert len(broken) == 3

@@ -169,3 +169,26 @@ def test_the_hash_alone_makes_no_checkpoint():
 def test_a_file_of_tensors_that_is_none_is_damaged(metadata):
     with pytest.raises(ValueError, match="damaged"):
         unpacked(safetensors.numpy.save({"w": np.zeros(2)}, metadata))
+
+
+@pytest.mark.parametrize(
+    "header", [b"[1]", b"3", b"[" * 100_000, b'{"__metadata__": null}', b"\xff"]
+)
+def test_a_header_of_another_kind_is_damaged(header):
+    with pytest.raises(ValueError, match="damaged"):
+        unpacked(len(header).to_bytes(8, "little") + header)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"F64"', b'"I64"'),
+        (b'"shape":[2,3]', b'"shape":[3,2]'),
+        (b'"shape":[3,2]', b'"shape":[2,3]'),
+    ],
+)
+def test_kinds_and_shapes_of_arrays_are_under_the_hash_too(old, new):
+    content = packed(checkpoint())
+    assert old in content
+    with pytest.raises(ValueError, match="damaged: another hash"):
+        unpacked(content.replace(old, new))
