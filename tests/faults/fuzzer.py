@@ -237,6 +237,13 @@ def fuzz(
     return tallies
 
 
+def with_some_slow(formats: Sequence[Format], count: int, seed: int) -> list[Format]:
+    """Return all formats that are read quickly, and some of the others."""
+    slow = [one for one in formats if one.slow]
+    chosen = Random(seed).sample(slow, min(count, len(slow)))
+    return [one for one in formats if not one.slow or one in chosen]
+
+
 def missed_controls(seed: int) -> list[str]:
     """Fuzz readers that are broken on purpose; return those in which nothing was found."""
     global HANG_SECONDS
@@ -285,6 +292,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--files", type=int, default=2000, help="of all formats together")
     parser.add_argument("--format", action="append", help="only this one; repeatable")
+    parser.add_argument("--slow", type=int, help="of slow formats only so many, drawn by the seed")
     parser.add_argument("--only", type=int, help="only the file of this number")
     parser.add_argument("--seed", type=int, default=0, help="other files")
     parser.add_argument(
@@ -296,6 +304,8 @@ def main() -> int:
         missed = missed_controls(options.seed) if options.only is None else []
         others = parts_of(formats)
         formats = [one for one in formats if not options.format or one.name in options.format]
+        if options.slow is not None:
+            formats = with_some_slow(formats, options.slow, options.seed)
         begin = time.monotonic()
         tallies = fuzz(formats, others, options.files, options.seed, options.only)
         if options.keep and options.only is not None:
