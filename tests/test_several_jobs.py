@@ -32,6 +32,7 @@ from triptych.runner import (
 )
 from triptych.runner import executors as executors_module
 from triptych.runner import failures as failures_module
+from triptych.runner import hanging as hanging_module
 from triptych.runner import ways as ways_module
 from triptych.runner import workers as workers_module
 from triptych.runner.kept import data_shapes
@@ -85,10 +86,10 @@ def ways_of(setting):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """Make the study with 1, 2 and 4 jobs; return events and folder of each."""
+    """Make the study with 1, 2 and 8 jobs; return events and folder of each."""
     study = parse_study(EVERY_KIND)
     found = {}
-    for jobs in (1, 2, 4):
+    for jobs in (1, 2, 8):
         path = tmp_path_factory.mktemp(f"jobs-{jobs}")
         found[jobs] = list(execute_study(study, StudyFolder(path), Setting(), jobs)), path
     return found
@@ -110,12 +111,13 @@ def bits(path):
     return weights, metrics, scores, verdicts
 
 
+@pytest.mark.fault(30)
 def test_runs_and_verdicts_are_the_same_for_any_number_of_jobs(made):
     one = bits(made[1][1])
     # Six seeds of each, a seventh of the two arms whose claim is open.
     assert len(one[0]) == len(one[1]) == 5 * 6 + 2
     assert [v[:2] for v in one[3]] == [("holds", 6), ("undecided", 7)]
-    for jobs in (2, 4):
+    for jobs in (2, 8):
         assert bits(made[jobs][1]) == one
 
 
@@ -181,7 +183,7 @@ def test_a_second_call_starts_no_process(made, monkeypatch):
         raise AssertionError("nothing is to be made")
 
     monkeypatch.setattr(workers_module, "Worker", refuse)
-    path = made[4][1]
+    path = made[8][1]
     ended = [e for e in execute_study(parse_study(EVERY_KIND), StudyFolder(path), Setting(), 2)
              if isinstance(e, RunEnded)]  # fmt: skip
     assert len(ended) == 32
@@ -274,6 +276,7 @@ on_linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="need
 
 
 @on_linux
+@pytest.mark.fault(30)
 def test_a_process_that_dies_costs_its_run_alone_and_the_next_call_makes_it(tmp_path):
     study, folder = parse_study(TO_KILL), StudyFolder(tmp_path)
     signals = [signal.SIGKILL, signal.SIGSEGV]
@@ -308,6 +311,49 @@ def test_a_process_that_dies_costs_its_run_alone_and_the_next_call_makes_it(tmp_
         ("finished", False), ("finished", False), ("finished", True)
     ]  # fmt: skip
     assert "failed" not in read_result(tmp_path).to_html()
+
+
+@on_linux
+@pytest.mark.fault(30)
+def test_a_process_that_hangs_is_ended_and_the_next_call_makes_its_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(hanging_module, "SECONDS_BETWEEN_LOOKS", 0.2)
+    monkeypatch.setattr(workers_module, "SECONDS_BETWEEN_LOOKS", 0.2)
+    monkeypatch.setattr(hanging_module, "_MOST_SECONDS", 3.0)
+    study, folder = parse_study(TO_KILL), StudyFolder(tmp_path)
+    others = set(children(os.getpid()))
+    ended, stopped, told = {}, [], set()
+    for event in execute_study(study, folder, Setting(), 2):
+        if isinstance(event, RunTold) and isinstance(event.event, Evaluation):
+            told.add(event.arm)
+        if told == {"first", "second"} and not stopped:
+            stopped = sorted(set(children(os.getpid())) - others)[:1]
+            os.kill(stopped[0], signal.SIGSTOP)
+        if isinstance(event, RunEnded):
+            ended[event.record.arm] = event.record
+    assert sorted(run.status for run in ended.values()) == ["failed", "finished", "finished"]
+    (failed,) = [run for run in ended.values() if run.status == "failed"]
+    assert failed.error == "its process hung: it computed nothing for 3.00 s, and was ended"
+    assert failed.curve
+    assert set(children(os.getpid())) <= others
+    again = [e for e in execute_study(study, folder, Setting()) if isinstance(e, RunEnded)]
+    assert {e.record.arm: e.kept for e in again} == {name: name != failed.arm for name in ended}
+    assert all(e.record.status == "finished" for e in again)
+
+
+def test_time_in_which_nothing_could_run_is_not_time_in_which_a_process_hung(monkeypatch):
+    now, taken = [0.0], [5]
+    monkeypatch.setattr(hanging_module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(hanging_module, "processor_time", lambda _: taken[0])
+    hanging = hanging_module.Hanging()
+
+    def look(seconds):
+        now[0] += seconds
+        return hanging.among([7])
+
+    assert look(3600.0) == look(3600.0) == look(1.0) == []
+    assert [look(10.0) for _ in range(29)] == [[]] * 28 + [[7]]
+    taken[0] += 1
+    assert look(10.0) == []
 
 
 def test_an_error_in_a_run_marks_it_and_the_study_goes_on(tmp_path, monkeypatch):
@@ -395,6 +441,7 @@ def is_alive(pid):
 
 
 @on_linux
+@pytest.mark.fault(30)
 def test_workers_end_with_the_process_that_started_them_however_it_ends(tmp_path):
     with started(tmp_path, FOR_EVER) as (process, workers):
         assert len(workers) == 2

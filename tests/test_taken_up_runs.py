@@ -1,7 +1,10 @@
 """Runs that were cut short go on from their checkpoints, or say why they do not."""
 
+import errno
+import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +18,7 @@ from triptych.errors import CheckpointError, RunError
 from triptych.records import StudyFolder
 from triptych.records.checkpoints import unpacked
 from triptych.records.disk import CHECKPOINT_FILES
+from triptych.records.files import DISK
 from triptych.runner import (
     RunEnded,
     RunTold,
@@ -135,6 +139,7 @@ def test_a_run_goes_on_after_its_last_step_and_ends_with_the_same_bytes(folder, 
     assert record == run.read()
 
 
+@pytest.mark.fault(29)
 def test_what_was_logged_after_the_checkpoint_is_dropped(folder, tmp_path):
     run = cut_short(folder, pauses=17)
     with (run.path / "metrics.jsonl").open("ab") as log:
@@ -350,23 +355,74 @@ def test_before_anything_was_seen_large_networks_wait_longer_for_their_first_che
     assert 1 < large < 5
 
 
-def test_a_full_disk_says_which_step_is_safe_and_the_run_goes_on_from_it(folder, monkeypatch):
-    from triptych.records.files import DISK
+class Closing:
+    """A file that says only when it is closed that not all of it was written."""
 
-    write, count = DISK.write, []
+    def __init__(self, file, fail):
+        self.file, self.fail = file, fail
 
-    def full(file, content):
-        count.append(1)
-        if len(count) > 15:
-            raise OSError(28, "No space left on device")
-        write(file, content)
+    def __getattr__(self, name):
+        return getattr(self.file, name)
 
-    monkeypatch.setattr(DISK, "write", full)
-    with pytest.raises(RunError, match=r"no space left .* The last checkpoint is of step \d+\."):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+        self.fail()
+
+
+def fails(operation, number, after):
+    """Return what an operation of the disk is from its call `after` on."""
+    act, count = getattr(DISK, "open" if operation == "close" else operation), itertools.count(1)
+
+    def fail():
+        raise OSError(number, os.strerror(number))
+
+    def do(*rest):
+        if next(count) < after:
+            return act(*rest)
+        if operation == "close":
+            return Closing(act(*rest), fail)
+        if operation == "write":  # half of it is there
+            act(rest[0], rest[1][: len(rest[1]) // 2])
+        return fail()
+
+    return do
+
+
+@pytest.fixture(scope="module")
+def whole_bits(tmp_path_factory):
+    folder = StudyFolder(tmp_path_factory.mktemp("whole"))
+    list(execute_runs("a", arm(), [0], folder, Setting(device="cpu")))
+    return bits(folder.run("a", 0))
+
+
+@pytest.mark.fault(26)
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
+@pytest.mark.parametrize(("operation", "after"), [
+    ("open", 20), ("write", 12), ("sync", 30), ("rename", 12), ("close", 20),
+])  # fmt: skip
+def test_a_disk_that_fails_says_which_step_is_safe_and_the_run_goes_on_from_it(
+    folder, whole_bits, monkeypatch, operation, after, number
+):
+    name = "open" if operation == "close" else operation
+    monkeypatch.setattr(DISK, name, fails(operation, number, after))
+    said = "cannot write .*Input/output error" if number == errno.EIO else "no space left to write"
+    with pytest.raises(RunError, match=said) as caught:
         list(execute_runs("a", arm(), [0], folder, ALL))
     monkeypatch.undo()
+    assert caught.value.exit_code == 4
+    run = folder.run("a", 0)
+    last = max(one.step for one in checkpoints(run).values())
+    assert 1 <= last < 20
+    named = int(re.search(r"The last checkpoint is of step (\d+)\.$", str(caught.value))[1])
+    # Of one whose name was not yet synced nothing is said, though it is there.
+    assert named == last or (operation == "sync" and named == last - 1)
+    monkeypatch.setattr(loop_module, "_SECONDS_BETWEEN_PROGRESS", 0.0)
     _, told = go_on(folder)
-    assert "goes on after step" in told[0]
+    assert told == [f"a, seed 0: goes on after step {last}"]
+    assert bits(run) == whole_bits
 
 
 def test_checkpoints_stay_within_the_limit_of_the_disk_and_drop_no_weights(folder):
@@ -508,6 +564,7 @@ def test_a_second_command_in_the_same_folder_changes_nothing_there(tmp_path):
     assert (tmp_path / "triptych-runs" / "s" / "study.toml").read_bytes() == study
 
 
+@pytest.mark.fault(25)
 def test_a_killed_command_goes_on_and_its_page_is_that_of_one_in_one_go(tmp_path):
     text = STUDY.replace("epochs = 4", "epochs = 3000").replace(
         "eval_every = 2", "eval_every = 100"

@@ -6,25 +6,26 @@ Each names a study in which it shows, what shows it, and what breaks it within a
 from __future__ import annotations
 
 import json
+import os
+import stat
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import safetensors.numpy
+from fault_trials import Break
 
 from triptych.contracts import State
 from triptych.errors import RunError
-from triptych.records import checkpoints, findings, runs, study
-from triptych.records.files import DISK, dump_json
+from triptych.records import checkpoints, files, findings, runs, study
+from triptych.records.files import DISK, Disk, dump_json
 from triptych.records.findings import write_findings
 from triptych.runner import under_way
 from triptych.runner.explained import Explainer
 from triptych.training.growth import Growth
 from triptych.training.jobs import Job
 from triptych.training.numpy_learner import NumpyLearner
-
-Break = Callable[[], None]
 
 
 def naive_write() -> None:
@@ -156,6 +157,44 @@ def forgets_the_others() -> None:
     under_way.Run._note = lambda run, before, *rest: note(run, {}, *rest)
 
 
+class _OfNo(Disk):
+    """The disk, but that files, or folders, are never synced."""
+
+    def __init__(self, is_such: Callable[[int], bool]) -> None:
+        self.is_such = is_such
+
+    def __getattribute__(self, name: str) -> Any:
+        return (
+            object.__getattribute__(self, name)
+            if name in ("sync", "is_such")
+            else getattr(DISK, name)
+        )
+
+    def sync(self, handle: int) -> None:
+        if not self.is_such(os.fstat(handle).st_mode):
+            DISK.sync(handle)
+
+
+def files_not_synced() -> None:
+    """Rename files that may not be on the disk yet."""
+    files.DISK = _OfNo(stat.S_ISREG)
+
+
+def folders_not_synced() -> None:
+    """Say that a file is kept while its name may not be on the disk yet."""
+    files.DISK = _OfNo(stat.S_ISDIR)
+
+
+def log_not_synced() -> None:
+    """Write checkpoints whose log may not be on the disk yet."""
+    runs.sync_log = lambda path: path.read_bytes()
+
+
+def result_removed_last() -> None:
+    """Begin a run anew so that its old result may come back without what it rests on."""
+    runs.remove_surely = lambda path: None
+
+
 VARIANTS: dict[str, tuple[str, str, Break]] = {
     "files written in place": ("mlp-numpy", "points", naive_write),
     "one checkpoint, written in place": ("mlp-numpy", "points", one_file),
@@ -172,4 +211,8 @@ VARIANTS: dict[str, tuple[str, str, Break]] = {
     "result before weights": ("mlp-numpy", "points", result_first),
     "begins anew": ("mlp-numpy", "points", begins_anew),
     "how it was begun dropped": ("lanes-compiled", "points", forgets_the_others),
+    "files not synced": ("mlp-numpy", "power", files_not_synced),
+    "folders not synced": ("mlp-numpy", "power", folders_not_synced),
+    "log not synced": ("mlp-numpy", "power", log_not_synced),
+    "old result not removed first": ("mlp-numpy", "power, former", result_removed_last),
 }

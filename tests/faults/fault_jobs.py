@@ -72,8 +72,6 @@ def without_times(folder: Path) -> dict[str, str]:
         if path.is_file():
             text = path.read_bytes()
             if path.name in ("metrics.jsonl", "result.json"):
-                text = re.sub(
-                    rb'"(seconds|peak_memory|data|evaluation|findings)": [\d.e-]*', b"", text
-                )
+                text = re.sub(_TIMES, b"", text)
             found[str(path.relative_to(folder))] = hashlib.sha256(text).hexdigest()
     return found

@@ -1,5 +1,7 @@
 """Small studies for the fault harness: every engine and architecture, early stopping, growth."""
 
+import re
+
 _HEAD = """
 title = "{name}"
 seeds = {seeds}
@@ -86,6 +88,12 @@ STUDIES = {
         "rnn-torch": (_STRINGS, "torch", _RNN),
     }.items()
 }
+
+
+def former(text: str) -> str:
+    """Return a study of other settings, whose runs are none of those of `text`."""
+    return re.sub(r"epochs = \d+", "epochs = 1", text)
+
 
 TWO_JOBS = """
 title = "two jobs"

@@ -2,8 +2,9 @@
 
 Time stands still (so that seconds are 0), memory is not measured, training is cut into single
 steps with a checkpoint before each, and the page is a list of all that it would show, since drawing
-it takes a second. A kill does not lose what was written and not synced, so nothing is synced here,
-which would take most of the time.
+it takes a second (`fault_pages` draws the real one). A kill does not lose what was written and not
+synced, so nothing is synced here, which would take most of the time; what a machine without power
+loses is replayed from what was done (`fault_power`).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,7 +33,8 @@ import sklearn.datasets
 import sklearn.model_selection
 import torch
 import torch._dynamo
-from fault_studies import STUDIES
+from fault_power import OPERATIONS, Machine, Operation, Recorder, write_out
+from fault_studies import STUDIES, former
 
 from triptych.engines import PeakMemory
 from triptych.errors import TriptychError
@@ -40,7 +42,9 @@ from triptych.records import StudyFolder
 from triptych.records.checkpoints import unpacked
 from triptych.records.disk import CHECKPOINT_FILES
 from triptych.records.files import DISK
+from triptych.report import study_values
 from triptych.runner import (
+    RunEnded,
     Setting,
     StudyResult,
     execute_study,
@@ -53,14 +57,15 @@ from triptych.runner.under_way import Run
 from triptych.spec import parse_study
 from triptych.training import jobs, loop, torch_together
 
+Break = Callable[[], None]
+"""Breaks something in a child."""
 FAULTS = ("kill before", "kill within", "kill after", "ENOSPC", "EIO", "short write")
-OPERATIONS = (
-    "open", "write", "sync", "cut", "rename", "remove", "make_folder", "remove_folder"
-)  # fmt: skip
-NOT_COMPARED = {"lock", "lock.json", "disk.lock"}  # they say who holds a folder
+# They say who holds a folder; and what was told of runs.
+NOT_COMPARED = {"lock", "lock.json", "disk.lock", "diary"}
 _TRACEBACK = 98
 _MOST_LIVES = 6
-_DIARY = "diary"
+DIARY = "diary"
+_ENDED = 10**9  # more than any step
 
 
 def stand_still() -> None:
@@ -69,7 +74,9 @@ def stand_still() -> None:
     for module in (loop, jobs, explained, runs, results):
         module.time = SimpleNamespace(perf_counter=lambda: 0.0, monotonic=time.monotonic)
     PeakMemory.megabytes = lambda *_: None
-    StudyResult.to_html = lambda self: json.dumps(self.to_dict(), indent=1, default=str)
+    StudyResult.to_html = lambda self: json.dumps(
+        study_values(self.record, self.verdicts), indent=1, default=str
+    )
     DISK.sync = lambda handle: None
     torch.set_num_threads(1)
     # So that no child has to load what its first step does.
@@ -79,40 +86,49 @@ def stand_still() -> None:
     assert torch_together
 
 
-def make(study: str, folder: Path) -> None:
+def make(text: str, folder: Path) -> None:
     """Run a study to its end, with its page, keeping a diary beside its folder."""
-    write_diary(folder.parent / _DIARY)
-    spec = parse_study(STUDIES[study])
+    note = keep_diary(folder.parent / DIARY)
     setting = Setting(device="cpu", checkpoint=0.0)
-    for _ in execute_study(spec, StudyFolder(folder), setting):
-        pass
+    for event in execute_study(parse_study(text), StudyFolder(folder), setting):
+        if isinstance(event, RunEnded):
+            note("ended", event.record.arm, event.record.seed, _ENDED)
     read_result(folder).write_page()
 
 
-def write_diary(path: Path) -> None:
-    """Note from which step each run went on, and which of its checkpoints were written."""
+def keep_diary(path: Path) -> Callable[[str, str, int, int], None]:
+    """Note from which step each run goes on, and which of its checkpoints are written.
+
+    Returns
+    -------
+    callable
+        Notes a word on an arm, a seed and a step.
+    """
     keep, begin = Run.keep, Run.begin
 
-    def note(word: str, run: Run) -> None:
-        steps = run.job.steps if run.job else 0
+    def note(word: str, arm: str, seed: int, step: int) -> None:
         with path.open("a") as file:
-            file.write(f"{word} {run.blank.arm} {run.blank.seed} {steps}\n")
+            file.write(f"{word} {arm} {seed} {step}\n")
+
+    def note_of(word: str, run: Run) -> None:
+        note(word, run.blank.arm, run.blank.seed, run.job.steps if run.job else 0)
 
     def keep_and_tell(run: Run) -> bool:
         kept = keep(run)
-        note("kept", run)
+        note_of("kept", run)
         return kept
 
     def begin_and_tell(run: Run, *rest: Any) -> Any:
         told = begin(run, *rest)
-        note("begun", run)
+        note_of("begun", run)
         return told
 
     Run.keep, Run.begin = keep_and_tell, begin_and_tell
+    return note
 
 
 def was_lost(diary: Path) -> bool:
-    """Whether a run went on from before a checkpoint that had been written."""
+    """Whether a run went on from before a checkpoint that had been written, or after its end."""
     kept: dict[str, int] = {}
     for line in diary.read_text().splitlines() if diary.exists() else ():
         word, arm, seed, step = line.split()
@@ -166,7 +182,6 @@ class Faults:
     at: int
     kind: str
     count: int = 0
-    seen: list[str] = field(default_factory=list)
 
     def install(self) -> None:
         """Stand between this process and its disk."""
@@ -176,7 +191,6 @@ class Faults:
 
     def _do(self, name: str, act: Callable[..., Any], *rest: Any) -> Any:
         self.count += 1
-        self.seen.append(name)
         full = self.kind in ("ENOSPC", "short write") and self.count > self.at
         if full and name in ("open", "write", "make_folder"):  # a full disk stays full
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -220,6 +234,12 @@ class Outcome:
         """Whether all ended as they would have."""
         return not (self.different or self.unresumable or self.lost or self.rude)
 
+    def __add__(self, other: Outcome) -> Outcome:
+        """Return what came of both."""
+        names = ("trials", "different", "unresumable", "lost", "rude", "seconds")
+        sums = {name: getattr(self, name) + getattr(other, name) for name in names}
+        return Outcome(self.study, **sums, first=self.first or other.first)
+
     def note(self, what: str, where: str) -> None:
         """Count something that went wrong."""
         setattr(self, what, getattr(self, what) + 1)
@@ -235,24 +255,38 @@ class Trial:
     broken : callable, optional
         Breaks something, in every child that is made to fail or goes on; not in the one that is
         held against.
+    make : callable
+        Makes a study, of a text, in a folder.
+    home : Path, optional
+        Where its folder is to be; absent: in memory.
     """
 
-    def __init__(self, study: str, broken: Callable[[], None] | None = None) -> None:
-        self.study, self.broken = study, broken
+    def __init__(
+        self,
+        study: str,
+        broken: Break | None = None,
+        make: Callable[[str, Path], None] = make,
+        home: Path | None = None,
+    ) -> None:
+        self.study, self.broken, self.make = study, broken, make
+        self.text = STUDIES[study]
         self.outcome = Outcome(study)
-        self.home = Path(tempfile.mkdtemp(prefix="faults-", dir=_memory()))
+        self.home = Path(tempfile.mkdtemp(prefix="faults-", dir=home or _memory()))
         self.folder = self.home / "at" / "study"
-        if "torch" not in STUDIES[study]:
+        self.gone_on: dict[str, str] = {}
+        if "torch" not in self.text:
             # Here, so that children find kernels loaded; PyTorch would begin threads.
-            make_once(study, self.home / "warm" / "study")
-        self._clear()
+            make_once(self.text, self.home / "warm" / "study")
+            shutil.rmtree(self.home / "warm")
+        self.clear()
         started = time.monotonic()
-        code = in_child(lambda: make(study, self.folder))
+        code = in_child(lambda: make(self.text, self.folder))
         self.seconds = time.monotonic() - started
         assert code == 0, f"{study} does not run: {code}"
-        self.expected = bits(self.folder)
+        self.expected = bits(self.folder.parent)
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
+        """Begin with nothing."""
         shutil.rmtree(self.folder.parent, ignore_errors=True)
         self.folder.parent.mkdir(parents=True)
 
@@ -261,43 +295,68 @@ class Trial:
         shutil.rmtree(self.home)
         return self.outcome
 
-    def _act(self, faults: Faults | None = None) -> None:
+    def act(self, faults: Faults | Recorder | None = None) -> None:
+        """Make the study, or go on with it, in this process; its disk may be stood before."""
         if self.broken is not None:
             self.broken()
         if faults is not None:
             faults.install()
-        make(self.study, self.folder)
+        self.make(self.text, self.folder)
 
-    def operations(self) -> list[str]:
-        """Return every operation of the study on the disk."""
-        self._clear()
+    def operations(self, begun: str = "empty", draw: random.Random | None = None) -> Machine:
+        """Return a machine on which the study was made, with every operation on its disk.
+
+        Parameters
+        ----------
+        begun : {"empty", "former", "killed"}
+            With nothing there, after a study of other settings, or after a kill at a drawn time.
+        draw : random.Random, optional
+        """
+        self.clear()
+        if begun == "former":
+            in_child(lambda: self.make(former(self.text), self.folder))
+            (self.folder.parent / DIARY).unlink()
+        elif begun == "killed" and draw is not None:
+            in_child(self.act, draw.uniform(0.2, 0.9) * self.seconds)
+        machine = Machine(self.folder.parent, DIARY)
         path = self.home / "operations"
 
-        def count() -> None:
-            faults = Faults(-1, "")
+        def record() -> None:
+            recorder = Recorder(self.folder.parent, DIARY)
             try:
-                self._act(faults)
+                self.act(recorder)
             finally:
-                path.write_text("\n".join(faults.seen))
+                path.write_text(json.dumps([asdict(one) for one in recorder.done]))
 
-        in_child(count)
-        return path.read_text().split()
+        code = in_child(record)
+        assert code == 0, f"{self.study} does not go on: {code}"
+        machine.coming = [Operation(**one) for one in json.loads(path.read_text())]
+        machine.said = _text(self.folder.parent / DIARY)
+        return machine
 
     def point(self, at: int, kind: str) -> None:
         """Let one operation fail, and go on."""
-        self._clear()
+        self.clear()
         self.outcome.trials += 1
-        code = in_child(lambda: self._act(Faults(at, kind)))
+        code = in_child(lambda: self.act(Faults(at, kind)))
         where = f"{kind} at operation {at}"
         if code not in (0, -signal.SIGKILL, 4):
             self.outcome.note("rude", f"{where}: exit {code}")
-        self._finish(where)
+        self._finish_once(where)
+
+    def power(self, machine: Machine, draw: random.Random) -> None:
+        """Let the power fail now, and go on from each state that the disk may be in."""
+        for how, state in machine.states(draw):
+            self.clear()
+            write_out(state, self.folder.parent)
+            (self.folder.parent / DIARY).write_text(machine.told)
+            self._finish_once(f"{how}, before operation {machine.done + 1}", count=True)
 
     def kill_until_done(self, draw: random.Random, flip: bool = False) -> None:
         """Kill it some times, at any moment, then let it end."""
-        self._clear()
+        self.clear()
         for life in range(draw.randint(1, _MOST_LIVES)):
-            code = in_child(self._act, draw.uniform(0, 1.1 * self.seconds))
+            code = in_child(self.act, draw.uniform(0, 1.1 * self.seconds))
             if code == 0:
                 break
             self.outcome.trials += 1
@@ -306,26 +365,44 @@ class Trial:
                 return
             if flip:
                 flip_a_bit(self.folder, draw)
-        self._finish("killed", flipped=flip)
+        self.finish("killed", flipped=flip)
 
-    def _finish(self, where: str, *, flipped: bool = False) -> None:
-        """Let the study end, and hold it against the one in one go."""
-        code = in_child(self._act)
+    def _finish_once(self, where: str, *, count: bool = False) -> None:
+        """Let the study end, unless one went on from the same bytes: it would do the same again."""
+        found = bits(self.folder.parent) | {DIARY: _text(self.folder.parent / DIARY)}
+        start = hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
+        if start not in self.gone_on:
+            self.outcome.trials += count
+            self.gone_on[start] = self.finish(where)
+        elif (what := self.gone_on[start]) and not count:
+            self.outcome.note(what, where)
+
+    def finish(self, where: str, *, flipped: bool = False) -> str:
+        """Let the study end, and hold it against the one in one go; return what went wrong."""
+        code = in_child(self.act)
+        what = ""
         if code != 0:
-            self.outcome.note("unresumable", f"{where}: exit {code}")
-        elif (found := bits(self.folder)) != self.expected:
+            what, where = "unresumable", f"{where}: exit {code}"
+        elif (found := bits(self.folder.parent)) != self.expected:
             odd = sorted(k for k, _ in set(found.items()) ^ set(self.expected.items()))
-            self.outcome.note("different", f"{where}: {', '.join(dict.fromkeys(odd))}")
-        elif not flipped and was_lost(self.folder.parent / _DIARY):
-            self.outcome.note("lost", where)
+            what, where = "different", f"{where}: {', '.join(dict.fromkeys(odd))}"
+        elif not flipped and was_lost(self.folder.parent / DIARY):
+            what = "lost"
+        if what:
+            self.outcome.note(what, where)
+        return what
 
 
-def make_once(study: str, folder: Path) -> None:
+def make_once(text: str, folder: Path) -> None:
     """Run a study in this process."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     keep, begin = Run.keep, Run.begin
-    make(study, folder)
+    make(text, folder)
     Run.keep, Run.begin = keep, begin
+
+
+def _text(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
 
 
 def flip_a_bit(folder: Path, draw: random.Random) -> None:

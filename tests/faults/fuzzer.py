@@ -5,7 +5,7 @@ process. Of each file it asserts that
 
 - it is read, or refused by an error raised on purpose: exit code 0 or 2 to 6, one line and no
   traceback;
-- nothing hangs: 10 seconds; nothing dies of a signal;
+- nothing hangs: 10 seconds, 30 where a command trains or draws; nothing dies of a signal;
 - the process takes at most 256 MB more than before the batch;
 - nothing in the file runs: what would make a file `harmed` has not, a canary is as it was;
 - nothing that is printed holds what a terminal obeys.
@@ -161,7 +161,7 @@ def _child(one: Format, seed: int, wanted: Sequence[int], others: Sequence[bytes
         resource.setrlimit(resource.RLIMIT_AS, (space, space))
         idle = _memory("VmRSS")
         for k in wanted:
-            found = read(one, k, *drawn(one, seed, k, others))
+            found = read(one, k, *drawn(one, seed, k, others), 3.0 if one.slow else 1.0)
             found["peak"] = max(0, found["peak"] - idle)  # type: ignore[operator]
             pipe.write(json.dumps({"k": k, **found}) + "\n")
             pipe.flush()

@@ -38,6 +38,7 @@ def failing(number):
     return fail
 
 
+@pytest.mark.fault(26)
 @pytest.mark.parametrize("operation", ["fsync", "replace", "open", "write"])
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
 def test_a_write_that_fails_anywhere_leaves_the_old_file_and_nothing_else(
@@ -78,6 +79,7 @@ def test_numbers_that_are_not_finite_become_null():
     assert json.loads(text) == {"a": [None, 1.5], "b": [None, None]}
 
 
+@pytest.mark.fault(29)
 def test_a_torn_last_line_is_dropped_and_a_torn_middle_is_an_error(tmp_path):
     path = tmp_path / "log"
     path.write_bytes(b'{"a": 1}\n{"a": 2}\n{"a"')

@@ -9,11 +9,11 @@ from triptych.records.files import (
     atomic_file,
     dump_json,
     finite,
-    make_folder,
     read_json,
     write_atomic,
 )
 from triptych.records.findings import Finding, finding_values
+from triptych.records.folders import make_folder
 from triptych.records.keys import STEPS, run_key
 from triptych.records.listing import (
     DAMAGED,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from triptych.errors import RunError
-from triptych.records.disk import is_seed_folder
-from triptych.records.files import DISK, PARTIAL
+from triptych.records.disk import RESULT_FILE, is_seed_folder
+from triptych.records.files import DISK, PARTIAL, sync_folder
 from triptych.records.listing import RunEntry
 from triptych.records.locks import InUse
 from triptych.records.runs import RUN_FILES
@@ -85,6 +85,8 @@ def _delete(run: RunEntry) -> Deletion:
             if file.is_symlink() or file.is_file():
                 freed += file.lstat().st_size
                 DISK.remove(file)
+                if name == RESULT_FILE:  # else it could come back without the rest
+                    sync_folder(folder)
         others = sorted(path.name for path in folder.iterdir())
         if others:
             return Deletion(

@@ -1,8 +1,9 @@
 """The only module that writes to disk: whole files atomically, logs line by line.
 
 Whoever reads a file written here finds either what was there before or all of the new content,
-also after a kill or a full disk. Everything that changes a disk is one of the few operations of
-`DISK`, so that the fault harness (tests/faults) can stop before, within and after each of them.
+also after a kill, a full disk or a loss of power. Everything that changes a disk is one of the few
+operations of `DISK`, so that the fault harness (tests/faults) can stop before, within and after
+each of them.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from triptych.errors import RunError
 from triptych.records.reading import read_whole
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
-MAX_NAME_BYTES = 255
 PARTIAL = ".partial"
 """Ends the name of a file that is being written; one that is found was left by a kill."""
 # Made once: some runs write a thousand lines a second.
@@ -56,8 +56,8 @@ class Disk:
         path.unlink(missing_ok=True)
 
     def make_folder(self, path: Path) -> None:
-        """Make a folder and its parents, if they are not there."""
-        path.mkdir(parents=True, exist_ok=True)
+        """Make a folder, if it is not there; its parent is."""
+        path.mkdir(exist_ok=True)
 
     def remove_folder(self, path: Path) -> None:
         """Remove an empty folder."""
@@ -98,7 +98,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
                 file.flush()
                 DISK.sync(file.fileno())
             DISK.rename(partial, path)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         except BaseException:
             with suppress(OSError):  # what stopped the write says more
                 DISK.remove(partial)
@@ -179,35 +179,21 @@ def remove(path: Path) -> None:
         raise RunError(f"cannot delete {path}: {error.strerror or error}.") from error
 
 
-def make_folder(path: Path) -> None:
-    """Make `path` and its parents, if they are not there.
+def remove_surely(path: Path) -> None:
+    """Remove a file, if it is there, and wait until that is on the disk.
+
+    For what has to be gone before something else goes: a result before what it rests on.
 
     Raises
     ------
     RunError
-        If it is a file, its name is too long or has a line break, or it cannot be written to.
+        If the disk refuses.
     """
-    reason = _unusable(path)
+    remove(path)
     try:
-        if not reason:
-            DISK.make_folder(path)
-            reason = "" if os.access(path, os.W_OK) else "it is read-only"
+        sync_folder(path.parent)
     except OSError as error:
-        reason = error.strerror or str(error)
-    if reason:
-        raise RunError(f"cannot use {str(path)!r} as a run folder: {reason}.")
-
-
-def _unusable(path: Path) -> str:
-    if any(ord(letter) < 32 for letter in str(path)):
-        return "its name has a control character"
-    if any(len(part.encode()) > MAX_NAME_BYTES for part in path.parts):
-        return f"a name in it is longer than {MAX_NAME_BYTES} bytes"
-    if ".." in path.parts:
-        return "it contains '..'"
-    if path.exists() and not path.is_dir():
-        return "it is a file"
-    return ""
+        raise RunError(f"cannot delete {path}: {error.strerror or error}.") from error
 
 
 def dump_json(value: object, indent: int | None = 2) -> bytes:
@@ -270,7 +256,14 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
         raise RunError(f"{path} is damaged: {error}.") from None
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk: which there are, and of what.
+
+    Raises
+    ------
+    OSError
+        If the disk fails, or the folder may not be read.
+    """
     if os.name != "posix":  # elsewhere a folder cannot be opened, and needs no sync
         return
     handle = os.open(folder, os.O_RDONLY)

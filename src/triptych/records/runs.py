@@ -18,14 +18,15 @@ from triptych.records.files import (
     cut_log,
     dump_json,
     dump_line,
-    make_folder,
     read_json,
     read_lines,
     remove,
+    remove_surely,
     sync_log,
     write_atomic,
 )
 from triptych.records.findings import FINDINGS_FILE, read_findings, write_findings
+from triptych.records.folders import make_folder
 from triptych.records.reading import read_whole
 from triptych.records.run_record import FAILED, FINISHED, RunRecord
 from triptych.records.tensors import dump_tensors, read_tensors
@@ -75,7 +76,10 @@ class RunFolder:
         """
         if self.limit:
             self.limit.check()
+        is_new = not self.path.exists()
         make_folder(self.path)
+        if not is_new:
+            remove_surely(self.path / RESULT_FILE)
         for name in _MADE:
             remove(self.path / name)
         self.describe(arm, seed, environment, begun)
@@ -130,6 +134,7 @@ class RunFolder:
 
         Its checkpoints go; of a run that diverged or failed they stay.
         """
+        sync_log(self.path / _LOG)
         if weights is not None:
             content = dump_tensors(weights, {"key": record.key})
             if self._has_room(len(content)):

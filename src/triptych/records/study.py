@@ -19,7 +19,8 @@ from triptych.records.disk import (
     file_sizes,
     seed_folders,
 )
-from triptych.records.files import PARTIAL, dump_json, make_folder, read_json, remove, write_atomic
+from triptych.records.files import PARTIAL, dump_json, read_json, remove, write_atomic
+from triptych.records.folders import make_folder
 from triptych.records.locks import HOLDER_FILE, LOCK_FILE, hold
 from triptych.records.matching import (
     MATCHED_FILE,

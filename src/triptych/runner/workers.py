@@ -26,6 +26,7 @@ from triptych.errors import RunError
 from triptych.records import RunRecord, StudyFolder
 from triptych.runner.events import RunEnded, RunEvent, RunPrepared, RunStarted
 from triptych.runner.failures import blank_of, fail
+from triptych.runner.hanging import SECONDS_BETWEEN_LOOKS, Hanging, why_hung
 from triptych.runner.kept import kept_run
 from triptych.runner.seeds import Job
 from triptych.runner.setting import Setting
@@ -67,6 +68,7 @@ class Worker:
         self.prepared: dict[int, RunRecord] = {}
         self.left: list[int] = []
         self.words: deque[str] = deque(maxlen=_LAST_WORDS)
+        self.hung = False
         self.threads = [
             threading.Thread(target=task, daemon=True) for task in (self._read, self._drain)
         ]
@@ -108,6 +110,8 @@ class Worker:
     def why_it_died(self) -> str:
         """Return what ended the process, in one line; waits for its end."""
         code = self.process.wait(_SECONDS_TO_END)
+        if self.hung:
+            return why_hung()
         if code >= 0:
             return f"its process ended with exit code {code}"
         try:
@@ -150,6 +154,7 @@ class Workers:
         # A message of nobody ends the wait for one.
         self.stop = Signals(wake=lambda: self.inbox.put((None, None)))
         self.workers: list[Worker] = []
+        self.hanging = Hanging()
         self.has_started = False
         self.last_places = 1
 
@@ -165,11 +170,11 @@ class Workers:
                     yield from self._begin(*job)
                 if not any(worker.order for worker in self.workers):
                     return
-                yield from self._hear(*self.inbox.get())
+                yield from self._hear(*self._next_message())
             for worker in self.workers:
                 worker.ask_to_stop()
             while any(worker.order for worker in self.workers):
-                yield from self._hear(*self.inbox.get())
+                yield from self._hear(*self._next_message())
             self.stop.obey()
 
     def close(self) -> None:
@@ -221,6 +226,16 @@ class Workers:
             self.workers.append(worker)
             return worker
         return max(free, key=lambda worker: worker.last_arm == name)
+
+    def _next_message(self) -> tuple[Worker | None, Message | None]:
+        """Wait for what a worker says; one that hangs is ended, which is what it says then."""
+        while True:
+            busy = {worker.process.pid: worker for worker in self.workers if worker.order}
+            for process in self.hanging.among(busy):
+                busy[process].hung = True
+                busy[process].process.kill()
+            with suppress(queue.Empty):
+                return self.inbox.get(timeout=SECONDS_BETWEEN_LOOKS)
 
     def _hear(self, worker: Worker | None, message: Message | None) -> Iterator[RunEvent]:
         """Take what a worker says."""

@@ -125,7 +125,7 @@ def _of_run(record: StudyRecord, run: RunRecord) -> Iterator[Any]:
     asked = summary_v2.hparams_pb(
         settings(record, run), trial_id=f"{run.arm}/{run.seed}", start_time_secs=start
     )
-    yield Event(wall_time=start, summary=asked)
+    yield Event(wall_time=start, summary=_in_one_order(asked))
     yield _text(start, "run", _table(run_notes(run)))
     for point in points(record, run):
         yield evaluation_event(point.time, point.step, point.figures)
@@ -191,6 +191,17 @@ def _text(when: float, tag: str, text: str) -> Any:
     from tensorboard.plugins.text import summary_v2
 
     return Event(wall_time=when, summary=summary_v2.text_pb(f"{tag}/{_TEXT}", text))
+
+
+def _in_one_order(summary: Any) -> Any:
+    """Return settings as bytes that are the same in every process: a map has no order."""
+    from tensorboard.plugins.hparams import plugin_data_pb2
+
+    for value in summary.value:
+        plugin = value.metadata.plugin_data
+        content = plugin_data_pb2.HParamsPluginData.FromString(plugin.content)
+        plugin.content = content.SerializeToString(deterministic=True)
+    return summary
 
 
 def _session_end(run: RunRecord, end: float) -> Any:
