@@ -244,9 +244,9 @@ def deep_header() -> None:
 
 
 def many_tensors() -> None:
-    """Write a header of 90,000 tensors of nothing: its parsing is the attack."""
+    """Write a header of 50,000 tensors of nothing: its parsing is the attack."""
     one = '"%d":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}'
-    tensors(lambda _: "{" + ",".join(one % k for k in range(90_000)) + "}")
+    tensors(lambda _: "{" + ",".join(one % k for k in range(50_000)) + "}")
 
 
 def endless_number() -> None:
