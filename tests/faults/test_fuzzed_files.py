@@ -23,7 +23,7 @@ FUZZER = Path(__file__).parent / "fuzzer.py"
 @pytest.mark.skipif(sys.platform != "linux", reason="forks, and reads memory in /proc")
 def test_damaged_and_hostile_files_of_every_format_are_refused_and_broken_readers_are_found():
     done = subprocess.run(
-        [sys.executable, FUZZER, "--files", "400", "--slow", "4"],
+        [sys.executable, FUZZER, "--files", "420", "--slow", "4"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-3000:]
