@@ -19,6 +19,8 @@ test: lint
 # Takes more than an hour on two cores; FAULTS may be a part of it, such as "power --every 10".
 faults: $(READY)
 	$(BIN)/python tests/faults/fault_harness.py $(FAULTS)
+	$(BIN)/python tests/faults/fault_train.py points kills broken --every 7
+	$(BIN)/python tests/faults/fault_outputs.py
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

@@ -13,8 +13,6 @@ import argparse
 import os
 import platform
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -29,37 +27,10 @@ from triptych.saved import Model, Predictions, model_of_run
 from triptych.saved.prediction import outputs_of
 from triptych.saved.prediction_text import Writer
 from triptych.spec import ArmSpec, MLPSpec, TableSpec, TrainSpec
+from whole_process import timed
 
 BAR = 20.0
 _SMALL = 2_000
-# Not ru_maxrss, which begins at what the process had that started this one.
-_COMMAND = """
-import sys
-from pathlib import Path
-from triptych import cli
-try:
-    cli.main(sys.argv[1:])
-except SystemExit as left:
-    print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0], file=sys.stderr)
-    sys.exit(left.code)
-"""
-
-
-def timed(*command: str) -> tuple[float, float, float]:
-    """Return wall and processor seconds of a command, from process start, and its peak in MB."""
-    started = time.perf_counter()
-    with subprocess.Popen(
-        [sys.executable, "-c", _COMMAND, *command],
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
-        assert process.stderr is not None
-        said = process.stderr.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"triptych {' '.join(command)} left with {process.returncode}: {said}")
-    wall = time.perf_counter() - started
-    return wall, usage.ru_utime + usage.ru_stime, int(said.split()[-1]) / 1000
 
 
 def write_table(path: Path, rows: int, columns: int, classes: int) -> None:
@@ -139,8 +110,9 @@ def main() -> None:
                 timed(command, str(folder / "m.safetensors"), str(large), *options)
                 for _ in range(asked.runs)
             ]
-            walls, processors, peaks = zip(*taken, strict=True)
-            wall, cpu = statistics.median(walls), statistics.median(processors)
+            wall = statistics.median(one.wall for one in taken)
+            cpu = statistics.median(one.processor for one in taken)
+            walls, peaks = [one.wall for one in taken], [one.memory for one in taken]
             bar = f"; the bar is {BAR:g} s" if command == "predict" else ""
             print(
                 f"{command}: {wall:.1f} s ({min(walls):.1f} to {max(walls):.1f}), {cpu:.1f} s of a "

@@ -159,6 +159,7 @@ def start(study, epochs, *options, **kwargs):
     )  # fmt: skip
 
 
+@pytest.mark.fault(17)
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_stops_with_its_code_and_a_word(study, number, code):
     with start(study, 1_000_000, stdout=subprocess.DEVNULL) as process:
@@ -174,6 +175,7 @@ def test_a_signal_stops_with_its_code_and_a_word(study, number, code):
     assert said.count(b"\n") == 1
 
 
+@pytest.mark.fault(17)
 def test_a_reader_that_leaves_early_is_no_error(study):
     with start(study, 1, stdout=subprocess.PIPE) as process:
         process.stdout.close()

@@ -160,7 +160,7 @@ def test_bad_pictures_are_left_out_where_that_is_asked_for(here, capsys):
         ("t.csv", ROWS, "specie", "there is no column 'specie'. Did you mean 'species'"),
         ("t.csv", "a,b\n", None, "there is a header only"),
         ("t.csv", "", None, "the file is empty"),
-        ("t.csv", 'a,b\n"x,1\n', None, "unexpected end of data"),
+        ("t.csv", 'a,b\n"x,1\n', None, "a quote that opens in this row is never closed"),
         ("j.jsonl", '{"label": 1, "s": [1]}\n', "lable", "no column 'lable'. Did you mean 'label'"),
     ],
 )

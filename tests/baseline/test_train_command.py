@@ -15,7 +15,7 @@ from triptych.baseline.plans import make_plan
 from triptych.cli import main
 from triptych.data import load
 from triptych.data.looks import look
-from triptych.errors import DataError
+from triptych.errors import DataError, SpecError
 from triptych.runner import load_for
 from triptych.saved import load as load_model
 from triptych.spec import DataSpec, structure_one
@@ -267,6 +267,23 @@ def test_a_data_frame_is_kept_as_a_file_and_shown_in_notebooks(library, tmp_path
     html = found._repr_html_()
     assert "<table>" in html
     assert found.verdict.split(":")[0] in html
+
+
+@pytest.mark.fault(8, 13)
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_a_data_frame_of_other_cells_is_refused_before_it_is_written(
+    library, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    frames = pytest.importorskip(library)
+    for cell in ([1.0], {"a": 1}, b"x"):
+        frame = frames.DataFrame({"p": [cell] * 4, "q": [1, 2, 3, 4], "y": ["a", "b"] * 2})
+        says = r"data: column 'p' holds cells of kind \w+; numbers, texts and dates can be learnt"
+        with pytest.raises(DataError, match=says):
+            triptych.train(frame, "y")
+    with pytest.raises(SpecError, match=r"^target: must be the name of a column, a text, got 1\.$"):
+        triptych.train(frames.DataFrame({"p": [1, 2]}), 1)
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_is_no_data_frame_is_refused():

@@ -1,7 +1,14 @@
 """CIFAR-10: found where the policy says, read right, and refused where it is damaged or unsafe."""
 
+import hashlib
 import io
+import pickle
+import shutil
+import socket
 import tarfile
+import tempfile
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +18,8 @@ import pytest
 from triptych.data import cifar10
 from triptych.data import load as load_data
 from triptych.errors import DataError, UnsafeFileError
-from triptych.spec import Cifar10Spec
+from triptych.records import temporary_cache
+from triptych.spec import BundledSpec, Cifar10Spec, DigitsSpec, ToySpec
 
 N = 20
 
@@ -32,12 +40,21 @@ def small_files_and_no_network(monkeypatch, tmp_path):
     def refused(*args, **kwargs):
         raise OSError("no network")
 
-    monkeypatch.setattr(pooch, "retrieve", refused)
-    for cached in (cifar10._read_all, cifar10._downloaded, cifar10.cache_folder):
+    monkeypatch.setattr(socket, "create_connection", refused)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    kept = (cifar10._read_all, cifar10._downloaded, cifar10.cache_folder, temporary_cache)
+    for cached in kept:
         cached.cache_clear()
     yield
-    for cached in (cifar10._read_all, cifar10._downloaded, cifar10.cache_folder):
+    for cached in kept:
         cached.cache_clear()
+
+
+@pytest.fixture
+def network(monkeypatch):
+    """Let the host be reached."""
+    monkeypatch.setattr(socket, "create_connection", lambda *_: socket.socket())
 
 
 @pytest.fixture
@@ -100,7 +117,7 @@ def test_a_failed_download_is_tried_once(monkeypatch):
         tries.append(args)
         raise OSError
 
-    monkeypatch.setattr(pooch, "retrieve", refused)
+    monkeypatch.setattr(socket, "create_connection", refused)
     for seed in range(3):
         load_data(Cifar10Spec(), seed)
     assert len(tries) == 1
@@ -111,6 +128,7 @@ def test_a_named_folder_without_the_files_is_an_error_not_a_stand_in(tmp_path):
         load_data(Cifar10Spec(), 0, tmp_path / "nowhere")
 
 
+@pytest.mark.fault(40)
 @pytest.mark.parametrize("cut", [1, N * 3073])
 def test_a_truncated_file_is_named_with_both_sizes(folder, cut):
     path = folder / "data_batch_4.bin"
@@ -125,6 +143,7 @@ def test_a_missing_file_is_named(folder):
         load_data(Cifar10Spec(), 0, folder)
 
 
+@pytest.mark.fault(11)
 def test_a_label_outside_the_classes_is_named_with_its_record(folder):
     bad = records(3)
     bad[11, 0] = 17
@@ -133,10 +152,38 @@ def test_a_label_outside_the_classes_is_named_with_its_record(folder):
         load_data(Cifar10Spec(), 0, folder)
 
 
-def test_pickled_batches_are_refused_unread(tmp_path):
-    (tmp_path / "data_batch_1").write_bytes(b"\x80\x04.")
-    with pytest.raises(UnsafeFileError, match="contains pickled code; use the binary archive"):
+@pytest.mark.fault(40)
+@pytest.mark.parametrize("inside", ["", "cifar-10-batches-py", "cifar-10-batches-bin"])
+@pytest.mark.parametrize("name", ["data_batch_1", "test_batch"])
+def test_pickled_batches_are_refused_unread(tmp_path, monkeypatch, inside, name):
+    """Wherever torchvision puts them; the archive to have instead is named, with its checksums."""
+    (tmp_path / inside).mkdir(exist_ok=True)
+    (tmp_path / inside / name).write_bytes(pickle.dumps(Canary()))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UnsafeFileError, match="contains pickled code; use the binary arch") as told:
         load_data(Cifar10Spec(), 0, tmp_path)
+    for what in (cifar10.URL, cifar10.SHA256, cifar10.MD5):
+        assert what in str(told.value)
+    assert cifar10.MD5 == "c32a1d4ab5d03f1284b67883e8d87530"
+    assert not (tmp_path / "canary").exists()
+
+
+class Canary:
+    """Leaves a file where it is unpickled."""
+
+    def __reduce__(self):
+        return (open, ("canary", "w"))
+
+
+@pytest.mark.fault(40)
+def test_the_archive_of_pickles_has_nothing_that_is_read(tmp_path, monkeypatch):
+    """`cifar-10-python.tar.gz` under the name of the binary one: no member is one that is asked."""
+    monkeypatch.chdir(tmp_path)
+    members = [(f"cifar-10-batches-py/{name}", pickle.dumps(Canary()), tarfile.REGTYPE)
+               for name in ("data_batch_1", "test_batch", "batches.meta")]  # fmt: skip
+    with pytest.raises(DataError, match=r"has no 'cifar-10-batches-bin/data_batch_1\.bin'"):
+        cifar10.unpack(archive(tmp_path / "a.tar.gz", members), tmp_path / "home")
+    assert not (tmp_path / "canary").exists()
 
 
 def archive(path, members):
@@ -157,6 +204,7 @@ def good_members():
     ]
 
 
+@pytest.mark.fault(35)
 def test_an_archive_is_unpacked_by_expected_names_only(tmp_path):
     evil = [
         ("../escaped.bin", b"x", tarfile.REGTYPE),
@@ -171,6 +219,7 @@ def test_an_archive_is_unpacked_by_expected_names_only(tmp_path):
     assert load_data(Cifar10Spec(), 0, home).name == "cifar10"
 
 
+@pytest.mark.fault(35)
 @pytest.mark.parametrize(
     "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.DIRTYPE]
 )
@@ -180,6 +229,7 @@ def test_an_expected_name_that_is_no_regular_file_is_refused(tmp_path, kind):
         cifar10.unpack(archive(tmp_path / "a.tar.gz", members), tmp_path / "home")
 
 
+@pytest.mark.fault(35)
 def test_a_member_of_another_size_is_refused_before_it_is_read(tmp_path):
     members = [(f"{cifar10.FOLDER}/{cifar10.TEST_FILE}", b"0" * 100_000, tarfile.REGTYPE)]
     with pytest.raises(UnsafeFileError, match="got a file of 100,000"):
@@ -196,7 +246,7 @@ def test_a_damaged_or_incomplete_archive_is_an_error(tmp_path):
         cifar10.unpack(short, tmp_path / "home")
 
 
-def test_a_fetch_unpacks_what_was_downloaded_and_keeps_it(tmp_path, monkeypatch):
+def test_a_fetch_unpacks_what_was_downloaded_and_keeps_it(network, monkeypatch):
     asked = []
 
     def retrieve(url, known_hash, name, path, downloader):
@@ -205,16 +255,14 @@ def test_a_fetch_unpacks_what_was_downloaded_and_keeps_it(tmp_path, monkeypatch)
 
     monkeypatch.setattr(pooch, "retrieve", retrieve)
     folder = cifar10.fetch_cifar10()
-    assert asked == [(cifar10.URL, f"md5:{cifar10.MD5}")]
+    assert asked == [(cifar10.URL, f"sha256:{cifar10.SHA256}")]
     assert cifar10.fetch_cifar10() == folder
     assert len(asked) == 1
     assert sorted(p.name for p in folder.parent.iterdir()) == [cifar10.FOLDER]
 
 
-def test_a_download_that_is_not_what_the_checksum_says_is_refused(tmp_path, monkeypatch):
-    monkeypatch.undo()
-    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / "cache")
-
+@pytest.mark.fault(40)
+def test_a_download_that_is_not_what_the_checksum_says_is_refused(network, tmp_path, monkeypatch):
     class Fake:
         def __init__(self, **kwargs):
             pass
@@ -228,10 +276,102 @@ def test_a_download_that_is_not_what_the_checksum_says_is_refused(tmp_path, monk
     assert not list((tmp_path / "cache").iterdir())
 
 
-def test_a_cache_that_cannot_be_used_is_replaced_by_a_temporary_folder(tmp_path, monkeypatch):
+@pytest.mark.fault(47)
+@pytest.mark.parametrize("cache", ["file/cache", "~/.cache/triptych"])
+def test_a_cache_that_cannot_be_used_is_replaced_by_a_temporary_folder(
+    tmp_path, monkeypatch, cache
+):
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / "file" / "cache")
-    with pytest.warns(UserWarning, match="cannot be used; using"):
+    monkeypatch.chdir(tmp_path)
+    # Without HOME, and of a user whom the system does not know, "~" stays as it is.
+    where = cache if cache.startswith("~") else tmp_path / cache
+    monkeypatch.setattr(pooch, "os_cache", lambda name: where)
+    with pytest.warns(UserWarning, match="^the user's cache cannot be written; .* is used instead"):
         first = cifar10.cache_folder()
-    assert first.name.startswith("triptych-")
+    assert first.parent == tmp_path / "temporary"
+    assert first.stat().st_mode & 0o077 == 0
+    assert not (tmp_path / "~").exists()
+    cifar10.cache_folder.cache_clear()
     assert cifar10.cache_folder() == first  # without another warning
+    temporary_cache.cache_clear()  # as another process of this user would
+    with pytest.warns(UserWarning, match="is used instead"):
+        assert temporary_cache() == first
+
+
+@pytest.mark.fault(47)
+def test_what_others_may_write_is_never_taken_for_the_cache(tmp_path):
+    with pytest.warns(UserWarning, match="is used instead"):
+        first = temporary_cache()
+    first.chmod(0o777)
+    (first / "of-another").write_text("")
+    temporary_cache.cache_clear()
+    with pytest.warns(UserWarning, match="is used instead"):
+        second = temporary_cache()
+    assert second != first
+    assert not list(second.iterdir())
+    shutil.rmtree(first)
+    first.symlink_to(tmp_path)
+    temporary_cache.cache_clear()
+    with pytest.warns(UserWarning, match="is used instead"):
+        assert temporary_cache() not in (first, second)
+
+
+@pytest.mark.fault(48)
+def test_without_a_network_it_is_said_at_once_where_to_put_the_file(tmp_path, call):
+    start = time.monotonic()
+    code, out, err = call("data", "cifar10")
+    assert time.monotonic() - start < 5
+    assert (code, out, err.count("\n")) == (3, "", 1)
+    for words in (cifar10.URL, f"SHA-256 {cifar10.SHA256}", str(tmp_path / "cache"), "--data-dir"):
+        assert words in err
+
+
+@pytest.mark.fault(48)
+def test_a_name_that_nobody_resolves_takes_less_than_five_seconds(monkeypatch):
+    ended = threading.Event()
+
+    def hangs(*_):
+        ended.wait(60)
+        raise OSError
+
+    monkeypatch.setattr(socket, "create_connection", hangs)
+    start = time.monotonic()
+    with pytest.raises(DataError, match=r"cannot download CIFAR-10 \(TimeoutError\)"):
+        cifar10.fetch_cifar10()
+    assert time.monotonic() - start < 5
+    ended.set()
+
+
+@pytest.mark.fault(48)
+def test_a_file_that_was_put_there_is_taken_without_a_network(tmp_path, monkeypatch):
+    name = Path(cifar10.URL).name
+    (tmp_path / "cache").mkdir()
+    whole = archive(tmp_path / "cache" / name, good_members())
+    monkeypatch.setattr(cifar10, "SHA256", hashlib.sha256(whole.read_bytes()).hexdigest())
+    assert load_data(Cifar10Spec(), 0).name == "cifar10"
+    assert not whole.exists()
+
+
+@pytest.mark.fault(48)
+def test_a_proxy_is_what_must_be_reached_where_one_is_set(network, monkeypatch):
+    asked = []
+    connect = socket.create_connection
+    monkeypatch.setattr(
+        socket, "create_connection", lambda place, *rest: asked.append(place) or connect()
+    )
+    monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
+    cifar10._reach(cifar10.URL)
+    monkeypatch.setenv("no_proxy", "cs.toronto.edu")
+    cifar10._reach(cifar10.URL)
+    assert asked == [("proxy.example", 3128), ("www.cs.toronto.edu", 443)]
+
+
+@pytest.mark.fault(48)
+def test_what_is_built_in_needs_no_network(monkeypatch):
+    def no_network(*_, **__):
+        raise AssertionError("nothing here needs a network")
+
+    monkeypatch.setattr(socket, "socket", no_network)
+    for spec in (DigitsSpec(), ToySpec(source="moons"), BundledSpec(source="iris")):
+        assert len(load_data(spec, 0).train)
+    assert "the built-in digits" in load_data(Cifar10Spec(), 0).notes[0]

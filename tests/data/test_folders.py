@@ -118,6 +118,7 @@ def pixels(path, channels=3):
     return header, np.moveaxis(read_pixels(path, channels, header.size), 0, -1)
 
 
+@pytest.mark.fault(9)
 def test_16_bit_grey_is_scaled_not_cut_off(tmp_path):
     values = np.array([[0, 257, 32_768], [65_535, 128, 129]], np.uint16)
     Image.fromarray(values).save(tmp_path / "deep.png")
@@ -126,6 +127,7 @@ def test_16_bit_grey_is_scaled_not_cut_off(tmp_path):
     assert x[..., 0].tolist() == [[0, 1, 128], [255, 0, 1]]
 
 
+@pytest.mark.fault(9)
 def test_cmyk_palettes_and_transparency_become_rgb_over_white(tmp_path):
     Image.new("CMYK", (3, 2), (0, 255, 255, 0)).save(tmp_path / "print.jpg", quality=100)
     _, red = pixels(tmp_path / "print.jpg")
@@ -143,6 +145,7 @@ def test_cmyk_palettes_and_transparency_become_rgb_over_white(tmp_path):
     assert (x == 0).all()
 
 
+@pytest.mark.fault(9)
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_pictures_stand_as_exif_says(tmp_path, orientation):
     stored = np.zeros((16, 8, 3), np.uint8)
@@ -167,6 +170,7 @@ def png_header(width, height):
     return head + (4).to_bytes(4) + b"IDAT" + b"\0" * 8
 
 
+@pytest.mark.fault(9)
 def test_every_bad_file_is_listed_with_its_reason(folder):
     cat = folder / "cat"
     whole = (cat / "0.png").read_bytes()
@@ -196,6 +200,7 @@ def test_every_bad_file_is_listed_with_its_reason(folder):
     assert data.notes[0].endswith("; they are left out.")
 
 
+@pytest.mark.fault(9)
 def test_only_ten_bad_files_are_listed(folder):
     for k in range(25):
         (folder / "cat" / f"bad{k}.png").write_bytes(b"x")
@@ -242,6 +247,7 @@ def test_a_class_needs_two_pictures_that_differ_and_a_folder_two_classes(folder,
         read(folder)
 
 
+@pytest.mark.fault(9)
 def test_a_link_back_ends_in_a_word_and_links_elsewhere_are_followed(folder, tmp_path):
     (folder / "cat").rename(tmp_path / "elsewhere")
     (folder / "cat").symlink_to(tmp_path / "elsewhere")

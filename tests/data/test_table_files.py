@@ -109,9 +109,9 @@ def test_another_encoding_can_be_asked_for(file):
             "12",
             r"line 2 column 'colour': 'red' is not a number, and 1 of 3 cells of the column are",
         ),
-        ("blue", '"bl', r"x\.csv line 4: unexpected end of data"),
+        ("blue", '"bl', r"x\.csv line 3: a quote that opens in this row is never closed"),
         ("blue", "b\0lue", r"x\.csv line 3: there is a NUL byte"),
-        ("blue", "b" * 200_000, r"x\.csv line 3: field larger than field limit"),
+        ("blue", "b" * 200_000, r"x\.csv line 3: a cell has more than 131,072 characters\.$"),
         ("size", "price", r"x\.csv line 1: there are two columns 'price'"),
         ("size", "", r"x\.csv line 1: column 1 has no name"),
     ],
@@ -286,7 +286,7 @@ def test_an_array_that_blows_up_is_refused(tmp_path):
 
 def test_without_pyarrow_parquet_says_what_to_install(file, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(DataError, match=r"x\.parquet: .* pip install triptych\[parquet\]"):
+    with pytest.raises(DataError, match=r"x\.parquet: .* pip install 'triptych\[parquet\]'"):
         read(file(b"PAR1", "x.parquet"))
 
 
@@ -320,6 +320,7 @@ def test_parquet_has_numbers_texts_and_gaps(parquet):
     ]  # fmt: skip
 
 
+@pytest.mark.fault(8)
 def test_nested_parquet_is_refused(parquet):
     path = parquet(tags=[[1], [2, 3]], price=[1, 2])
     with pytest.raises(DataError, match=r"x\.parquet: column 'tags' is of kind 'list<.*ignore ="):
@@ -327,6 +328,7 @@ def test_nested_parquet_is_refused(parquet):
     assert len(read(path, ignore=["tags"])) == 2
 
 
+@pytest.mark.fault(8)
 def test_damaged_parquet_is_an_error_and_no_crash(parquet):
     path = parquet(size=[float(k) for k in range(50)], price=list(range(50)))
     whole = path.read_bytes()

@@ -129,9 +129,9 @@ def test_cells_of_a_group_are_told_as_they_are_written(tmp_path, numeric):
         ("1,red,2024-01-01", r"line 3: 3 fields, expected 4"),
         ("1,red,2024-01-01,no,1", r"line 3: 5 fields, expected 4"),
         ("", r"line 3: the line is blank; remove it"),
-        ('1,"red,2024-01-01,no', r"line 4: unexpected end of data"),
+        ('1,"red,2024-01-01,no', r"line 3: a quote that opens in this row is never closed"),
         ("1,r\0ed,2024-01-01,no", r"line 3: there is a NUL byte"),
-        (f"1,{'r' * 200_000},2024-01-01,no", r"line 3: field larger than field limit"),
+        (f"1,{'r' * 200_000},2024-01-01,no", r"line 3: a cell has more than 131,072 characters"),
     ],
 )
 def test_a_fault_is_told_by_line_column_and_value(tmp_path, prepared, row, message):

@@ -92,6 +92,7 @@ def test_numbers_are_told_apart_and_a_constant_feature_does_no_harm(waves):
     np.testing.assert_allclose(again.loss_curve_, model.loss_curve_, rtol=0.05)
 
 
+@pytest.mark.fault(10)
 @pytest.mark.parametrize("cell", ["elman", "lstm", "gru"])
 @pytest.mark.parametrize("shape", [{}, {"layers": 2, "bidirectional": True}])
 def test_padding_and_what_it_holds_never_matter(waves, cell, shape):
@@ -115,6 +116,7 @@ def test_a_sequence_alone_gets_what_it_gets_beside_longer_ones(waves):
             np.testing.assert_allclose(model.predict_proba(x[k : k + 1])[0], together[k], rtol=1e-9)
 
 
+@pytest.mark.fault(10)
 @pytest.mark.parametrize("fill", [0, -1, 99, 3])
 def test_padded_symbols_are_those_of_the_list(fill):
     full, lengths = padded([np.array(row) for row in SYMBOLS], fill, 6)

@@ -111,7 +111,7 @@ def keep_diary(path: Path) -> Callable[[str, str, int, int], None]:
             file.write(f"{word} {arm} {seed} {step}\n")
 
     def note_of(word: str, run: Run) -> None:
-        note(word, run.blank.arm, run.blank.seed, run.job.steps if run.job else 0)
+        note(word, run.blank.arm, run.blank.seed, run.job.taken if run.job else 0)
 
     def keep_and_tell(run: Run) -> bool:
         kept = keep(run)

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from fuzz_bytes import PICKLE
-from fuzz_formats import Format, Reader
+from fuzz_readers import Format, Reader
 
 
 def _raises(path: Path) -> int:

@@ -10,32 +10,24 @@ import gzip
 import io
 import json
 import shutil
-import subprocess
 import sys
 import tarfile
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from random import Random
 
 import numpy as np
-import safetensors.numpy
-from fuzz_bytes import in_gzip, in_json, in_png, in_safetensors, in_zip, mutated
+from fuzz_bytes import in_gzip, in_json, in_png, in_safetensors, in_zip
+from fuzz_readers import Format, called, command
+from fuzz_runs import run_formats
+from fuzz_training import training_formats
 from PIL import Image
 
 _TESTS = Path(__file__).parents[1]
 sys.path[:0] = [str(_TESTS), str(_TESTS / "saved")]
 from drawn_models import drawn_model, fill_folder, table_text, words_text
 
-from kept_study import KEPT
-from triptych.cli.main import _guarded, _one_line
 from triptych.data import cifar10
-from triptych.errors import TriptychError
 from triptych.spec import Cifar10Spec, FolderSpec, SequenceFileSpec, TableSpec
-
-Change = Callable[[bytes, Sequence[bytes], Random], bytes]
-Reader = Callable[[Path], int]
-"""Reads a file, and returns the exit code; whatever else happens to it is a fault."""
 
 RECORDS = 12
 _STUDY = """\
@@ -54,56 +46,6 @@ missing = "fill"
 """
 
 
-@dataclass(frozen=True)
-class Format:
-    """One kind of file.
-
-    Attributes
-    ----------
-    name : str
-    seeds : dict of str to bytes
-        Whole files, by names whose endings count.
-    readers : tuple of Reader
-        They take turns.
-    repaired : dict of str to Change
-        By ending: damage within, behind checksums and lengths that are right.
-    place : str
-        Where a file must stand for its readers; absent: under a name of its own.
-    slow : bool
-        Whether few files of it are to be tried: to read one takes a large part of a second.
-    """
-
-    name: str
-    seeds: dict[str, bytes]
-    readers: tuple[Reader, ...]
-    repaired: dict[str, Change]
-    place: str = ""
-    slow: bool = False
-
-    def drawn(self, draw: Random, others: Sequence[bytes]) -> tuple[str, bytes]:
-        """Return the name of a seed, and what became of it."""
-        name = draw.choice(sorted(self.seeds))
-        change = self.repaired.get(Path(name).suffix)
-        if change is None or draw.random() < 0.4:
-            change = mutated
-        return name, change(self.seeds[name], others, draw)
-
-
-def command(*arguments: object) -> int:
-    """Run a command in this process, and return its exit code."""
-    return _guarded([str(one) for one in arguments])
-
-
-def called(function: Callable[[], object]) -> int:
-    """Call a function as the command line does."""
-    try:
-        function()
-    except TriptychError as error:
-        print(f"triptych: {_one_line(error)}", file=sys.stderr)
-        return error.exit_code
-    return 0
-
-
 def make_home(home: Path) -> list[Format]:
     """Fill the current folder, `home`, with what readers need, and return all formats."""
     (home / "t.csv").write_text(table_text())
@@ -120,10 +62,12 @@ def make_home(home: Path) -> list[Format]:
     (home / "numbers.jsonl").write_text(_json_lines([[[k * 0.5, 1.0]] * 2 for k in range(10)]))
     for name, spec in models.items():
         drawn_model(spec)[0].save(f"{name}.safetensors")
-    return [
+    found = [
         *_tables(home), _pictures(), _labels(home), *_cifar10(home), *_sequences(),
-        _studies(home), _models(home), *_run_folders(home), *_checkpoints(),
+        _studies(home), _models(home),
     ]  # fmt: skip
+    seeds = {name: content for one in found for name, content in one.seeds.items()}
+    return [*found, *training_formats(home, seeds, _among_pets), *run_formats(home)]
 
 
 # Tables
@@ -215,20 +159,26 @@ def _pictures() -> Format:
     seeds["plain.ppm"] = b"P3\n# c\n8 8\n255\n" + b"1 2 3 " * 64
     readers = (
         lambda path: command("predict", "folder.safetensors", path),
-        lambda path: _among_pets(path, ""),
-        lambda path: _among_pets(path, "skip_bad = true\nsize = [8, 8]"),
+        lambda path: _among_pets(path, lambda: command("evaluate", "folder.safetensors", "pets")),
+        lambda path: _among_pets(path, lambda: _checked_pets("")),
+        lambda path: _among_pets(path, lambda: _checked_pets("skip_bad = true\nsize = [8, 8]")),
     )
     return Format("pictures", seeds, readers, {".png": in_png})
 
 
-def _among_pets(path: Path, more: str) -> int:
+def _among_pets(path: Path, use: Callable[[], int]) -> int:
+    """Use the folder of pets while a picture is in it."""
     held = Path("pets/cat") / path.name
     shutil.copy(path, held)
     try:
-        vgg = "channels = [4], pool_after = []"
-        return _checked(f'source = "folder"\npath = "pets"\n{more}', "cnn", vgg)
+        return use()
     finally:
         held.unlink()
+
+
+def _checked_pets(more: str) -> int:
+    vgg = "channels = [4], pool_after = []"
+    return _checked(f'source = "folder"\npath = "pets"\n{more}', "cnn", vgg)
 
 
 def _labels(home: Path) -> Format:
@@ -346,70 +296,7 @@ def _models(home: Path) -> Format:
         lambda path: command("predict", path, "t.csv"),
         lambda path: command("predict", path, "words.txt"),
         lambda path: command("predict", path, "pets"),
+        lambda path: command("evaluate", path, "t.csv"),
+        lambda path: command("export", path, "--onnx", "made.onnx"),
     )
     return Format("model", seeds, readers, {".safetensors": in_safetensors})
-
-
-def _run_folders(home: Path) -> Iterable[Format]:
-    """Give each file of a study's folder, read by lists and by the page."""
-    from triptych.records import RunFolder
-    from triptych.runner import read_result
-
-    (home / "kept.toml").write_text(KEPT)
-    # In a process of its own: what draws the page begins threads, and forks have none of them.
-    run_it = [sys.executable, "-m", "triptych", "run", "kept.toml", "--out", "kept"]
-    subprocess.run(run_it, check=True, capture_output=True)
-    (home / "kept/matched.json").write_text("{}")
-    (home / "kept/stopped.json").write_text('{"why": "decided"}')
-    run = "kept/runs/narrow/seed-0"
-    readers = (
-        lambda path: command("runs", "kept"),
-        lambda path: command("runs", "kept", "--json"),
-        lambda path: command("runs", "compare", run, "kept/runs/wide/seed-0"),
-        lambda path: called(lambda: read_result(Path("kept")).to_dict()),
-    )
-    page = (lambda path: command("report", "kept"),)
-    weights = (lambda path: called(RunFolder(Path(run)).weights),)
-    for place in (
-        f"{run}/result.json", f"{run}/metrics.jsonl", f"{run}/environment.json",
-        f"{run}/findings.json", f"{run}/spec.json", "kept/study.toml", "kept/matched.json",
-        "kept/stopped.json", "kept/report.json", f"{run}/weights.safetensors",
-    ):  # fmt: skip
-        name = Path(place).name
-        seed = {name: (home / place).read_bytes()}
-        repaired = {".json": in_json, ".jsonl": in_json, ".safetensors": in_safetensors}
-        reads = weights if name.startswith("weights") else readers
-        yield Format(name, seed, reads, repaired, place)
-        if name in ("result.json", "findings.json", "metrics.jsonl"):
-            yield Format(f"{name} on a page", seed, page, repaired, place, slow=True)
-
-
-def _checkpoints() -> Iterable[Format]:
-    """Give the checkpoint of a run under way."""
-    from triptych.contracts import State
-    from triptych.records import checkpoints as kept
-
-    state = State({"w": np.ones((3, 2)), "m": np.zeros(4, np.float32)}, {"epoch": 2, "loss": 0.5})
-    seed = kept.packed(
-        kept.Checkpoint(
-            spec="a" * 64, fingerprint="b" * 64, environment={"cpu": "x"}, step=3, state=state,
-            **kept.log_until(b""),
-        )
-    )  # fmt: skip
-
-    def rehashed(content: bytes, others: Sequence[bytes], draw: Random) -> bytes:
-        """Return a checkpoint of which the text was changed, with the hash that it then has."""
-        arrays = safetensors.numpy.load(content)
-        length = int.from_bytes(content[:8], "little")
-        text = json.loads(content[8 : 8 + length])["__metadata__"]["checkpoint"]
-        text = in_json(text.encode(), others, draw).decode("utf-8", "replace")
-        hashed = {"checkpoint": text, "sha256": kept._digest(text, arrays)}
-        return safetensors.numpy.save(arrays, hashed)
-
-    def newest(path: Path) -> int:
-        Path("log").write_bytes(b"")
-        return called(lambda: kept.Checkpoints(path.parent, Path("log")).newest())
-
-    name = kept.CHECKPOINT_FILES[0]
-    repaired = {Path(name).suffix: rehashed}
-    yield Format("checkpoint", {name: seed}, (newest,), repaired, f"under-way/{name}")

@@ -5,7 +5,7 @@ process. Of each file it asserts that
 
 - it is read, or refused by an error raised on purpose: exit code 0 or 2 to 6, one line and no
   traceback;
-- nothing hangs: 10 seconds; nothing dies of a signal;
+- nothing hangs: 10 seconds, 30 where a command trains or draws; nothing dies of a signal;
 - the process takes at most 256 MB more than before the batch;
 - nothing in the file runs: what would make a file `harmed` has not, a canary is as it was;
 - nothing that is printed holds what a terminal obeys.
@@ -37,7 +37,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from fuzz_bytes import HARMED, TOKENS
 from fuzz_controls import BROKEN, broken
-from fuzz_formats import Format, make_home
+from fuzz_formats import make_home
+from fuzz_readers import Format
 
 CODES = (0, 2, 3, 4, 5, 6)
 HANG_SECONDS, MOST_BYTES = 10, 256_000_000
@@ -74,7 +75,9 @@ def drawn(one: Format, seed: int, k: int, others: Sequence[bytes]) -> tuple[str,
     return name, content
 
 
-def read(one: Format, k: int, name: str, content: bytes) -> dict[str, object]:
+def read(
+    one: Format, k: int, name: str, content: bytes, patience: float = 1.0
+) -> dict[str, object]:
     """Read one file in this process, and return what became of it."""
     if one.place:
         path = Path(one.place)
@@ -86,7 +89,7 @@ def read(one: Format, k: int, name: str, content: bytes) -> dict[str, object]:
     reader = one.readers[k % len(one.readers)]
     _forget_peak()
     begin = time.monotonic()
-    signal.setitimer(signal.ITIMER_REAL, HANG_SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, patience * HANG_SECONDS)
     try:
         code, fault = _watched(reader, path)
     finally:
@@ -151,13 +154,14 @@ def _child(one: Format, seed: int, wanted: Sequence[int], others: Sequence[bytes
     with os.fdopen(to, "w") as pipe:
         # What is loaded or compiled once is no file's memory.
         for name, content in one.seeds.items():
-            whole = [read(one, k, name, content)["code"] for k in range(len(one.readers))]
+            found = (read(one, k, name, content, 9.0) for k in range(len(one.readers)))
+            whole = [end["code"] for end in found]
             assert 0 in whole or name.startswith("pickled"), f"nobody reads {name}: {whole}"
         space = _memory("VmSize") + _SPACE
         resource.setrlimit(resource.RLIMIT_AS, (space, space))
         idle = _memory("VmRSS")
         for k in wanted:
-            found = read(one, k, *drawn(one, seed, k, others))
+            found = read(one, k, *drawn(one, seed, k, others), 3.0 if one.slow else 1.0)
             found["peak"] = max(0, found["peak"] - idle)  # type: ignore[operator]
             pipe.write(json.dumps({"k": k, **found}) + "\n")
             pipe.flush()
@@ -233,6 +237,13 @@ def fuzz(
     return tallies
 
 
+def with_some_slow(formats: Sequence[Format], count: int, seed: int) -> list[Format]:
+    """Return all formats that are read quickly, and some of the others."""
+    slow = [one for one in formats if one.slow]
+    chosen = Random(seed).sample(slow, min(count, len(slow)))
+    return [one for one in formats if not one.slow or one in chosen]
+
+
 def missed_controls(seed: int) -> list[str]:
     """Fuzz readers that are broken on purpose; return those in which nothing was found."""
     global HANG_SECONDS
@@ -281,6 +292,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--files", type=int, default=2000, help="of all formats together")
     parser.add_argument("--format", action="append", help="only this one; repeatable")
+    parser.add_argument("--slow", type=int, help="of slow formats only so many, drawn by the seed")
     parser.add_argument("--only", type=int, help="only the file of this number")
     parser.add_argument("--seed", type=int, default=0, help="other files")
     parser.add_argument(
@@ -292,6 +304,8 @@ def main() -> int:
         missed = missed_controls(options.seed) if options.only is None else []
         others = parts_of(formats)
         formats = [one for one in formats if not options.format or one.name in options.format]
+        if options.slow is not None:
+            formats = with_some_slow(formats, options.slow, options.seed)
         begin = time.monotonic()
         tallies = fuzz(formats, others, options.files, options.seed, options.only)
         if options.keep and options.only is not None:

@@ -23,8 +23,9 @@ FUZZER = Path(__file__).parent / "fuzzer.py"
 @pytest.mark.skipif(sys.platform != "linux", reason="forks, and reads memory in /proc")
 def test_damaged_and_hostile_files_of_every_format_are_refused_and_broken_readers_are_found():
     done = subprocess.run(
-        [sys.executable, FUZZER, "--files", "400"], capture_output=True, text=True, check=False
-    )
+        [sys.executable, FUZZER, "--files", "420", "--slow", "4"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-3000:]
     rows = {row[0]: row[1:] for row in (re.split(r"  +", t) for t in done.stdout.splitlines())}
     assert int(rows["all"][0]) >= 400

@@ -127,6 +127,7 @@ def test_learners_have_the_same_weights_after_twenty_steps(optimizer, kind, l2):
         assert moment.shape == (() if name == "steps" else weights[name.split("/")[1]].shape)
 
 
+@pytest.mark.fault(10)
 @pytest.mark.parametrize("kind", ["padded", "vectors"])
 def test_padding_changes_no_bit(kind):
     shape = SHAPES[1]
@@ -192,6 +193,7 @@ def test_learners_together_end_with_the_bits_of_each_alone():
             assert np.array_equal(w, group[k].weights()[name])
 
 
+@pytest.mark.fault(19)
 def test_it_stops_before_a_step_that_is_not_finite():
     spec, weights, x, y = task(SHAPES[1], "vectors")
     x[0, 0, 1] = np.inf  # row 0 has all its steps

@@ -39,6 +39,7 @@ def table(*rows):
 # A. Data
 
 
+@pytest.mark.fault(1, 3, 4, 5, 6, 7)
 @pytest.mark.parametrize("command", BOTH)
 @pytest.mark.parametrize(
     ("text", "says"),
@@ -55,9 +56,9 @@ def table(*rows):
         (table("0x10,2,R,p0,x"), "line 2 column 'a': '0x10' is not a number"),
         (table("red,2,R,p0,x"), "line 2 column 'a': 'red' is not a number"),
         # 4. What breaks the grammar
-        (table(f"1,2,{'R' * 140_000},p0,x"), "new.csv line 2: field larger than field limit"),
-        (table('1,2,"R,p0,x'), "new.csv line 2: unexpected end of data"),
-        (table('1,2,"R"S,p0,x'), "new.csv line 2: ',' expected after '\"'"),
+        (table(f"1,2,{'R' * 140_000},p0,x"), "new.csv line 2: a cell has more than 131,072"),
+        (table('1,2,"R,p0,x'), "new.csv line 2: a quote that opens in this row"),
+        (table('1,2,"R"S,p0,x'), "new.csv line 2: text follows a closing quote"),
         (table("1,2,R\0,p0,x"), "new.csv line 2: there is a NUL byte"),
         # 5. Cells without a number
         (table(ROW, ",2,R,p0,x"), "new.csv line 3 column 'a': the cell is empty, and no training"),
@@ -78,6 +79,7 @@ def test_tables_are_refused_by_line_and_column(table_model, here, call, command,
     refused(call, "new.csv", 3, says, command)
 
 
+@pytest.mark.fault(1)
 def test_1_what_is_at_fault_far_down_leaves_no_file(table_model, here, call, monkeypatch):
     monkeypatch.setattr("triptych.data.text_files._BLOCK_BYTES", 512)  # some were written by then
     (here / "new.csv").write_text(table(*[ROW] * 500, "1,2,R,p0"))
@@ -85,6 +87,7 @@ def test_1_what_is_at_fault_far_down_leaves_no_file(table_model, here, call, mon
     assert not list(here.glob("p.csv*"))
 
 
+@pytest.mark.fault(2)
 def test_2_encodings(table_model, here, call):
     text = table("1,2,Zürich,p0,x")
     (here / "new.csv").write_bytes(text.encode("utf-8-sig"))
@@ -101,6 +104,7 @@ def test_2_encodings(table_model, here, call):
     refused(call, "new.csv", 3, "unknown encoding: klingon", "predict", "--encoding", "klingon")
 
 
+@pytest.mark.fault(5)
 def test_5_filled_as_in_training_where_training_had_gaps(here, call):
     (here / "t.csv").write_text(table_text() + ",1,R,p0,x\n")
     kept(drawn_model(TableSpec(path="t.csv", target="kind", ignore=("who",), missing="fill"))[0])
@@ -110,6 +114,7 @@ def test_5_filled_as_in_training_where_training_had_gaps(here, call):
     refused(call, "new.csv", 3, "line 2 column 'kind': the cell is empty", "evaluate")
 
 
+@pytest.mark.fault(6)
 def test_6_one_row_and_one_class_can_be_predicted_and_scored(table_model, here, call):
     (here / "new.csv").write_text(table(ROW))
     code, out, _ = call("predict", "m.safetensors", "new.csv")
@@ -121,11 +126,13 @@ def test_6_one_row_and_one_class_can_be_predicted_and_scored(table_model, here, 
     assert "no row is of 'y', 'z'; no mean counts them." in err
 
 
+@pytest.mark.fault(7)
 def test_7_and_10_columns_that_are_asked_for_and_not_there(table_model, call):
     refused(call, "t.csv", 3, "there is no column 'who2'", "evaluate", "--group", "who2")
     refused(call, "t.csv", 3, "there is no column 'knd'", "evaluate", "--target", "knd")
 
 
+@pytest.mark.fault(8)
 def test_8_parquet(table_model, here, call):
     pyarrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet
@@ -142,6 +149,7 @@ def test_8_parquet(table_model, here, call):
     refused(call, "nested.parquet", 3, "'a'")
 
 
+@pytest.mark.fault(9)
 def test_9_pictures(folder_model, here, call):
     cat = here / "pets" / "cat"
     whole = (cat / "0.png").read_bytes()
@@ -161,6 +169,7 @@ def test_9_pictures(folder_model, here, call):
     refused(call, "pets/cat/text.png", 3, "pets/cat/text.png: cannot be used: not a picture.")
 
 
+@pytest.mark.fault(10)
 def test_10_sequences(words_model, here, call):
     for text, says in (
         ("abc\n\nab\n", "new.txt line 2: the line is blank"),
@@ -175,6 +184,7 @@ def test_10_sequences(words_model, here, call):
     refused(call, "words.txt", 3, "target must be 'first' or", "evaluate", "--target", "label")
 
 
+@pytest.mark.fault(11)
 def test_11_labels_outside_those_that_are_known(table_model, words_model, here, call):
     (here / "new.txt").write_text("q\tabc\nq\tab\n")
     refused(call, "new.txt", 3, "no row has a class that the model knows; it tells 'a', 'b'",
@@ -204,6 +214,7 @@ class Canary:
         return (open, ("canary", "w"))
 
 
+@pytest.mark.fault(33)
 @pytest.mark.parametrize("name", ["m.pt", "m.npy", "m.npz", "m.pkl", "m.safetensors"])
 @pytest.mark.parametrize("command", BOTH)
 def test_33_a_pickle_for_a_model_is_never_loaded(table_model, here, call, name, command):
@@ -214,6 +225,7 @@ def test_33_a_pickle_for_a_model_is_never_loaded(table_model, here, call, name, 
     assert not (here / "canary").exists()
 
 
+@pytest.mark.fault(33)
 def test_33_a_pickle_among_the_data_is_never_loaded(table_model, here, call):
     np.savez("new.npz", a=np.array([Canary()] * 3, dtype=object), b=np.zeros(3), city=["R"] * 3)
     refused(call, "new.npz", 5, "pickled")
@@ -253,6 +265,7 @@ def lying(header):
     header["w1"]["shape"] = [1 << 40, 1 << 20]
 
 
+@pytest.mark.fault(34, 37)
 @pytest.mark.parametrize(
     "change",
     [
@@ -273,6 +286,7 @@ def test_34_and_37_models_that_are_not_to_the_letter(table_model, here, call, ch
         assert err.count("\n") == 1
 
 
+@pytest.mark.fault(36)
 def test_36_bombs_are_refused_before_they_take_memory(table_model, folder_model, here, call):
     body = b"IHDR" + (60_000).to_bytes(4) * 2 + b"\x08\x02\0\0\0"
     head = b"\x89PNG\r\n\x1a\n" + (13).to_bytes(4) + body + zlib.crc32(body).to_bytes(4)
@@ -280,6 +294,7 @@ def test_36_bombs_are_refused_before_they_take_memory(table_model, folder_model,
     refused(call, "pets", 3, "cat/bomb.png (more than 50 million)")
 
 
+@pytest.mark.fault(36)
 def test_36_arrays_that_blow_up_or_lie(table_model, here, call):
     np.savez_compressed("new.npz", a=np.zeros(10_000_000), b=np.zeros(3))
     refused(call, "new.npz", 5, "times as many")
@@ -291,6 +306,7 @@ def test_36_arrays_that_blow_up_or_lie(table_model, here, call):
     refused(call, "new.npz", 3, "new.npz: ")
 
 
+@pytest.mark.fault(39)
 def test_39_an_error_holds_nothing_that_a_terminal_obeys(table_model, here, call):
     name = "\x1b[31m\u202ered.csv"
     (here / name).write_text(table("1,2,R,p0"))
@@ -306,6 +322,7 @@ def test_39_an_error_holds_nothing_that_a_terminal_obeys(table_model, here, call
 # G. Environment
 
 
+@pytest.mark.fault(47, 48)
 def test_47_and_48_neither_home_nor_network_is_needed(table_model, call, monkeypatch):
     def no_network(*_, **__):
         raise AssertionError("nothing here needs a network")
@@ -316,6 +333,7 @@ def test_47_and_48_neither_home_nor_network_is_needed(table_model, call, monkeyp
         assert call(command, "m.safetensors", "t.csv")[0] == 0
 
 
+@pytest.mark.fault(50)
 def test_50_what_is_not_installed_is_named(table_model, here, call, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     (here / "new.parquet").write_bytes(b"PAR1")

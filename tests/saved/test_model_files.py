@@ -156,6 +156,7 @@ def rename(table):
     table["../../etc/passwd"] = table.pop("w1")
 
 
+@pytest.mark.fault(34)
 @pytest.mark.parametrize(
     ("edit", "says"),
     [
@@ -191,6 +192,7 @@ def test_tensors_too_short_or_too_long_are_refused(refused, content):
     refused(content + b"\0", "follow the header")
 
 
+@pytest.mark.fault(21, 34)
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_weights_that_are_not_finite_are_refused(refused, content, value):
     table, own, data = parts(content)
@@ -209,6 +211,7 @@ def put(path, value):
     return edit
 
 
+@pytest.mark.fault(37)
 @pytest.mark.parametrize(
     ("edit", "says"),
     [

@@ -68,6 +68,7 @@ def test_a_model_of_float64_is_written_in_float32(tmp_path):
     np.testing.assert_allclose(outputs, model.outputs(x), atol=1e-5)
 
 
+@pytest.mark.fault(38)
 def test_the_file_holds_all_and_names_no_other(tmp_path):
     model_of("cnn whitened").to_onnx(tmp_path / "m.onnx")
     read = onnx.load_model(tmp_path / "m.onnx", load_external_data=False)

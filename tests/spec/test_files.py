@@ -103,7 +103,7 @@ def test_the_paper_study_at_full_scale_has_the_papers_settings():
         (
             "seeds = 9",
             "seeds = 9\nseeds = 8",
-            "this is no valid TOML: a key is there twice .at line 7",
+            "scale.full.seeds: the key is there twice, again on line 7; leave one",
         ),
         ("[arm.b]", '[arm."b c"]', "letters, digits and '_' only"),
         ("test = ", "tset = ", "claim 1.tset: unknown key. Did you mean 'test'"),

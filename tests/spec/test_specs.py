@@ -26,7 +26,7 @@ from triptych.spec import (
 
 @pytest.mark.parametrize("lr", [0, -1, math.nan, math.inf, 11, 10**400])
 def test_a_learning_rate_outside_its_range_is_refused(lr):
-    with pytest.raises(SpecError, match=r"^lr: .* not in \(0.0, 10.0\]\.$"):
+    with pytest.raises(SpecError, match=r"^lr: .* not in \(0, 10\]\.$"):
         OptimizerSpec(lr=lr)
 
 
@@ -74,7 +74,7 @@ def test_a_nested_error_has_the_whole_path():
         "network": {"kind": "mlp"},
         "train": {"optimizer": {"lr": -1}},
     }
-    with pytest.raises(SpecError, match=r"^arm\.a\.train\.optimizer\.lr: -1\.0 not in"):
+    with pytest.raises(SpecError, match=r"^arm\.a\.train\.optimizer\.lr: -1 not in \(0, 10\]\.$"):
         structure(ArmSpec, table, "arm.a")
 
 
@@ -196,7 +196,7 @@ def test_asking_by_name_changes_no_set():
         (lambda: TrainSpec.from_name("fast", epochs=0), "TrainSpec.epochs: 0 not in"),
         (lambda: structure(CNNSpec, {"preset": ["small"]}, "n"), r"n.preset: .* \['small'\]"),
         (lambda: structure(CNNSpec, {"presett": "small"}, "n"), "n.presett: .* mean 'preset'"),
-        (lambda: structure(OptimizerSpec, {"": 1}, "o"), "^o.: unknown key. Known: alpha"),
+        (lambda: structure(OptimizerSpec, {"": 1}, "o"), "^o.'': unknown key. Known: alpha"),
         (
             lambda: structure(ArmSpec, {"data": {"source": ["x"]}}, "a"),
             r"a.data.source: unknown source \['x'\]",
@@ -215,7 +215,7 @@ FLIP = {"augment": {"flip": True}}
     ("train", "words"),
     [
         ({"resolutions": [0.5, 0.9]}, "^t.resolutions: the last must be 1, got 0.9"),
-        ({"resolutions": [0.05, 1.0]}, r"^t.resolutions: 0.05 not in \[0.1, 1.0\]"),
+        ({"resolutions": [0.05, 1.0]}, r"^t.resolutions: 0.05 not in \[0.1, 1\]"),
         (
             {"resolutions": [0.5, 1.0], "patience": 1, "validation": 0.1},
             "^t.resolutions: cannot be used with 'patience'",
@@ -223,7 +223,7 @@ FLIP = {"augment": {"flip": True}}
         ({"views": True}, "^t.views: 'augment' must flip or translate"),
         ({"views": True, "augment": {"cutout": 4}}, "^t.views: 'augment' must flip or translate"),
         ({"label_smoothing": 0.1, "loss": "squared"}, "^t.label_smoothing: needs loss 'softmax'"),
-        ({"label_smoothing": 1.0}, "^t.label_smoothing: 1.0 not in"),
+        ({"label_smoothing": 1.0}, "^t.label_smoothing: 1 not in"),
         ({"augment": {"translate": -1}}, "^t.augment.translate: -1 not in"),
         ({"augment": {"flips": True}}, "^t.augment.flips: unknown key. Did you mean 'flip'"),
         ({"judged_rows": 0}, "^t.judged_rows: 0 not in"),

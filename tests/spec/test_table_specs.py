@@ -82,7 +82,7 @@ def test_from_python_a_path_starts_at_the_current_folder(tmp_path, monkeypatch):
         ({"path": "x.xls"}, r"path: must end in \.csv, .*, got 'x\.xls'"),
         ({"task": "regresion"}, "task: .*Did you mean 'regression'"),
         ({"missing": "ignore"}, "missing: unknown value 'ignore'"),
-        ({"test_size": 1.0}, "test_size: 1.0 not in"),
+        ({"test_size": 1.0}, "test_size: 1 not in"),
         ({"ignore": ["y"]}, "ignore: 'y' is the target"),
         ({"group": "g", "ignore": ["g"]}, "ignore: 'g' is the group; it cannot be left out"),
         ({"time": "t", "ignore": ["t"]}, "ignore: 't' is the time; it cannot be left out"),

@@ -118,6 +118,7 @@ test = "a.test_accuracy > 0.5"
 """
 
 
+@pytest.mark.fault(39)
 def test_hostile_names_are_texts_that_nothing_obeys(tmp_path):
     study = parse_study(STUDY)
     claim = replace(study.claims[0], says=HOSTILE)

@@ -102,6 +102,7 @@ def test_nobody_is_told_that_mlflow_is_used(kept, store, monkeypatch):
     assert told == []
 
 
+@pytest.mark.fault(39)
 def test_lost_runs_and_hostile_names(kept, store):
     result = read_result(kept)
     study = replace(result.record.study, title=HOSTILE)

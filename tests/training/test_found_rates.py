@@ -9,6 +9,7 @@ import pytest
 from triptych.contracts import Split
 from triptych.data import load
 from triptych.engines import create_orders
+from triptych.records.checkpoints import Checkpoint, packed, unpacked
 from triptych.runner.runs import create_job
 from triptych.spec import (
     ArmSpec,
@@ -19,7 +20,8 @@ from triptych.spec import (
     ToySpec,
     TrainSpec,
 )
-from triptych.training import Finished, RateFound, find_rate, train, train_found
+from triptych.training import Evaluation, Finished, Pause, RateFound, find_rate, train, train_found
+from triptych.training import loop as loop_module
 
 SEARCH = SearchSpec(low=0.001, high=1.0, rates=4, steps=20)
 TRAIN = TrainSpec(
@@ -36,11 +38,22 @@ def job_of(train_spec, engine="numpy", seed=0):
     return create_job(arm, engine, data, seed, "cpu")
 
 
+def through_a_file(state):
+    """Return a state as it is after it was written and read."""
+    about = {"spec": "", "fingerprint": "", "environment": {}, "step": 0, "log": 0, "log_hash": ""}
+    return unpacked(packed(Checkpoint(state=state, **about))).state
+
+
+def found_by(job, spec, engine="numpy"):
+    assert all(isinstance(event, Pause) for event in find_rate(job, spec, create_orders(engine)))
+    return job.found
+
+
 @pytest.mark.parametrize("engine", ["numpy", "compiled", "torch"])
 def test_the_learner_ends_a_search_as_it_began(engine, one_thread):
     job = job_of(TRAIN, engine)
     before, moments = job.learner.weights(), job.learner.moments()
-    found = find_rate(job, TRAIN, create_orders(engine))
+    found = found_by(job, TRAIN, engine)
     assert found.rates == SEARCH.grid == (0.001, 0.01, 0.1, 1.0)
     assert found.best == found.rates[int(np.argmin(found.losses))]
     assert len(set(found.losses)) == 4
@@ -54,7 +67,8 @@ def test_the_learner_ends_a_search_as_it_began(engine, one_thread):
 @pytest.mark.parametrize("engine", ["numpy", "compiled", "torch"])
 def test_what_is_trained_is_what_would_be_with_the_rate_that_was_found(engine, one_thread):
     orders = create_orders(engine)
-    events = list(train_found(job_of(TRAIN, engine), TRAIN, orders))
+    told = train_found(job_of(TRAIN, engine), TRAIN, orders)
+    events = [event for event in told if not isinstance(event, Pause)]
     assert isinstance(events[0], RateFound)
     plain = replace(TRAIN, search=None, optimizer=replace(TRAIN.optimizer, lr=events[0].best))
     expected = list(train(job_of(plain, engine), plain, orders))[-1]
@@ -67,8 +81,7 @@ def test_the_test_rows_have_no_part_in_it():
     job, other = job_of(TRAIN), job_of(TRAIN)
     test = other.data.test
     other.data = replace(other.data, test=Split(test.x + 100, 1 - test.y))
-    orders = create_orders("numpy")
-    assert find_rate(job, TRAIN, orders) == find_rate(other, TRAIN, orders)
+    assert found_by(job, TRAIN) == found_by(other, TRAIN)
 
 
 def test_a_rate_at_which_training_diverges_is_not_taken():
@@ -82,7 +95,7 @@ def test_a_rate_at_which_training_diverges_is_not_taken():
         engine="numpy",
     )  # fmt: skip
     job = create_job(arm, "numpy", data, 0, "cpu")
-    found = find_rate(job, spec, create_orders("numpy"))
+    found = found_by(job, spec)
     assert math.isinf(found.losses[-1])
     assert found.best < 10
 
@@ -97,7 +110,7 @@ def test_a_long_table_is_searched_on_as_many_rows_as_the_steps_take():
     seen = []
     fit = job.learner.fit
     job.learner.fit = lambda order, *rest: seen.extend(order) or fit(order, *rest)
-    find_rate(job, spec, create_orders("numpy"))
+    found_by(job, spec)
     assert len(seen) == 2 * 3 * 16
     assert not set(seen) & set(job.rows.validation)
 
@@ -113,3 +126,62 @@ def test_the_losses_at_the_end_are_those_of_the_divided_outputs():
     losses = np.log(np.exp(z).sum(axis=1)) - z[np.arange(len(z)), job.data.test.y]
     assert end.evaluation.test.loss == pytest.approx(losses.mean())
     assert end.evaluation.validation.loss <= job.learner.evaluate(job.validation).loss + 1e-3
+
+
+def ending(job, spec, engine):
+    """Train to the end; return what must not differ of it."""
+    told = list(train_found(job, spec, create_orders(engine)))
+    rates = [event for event in told if isinstance(event, RateFound)]
+    rows = [repr(replace(event, seconds=0.0)) for event in told if isinstance(event, Evaluation)]
+    weights = {name: w.tobytes() for name, w in told[-1].weights.items()}
+    return rates, rows, weights, told[-1].temperature
+
+
+@pytest.mark.parametrize("engine", ["numpy", "compiled", "torch"])
+def test_a_search_goes_on_within_a_trial_or_between_two_to_the_same_bits(
+    engine, one_thread, monkeypatch
+):
+    monkeypatch.setattr(loop_module, "_SECONDS_BETWEEN_PROGRESS", 0.0)
+    spec = replace(TRAIN, search=replace(SEARCH, rates=3, steps=7))
+    whole = ending(job_of(spec, engine), spec, engine)
+    job = job_of(spec, engine)
+    states, taken = [], []
+    for event in train_found(job, spec, create_orders(engine)):
+        if isinstance(event, Pause):
+            states.append(through_a_file(job.state()))
+            taken.append(job.taken)
+    assert taken == sorted(set(taken))  # so that the newest checkpoint is the one of most steps
+    searching = [state for state in states if "search" in state.values]
+    ended = [len(state.values["search"]["losses"]) for state in searching]
+    assert set(ended) == {0, 1, 2}
+    a_trial = ended.count(0)
+    for place in (0, 1, a_trial - 1, a_trial, a_trial + 2, len(searching) - 1, len(searching)):
+        again = job_of(spec, engine)
+        again.restore(states[place])
+        assert again.taken == taken[place]
+        # One that waits while others are trained is kept, too.
+        waited = job_of(spec, engine)
+        waited.restore(through_a_file(again.state()))
+        steps = counted(waited, monkeypatch)
+        assert ending(waited, spec, engine) == whole
+        assert sum(steps) == taken[-1] - taken[place] + 1  # nothing was done twice
+
+
+def counted(job, monkeypatch):
+    """Return a list that gets the count of steps whenever the learner takes some."""
+    steps, fit = [], job.learner.fit
+    monkeypatch.setattr(
+        job.learner, "fit", lambda order, size, lrs, *rest: steps.append(len(lrs)) or fit(
+            order, size, lrs, *rest)
+    )  # fmt: skip
+    return steps
+
+
+def test_a_search_that_is_under_way_says_how_far_it_is(monkeypatch):
+    monkeypatch.setattr(loop_module, "_SECONDS_BETWEEN_PROGRESS", 0.0)
+    job = job_of(TRAIN)
+    assert job.place == "step 0"
+    pauses = find_rate(job, TRAIN, create_orders("numpy"))
+    for _ in range(26):
+        next(pauses)
+    assert (job.taken, job.place) == (25, "step 25 of its search for a learning rate")

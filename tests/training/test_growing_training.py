@@ -102,7 +102,7 @@ def test_it_is_another_training_than_without():
 class Spy:
     """A learner that learns nothing, notes what it is given and loses what it is told to."""
 
-    min_batch = 1
+    min_batch, unbounded = 1, frozenset()
 
     def __init__(self, data, loss=0.0):
         self.data, self.loss = data, loss

@@ -217,6 +217,7 @@ def test_seeds_trained_together_end_with_the_bits_of_each_alone(spec, count):
             assert np.array_equal(w, together[-1].weights[name])
 
 
+@pytest.mark.fault(18, 19)
 def test_a_seed_that_diverges_leaves_the_others_as_they_were():
     spec = TrainSpec(epochs=6, batch_size=1, dtype="float64", optimizer=OptimizerSpec(lr=0.05))
     sets = [blobs(seed=s) for s in range(3)]
@@ -226,7 +227,7 @@ def test_a_seed_that_diverges_leaves_the_others_as_they_were():
     told = list(train_together(jobs, spec, create_orders("compiled"), CompiledTogether()))
     last = {k: event for k, event in told if isinstance(event, Diverged | Finished)}
     assert str(last[1].error) == str(run("compiled", spec, sets[1], None, 1)[-1].error)
-    assert re.match(r"step \d: .*grad norm inf", str(last[1].error))
+    assert re.match(r"step \d: .*gradient norm inf", str(last[1].error))
     for k in (0, 2):
         whole = run("compiled", spec, sets[k], None, k)[-1]
         assert all(np.array_equal(w, last[k].weights[n]) for n, w in whole.weights.items())
@@ -267,7 +268,7 @@ def test_cutting_an_epoch_into_chunks_changes_no_bit(engine, monkeypatch):
 
 def test_every_epoch_sees_every_row_once_in_a_new_order():
     class Spy:
-        min_batch = 1
+        min_batch, unbounded = 1, frozenset()
 
         def __init__(self):
             self.orders = []
@@ -348,6 +349,7 @@ def test_a_share_that_leaves_one_side_empty_is_refused():
         split_rows(TrainSpec(patience=1, validation=0.01), blobs().train, stream(0, "v"))
 
 
+@pytest.mark.fault(18, 19)
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("culprit", ["loss", "gradient"])
 def test_what_is_not_finite_stops_before_the_weights_take_it_in(engine, culprit):
@@ -368,7 +370,7 @@ def test_what_is_not_finite_stops_before_the_weights_take_it_in(engine, culprit)
     with np.errstate(all="ignore"):
         *_, last = train(Job(one, data, rows, 0), spec, create_orders(engine))
     assert isinstance(last, Diverged)
-    assert re.match(r"step 1: loss .* \(lr 0.01, grad norm .*\); last finite", str(last.error))
+    assert re.match(r"step 1: loss .* \(lr 0.01, gradient norm .*\); try train", str(last.error))
     assert all(np.array_equal(before[k], w) for k, w in one.weights().items())
 
 
@@ -379,7 +381,7 @@ def test_the_message_names_the_step_at_which_it_diverged():
     data = Dataset(data.name, scaled, data.test, data.classes, "table", "f")
     with np.errstate(all="ignore"):
         last = run("torch", spec, data)[-1]
-    assert re.match(r"step (\d+): .*Try a smaller lr", str(last.error))
+    assert re.match(r"step (\d+): .*; try train.optimizer.lr = 1 or", str(last.error))
 
 
 def test_a_last_batch_of_one_is_dropped_and_announced_where_there_is_batchnorm():

@@ -178,6 +178,7 @@ def test_row_weights_and_losses_are_each_learners_own():
         assert_close(stacked[k].learner.weights(), ones[k].learner.weights())
 
 
+@pytest.mark.fault(18)
 @pytest.mark.parametrize("arm", [mlp(), mlp(optimizer=adam()), cnn()], ids=["sgd", "adam", "cnn"])
 def test_a_seed_that_diverges_ends_alone(arm):
     wild = np.stack([np.arange(60), np.arange(60), np.arange(60)])
@@ -218,6 +219,7 @@ def test_seeds_stop_early_each_at_its_own_time():
         assert_close(ours.learner.weights(), theirs.learner.weights(), rel=1e-7)
 
 
+@pytest.mark.fault(24)
 def test_memory_that_runs_out_is_told_in_a_line(monkeypatch):
     from triptych.errors import RunError
     from triptych.training import torch_together
@@ -226,9 +228,10 @@ def test_memory_that_runs_out_is_told_in_a_line(monkeypatch):
         raise MemoryError
 
     monkeypatch.setattr(torch_together, "mean_losses", full)
-    group = [job.learner for job in jobs(mlp(), range(2))]
-    with pytest.raises(RunError, match="out of memory at batch size 16"):
-        TorchTogether()(group, np.zeros((2, 32), int), 16, np.full(2, 0.1), None)
+    arm = mlp(batch_size=16)
+    with pytest.raises(RunError, match="in batches of 16 rows; try train.batch_size = 8"):
+        list(train_together(jobs(arm, range(2)), arm.train, create_orders("torch"),
+                            TorchTogether()))  # fmt: skip
 
 
 LONG = {"epochs": 1000}

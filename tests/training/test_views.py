@@ -16,7 +16,7 @@ def pictures(n=5, shape=(2, 4, 6)):
 class Linear:
     """A learner whose outputs are products of the pixels, which is all that views need."""
 
-    min_batch = 1
+    min_batch, unbounded = 1, frozenset()
 
     def __init__(self, shape=(2, 4, 6), outputs=3):
         self.w = np.random.default_rng(1).normal(size=(int(np.prod(shape)), outputs))

@@ -42,7 +42,7 @@ def test_a_function_of_ones_own_ends_with_1_where_it_departs(capsys, tmp_path):
         (["--activation", "relux"], "Did you mean 'relu'"),
         (["--optimizer", "adma"], "Did you mean 'adam"),
         (["--hidden", "0"], "hidden: 0 not in"),
-        (["--lr", "-1"], "lr: -1.0 not in"),
+        (["--lr", "-1"], "lr: -1 not in"),
         (["--engines", "numpy"], "needs two different ones"),
         (["--mine", "none.py"], "none.py: no such file"),
         (["--steps", "0"], "steps: 0 not in"),

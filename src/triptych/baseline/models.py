@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from triptych.baseline.plans import NETWORK, Plan
+from triptych.baseline.networks import NETWORK
+from triptych.baseline.plans import Plan
 from triptych.errors import RunError
 from triptych.records import LEARNING_RATE, TEMPERATURE, RunRecord
 from triptych.runner import StudyResult, load_for

@@ -13,6 +13,8 @@ import numpy as np
 from triptych.contracts import Dataset
 from triptych.spec import CNNSpec, MLPSpec, NetworkSpec, RNNSpec, TrainSpec
 
+NETWORK = "network"
+"""The name of the network's arm."""
 WEIGHT: Literal["root"] = "root"
 """How rare classes weigh where classes are skewed, in references too."""
 TABLE_ENGINE: Literal["compiled"] = "compiled"

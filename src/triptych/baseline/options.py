@@ -10,6 +10,7 @@ from triptych.errors import SpecError
 
 # Options that only tables have, as a source of a study calls them.
 _OF_TABLES = ("group", "time", "ignore", "text", "missing")
+_OF_KEEPING = ("checkpoint", "inexact")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,10 @@ class TrainOptions:
         Of text.
     skip_bad : bool
         Whether pictures that cannot be read are left out.
+    checkpoint : float, optional
+        Seconds from one checkpoint to the next; absent: 10, or what keeps them to 2 % of the time.
+    inexact : bool
+        Whether runs that were begun in another environment may go on, to other bits.
     """
 
     data: Path
@@ -60,6 +65,14 @@ class TrainOptions:
     model: Path | None = None
     encoding: str = "utf-8"
     skip_bad: bool = False
+    checkpoint: float | None = None
+    inexact: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("target", "group", "time"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, str):
+                raise SpecError(f"{name}: must be the name of a column, a text, got {value!r}.")
 
     def laid_over(self, found: dict[str, Any]) -> dict[str, Any]:
         """Return the table ``[data]`` of a study: what was found, and what was asked on top of it.
@@ -88,8 +101,12 @@ class TrainOptions:
         return table | {k: list(v) if isinstance(v, tuple) else v for k, v in asked.items() if v}
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as values of JSON, to be compared with what was asked before."""
-        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        """Return it as values of JSON, to be compared with what was asked before.
+
+        How runs are kept while they are under way makes no difference to that.
+        """
+        names = [name for name in self.__dataclass_fields__ if name not in _OF_KEEPING]
+        values = {name: getattr(self, name) for name in names}
         values["data"] = self.data.resolve()
         plain = {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
         return {k: str(v) if isinstance(v, Path) else v for k, v in plain.items()}

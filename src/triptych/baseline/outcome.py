@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from triptych.baseline.intervals import difference_by_chance, score_interval
-from triptych.baseline.plans import NETWORK
+from triptych.baseline.networks import NETWORK
 from triptych.records import RunRecord
 from triptych.report.wording import accuracy, arm_label, figure, metric_name, plural, signed
 from triptych.runner import StudyResult

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +9,22 @@ from typing import Any, Literal
 
 import numpy as np
 
-from triptych.baseline.networks import TABLE_ENGINE, is_skewed, label_of, network_for
+from triptych.baseline.before import check_folder, check_unfinished, kept_plan, other_settings
+from triptych.baseline.networks import (
+    NETWORK,
+    TABLE_ENGINE,
+    is_skewed,
+    label_of,
+    network_for,
+)
 from triptych.baseline.options import TrainOptions
 from triptych.baseline.references import Reference, references, seconds_a_seed
 from triptych.contracts import Dataset
-from triptych.data import load, source_id
+from triptych.data import load
 from triptych.data.looks import is_usual_target, look
-from triptych.errors import RunError, SpecError, TriptychError
+from triptych.errors import SpecError, TriptychError
 from triptych.models import cost_on
-from triptych.records import STUDIES, StudyFolder, code_id, dump_json, read_json, write_atomic
+from triptych.records import STUDIES, StudyFolder
 from triptych.report.wording import plural
 from triptych.runner import Setting
 from triptych.saved import load as load_model
@@ -33,9 +39,6 @@ from triptych.spec import (
 )
 from triptych.studies.starter import describe
 
-NETWORK = "network"
-"""The name of the network's arm."""
-NOTE_FILE = "train.json"
 MODEL_SUFFIX = ".safetensors"
 # What all runs may take together, as far as sizes tell, where each is to have enough seeds.
 _MOST_SECONDS = 60.0
@@ -56,6 +59,8 @@ class Plan:
     says : tuple of str
         What the data were taken for, and what is done with them, in lines.
     setting : Setting
+    before : str
+        What to say where the folder is of other settings; empty where it is not.
     """
 
     study: StudySpec
@@ -63,6 +68,7 @@ class Plan:
     model: Path
     says: tuple[str, ...]
     setting: Setting
+    before: str = ""
 
     @property
     def metric(self) -> str:
@@ -83,20 +89,22 @@ def make_plan(options: TrainOptions) -> Plan:
     ------
     SpecError, DataError, UnsafeFileError
     RunError
-        If the folder cannot be used.
+        If the folder cannot be used, or an unfinished run in it is of data that have changed.
     """
     folder = StudyFolder(options.out or STUDIES / (options.data.resolve().stem or "data"))
+    check_folder(folder)
     model = options.model or folder.path / f"model{MODEL_SUFFIX}"
     _check_model(model, folder.path)
-    setting = Setting(device=options.device)
-    if kept := _kept(options, folder):
-        return Plan(*kept[:1], folder, model, kept[1], setting)
+    setting = Setting(device=options.device, checkpoint=options.checkpoint, inexact=options.inexact)
+    if kept := kept_plan(options, folder):
+        return Plan(kept[0], folder, model, kept[1], setting)
     source = options.laid_over(look(options.data, options.target, options.encoding))
     spec: Any = structure_one(DataSpec, source, "data")
     data = load(spec, 0)
     study, says = _planned(options, spec, data)
+    check_unfinished(options, folder, study)
     says = (*_taken_for(options, data, source), *says)
-    return Plan(study, folder, model, says, setting)
+    return Plan(study, folder, model, says, setting, other_settings(options, folder))
 
 
 def _check_model(path: Path, folder: Path) -> None:
@@ -218,27 +226,3 @@ def _split_text(data: Dataset, source: dict[str, Any]) -> str:
     if source.get("group"):
         return f"{text}; rows of one {source['group']!r} stay on one side."
     return f"{text} of each class." if data.classes else f"{text}."
-
-
-def keep_plan(plan: Plan, options: TrainOptions) -> None:
-    """Write down what was asked and how it was understood, so that a second call need not look."""
-    note = {"asked": options.as_dict(), "says": list(plan.says), "made_of": _made_of(plan.study)}
-    write_atomic(plan.folder.path / NOTE_FILE, dump_json(note))
-
-
-def _made_of(study: StudySpec) -> str:
-    """Return the identity of the data and of the code that chose; empty where nobody can say."""
-    source = source_id(study.arms[NETWORK].data, 0)
-    return f"{source} {code_id('triptych.baseline', 'triptych.spec')}" if source else ""
-
-
-def _kept(options: TrainOptions, folder: StudyFolder) -> tuple[StudySpec, tuple[str, ...]] | None:
-    """Return the study that was made of the same before, and what was said; None where unsure."""
-    try:
-        note = read_json(folder.path / NOTE_FILE)
-        study = folder.read_study()
-        asked = json.loads(json.dumps(options.as_dict()))
-        same = note["asked"] == asked and note["made_of"] and note["made_of"] == _made_of(study)
-        return (study, tuple(map(str, note["says"]))) if same else None
-    except (RunError, KeyError, TypeError):
-        return None

@@ -11,15 +11,18 @@ from typing import Any, Literal
 
 from markupsafe import Markup
 
+from triptych.baseline.before import keep_asked
 from triptych.baseline.frames import written_frame
 from triptych.baseline.models import first_run, keep_model
+from triptych.baseline.networks import NETWORK
 from triptych.baseline.options import TrainOptions
 from triptych.baseline.outcome import Line, effects, held_out, lines, verdict
-from triptych.baseline.plans import NETWORK, Plan, keep_plan, make_plan
+from triptych.baseline.plans import Plan, make_plan
 from triptych.records import RunRecord, finite
 from triptych.report.wording import visible
 from triptych.runner import StudyEvent, StudyResult, execute_study, read_result
 from triptych.saved import Model, load
+from triptych.spec import seconds_of
 
 
 @dataclass(frozen=True)
@@ -102,8 +105,14 @@ def _interval(line: Line) -> str:
 
 def execute(plan: Plan, options: TrainOptions) -> Generator[StudyEvent, None, None]:
     """Train what a plan says, but for what is there already, and tell what happens."""
-    yield from execute_study(plan.study, plan.folder, plan.setting)
-    keep_plan(plan, options)
+    is_told = False
+    with closing(execute_study(plan.study, plan.folder, plan.setting)) as events:
+        for number, event in enumerate(events):
+            if not number:  # the folder is held, and made
+                is_told = keep_asked(plan.folder, plan.study, plan.says, options)
+            yield event
+    if not is_told:
+        keep_asked(plan.folder, plan.study, plan.says, options)
 
 
 def finish(plan: Plan) -> TrainResult:
@@ -145,6 +154,8 @@ def train(  # noqa: PLR0913 (what may be asked of a training)
     out: str | Path | None = None,
     model: str | Path | None = None,
     encoding: str = "utf-8",
+    checkpoint: float | str | None = None,
+    inexact: bool = False,
 ) -> TrainResult:
     """Train the network that fits some data, beside simpler models, and return what came of it.
 
@@ -155,8 +166,10 @@ def train(  # noqa: PLR0913 (what may be asked of a training)
         data frame of pandas or polars, which is kept as a CSV beside the folder of runs.
     target : str, optional
         The column or field to tell. By its name where absent, else the last.
-    group, time, ignore, text, missing, seeds, test_size, device, out, model, encoding
+    group, time, ignore, text, missing, seeds, test_size, device, out, model, encoding, inexact
         See `triptych.baseline.TrainOptions`.
+    checkpoint : float or str, optional
+        From one checkpoint to the next: seconds, or such as ``"1 min"``.
 
     Raises
     ------
@@ -168,12 +181,17 @@ def train(  # noqa: PLR0913 (what may be asked of a training)
     >>> found.verdict, found.model.predict(rows)  # doctest: +SKIP
     """
     folder = None if out is None else Path(out)
-    path = Path(data) if isinstance(data, str | Path) else written_frame(data, folder)
+    is_file = isinstance(data, str | Path)
     options = TrainOptions(
-        data=path, target=target, group=group, time=time, ignore=tuple(ignore), text=tuple(text),
-        missing=missing, seeds=seeds, test_size=test_size, device=device, out=folder,
+        data=Path(data) if is_file else Path(), target=target, group=group, time=time,
+        ignore=tuple(ignore), text=tuple(text), missing=missing, seeds=seeds,
+        test_size=test_size, device=device, out=folder,
         model=None if model is None else Path(model), encoding=encoding,
+        checkpoint=None if checkpoint is None else seconds_of(checkpoint, "checkpoint"),
+        inexact=inexact,
     )  # fmt: skip
+    if not is_file:  # what is asked is looked at before anything is written
+        options = replace(options, data=written_frame(data, folder))
     plan = make_plan(options)
     with closing(execute(plan, options)) as events:
         for _ in events:

@@ -9,7 +9,7 @@ import signal
 import sys
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 from triptych import __version__
 from triptych.cli.check import add_check
@@ -19,12 +19,14 @@ from triptych.cli.export import add_export, live_events, to_tensorboard
 from triptych.cli.init import add_init
 from triptych.cli.keeping import add_keeping, rhythm
 from triptych.cli.models import add_models
+from triptych.cli.output import refused
+from triptych.cli.parsing import Parser
 from triptych.cli.predict import add_predict
 from triptych.cli.runs import add_runs
 from triptych.cli.train import add_train
 from triptych.cli.twin import add_twin_cnn, add_twin_mlp, add_twin_rnn
-from triptych.cli.watching import Terminated, watch_study
-from triptych.errors import SpecError, TriptychError
+from triptych.cli.watching import Terminated, telling_what_is_kept, watch_study
+from triptych.errors import TriptychError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -36,34 +38,14 @@ if TYPE_CHECKING:
 _JSON = "print verdicts, runs, curves and findings as JSON, for programs"
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, as every other error does."""
-
-    default = ""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise instead of printing the usage and leaving."""
-        raise SpecError(f"{message}. See '{self.prog} --help'.")
-
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Read arguments, the default command's where none is named."""
-        if self.default and not (args and args[0] in (*self.commands(), "-h", "--help")):
-            args = [self.default, *(args or ())]
-        return super().parse_known_args(args, namespace)
-
-    def commands(self) -> list[str]:
-        """Return the names of the commands below this one."""
-        return [name for action in self._actions for name in action.choices or ()]
-
-
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    parser = _Parser(
+    parser = Parser(
         prog="triptych",
         description="Train, compare and explain MLP, CNN and RNN, and put claims to the test.",
     )
     parser.add_argument("--version", action="version", version=f"triptych {__version__}")
-    common = _Parser(add_help=False)
+    common = Parser(add_help=False)
     common.add_argument("--debug", action="store_true", help="show tracebacks")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -110,9 +92,9 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _study_options() -> _Parser:
+def _study_options() -> Parser:
     """Return the options that say which study is meant, and where it runs."""
-    study = _Parser(add_help=False)
+    study = Parser(add_help=False)
     add = study.add_argument
     add(
         "study", metavar="STUDY", help="one that ships, such as 'toys', or the path of a study.toml"
@@ -164,8 +146,9 @@ def _run(options: argparse.Namespace) -> None:
     events = execute_study(study, folder, setting, options.jobs)
     followed = live.follow(events) if live else events
     watch_study(study, console, followed, folder.path, debug=options.debug)
-    result = read_result(folder.path)
-    _show(result, console, anew=False)
+    with telling_what_is_kept(folder.path):
+        result = read_result(folder.path)
+        _show(result, console, anew=False)
     if live:
         to_tensorboard(result, options.tensorboard, console)
     if options.json:
@@ -283,8 +266,8 @@ def _guarded(arguments: list[str]) -> int:
         return 130
     except Terminated:
         return 143
-    except BrokenPipeError:
-        # The reader, such as `head`, has what it wanted.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except OSError as error:
+        if "--debug" in arguments or (said := refused(error)) is None:
+            raise
+        return said
     return code or 0

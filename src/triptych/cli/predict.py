@@ -95,13 +95,13 @@ def _check_out(options: argparse.Namespace) -> None:
 @contextmanager
 def _opened(out: Path | None) -> Iterator[Write]:
     """Open where text is written to: a file, which is there whole or not at all, or the output."""
-    from triptych.records import atomic_file
+    from triptych.records import atomic_file, write_on
 
     with nullcontext() if out is None else atomic_file(out) as file:
         if file is None:
             yield _print
         else:
-            yield lambda text: file.write(text.encode())
+            yield lambda text: write_on(file, text.encode())
 
 
 def _print(text: str) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from triptych.cli.console import create_console, say
-from triptych.cli.watching import watch_study
+from triptych.cli.keeping import add_keeping, rhythm
+from triptych.cli.watching import telling_what_is_kept, watch_study
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -56,6 +57,7 @@ def add_train(
     add("--model", type=Path, metavar="PATH", help="the model (default: model.safetensors there)")
     add("--encoding", default="utf-8", help="of text (default: utf-8)")
     add("--skip-bad", action="store_true", help="leave out pictures that cannot be read")
+    add_keeping(train)
     add("--json", action="store_true", help="print the outcome as JSON; the rest goes to stderr")
     train.set_defaults(call=_train)
 
@@ -68,6 +70,7 @@ def _options(given: argparse.Namespace) -> TrainOptions:
         ignore=tuple(given.ignore), text=tuple(given.text), missing=given.missing,
         seeds=given.seeds, test_size=given.test_size, device=given.device, out=given.out,
         model=given.model, encoding=given.encoding, skip_bad=given.skip_bad,
+        checkpoint=rhythm(given), inexact=given.inexact,
     )  # fmt: skip
 
 
@@ -78,10 +81,12 @@ def _train(given: argparse.Namespace) -> None:
     options = _options(given)
     plan = make_plan(options)
     console = create_console(errors=given.json)
-    for text in plan.says:
+    for text in (*plan.says, *filter(None, [plan.before])):
         say(console, visible(text))
-    watch_study(plan.study, console, execute(plan, options), plan.folder.path, debug=given.debug)
-    found = finish(plan)
+    folder = plan.folder.path
+    watch_study(plan.study, console, execute(plan, options), folder, debug=given.debug)
+    with telling_what_is_kept(folder):
+        found = finish(plan)
     say(console, _table(found, plan.metric))
     for text in found.effects:
         say(console, visible(text))

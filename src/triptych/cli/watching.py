@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator
-from contextlib import closing
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,9 +30,15 @@ def watch_study(
     from triptych.live import Watcher
 
     watcher = Watcher(study, console, debug=debug)
+    with telling_what_is_kept(folder), closing(events):
+        watcher.watch(events)
+
+
+@contextmanager
+def telling_what_is_kept(folder: Path) -> Iterator[None]:
+    """Say how a study in a folder goes on, where it is stopped within this."""
     try:
-        with closing(events):
-            watcher.watch(events)
+        yield
     except (KeyboardInterrupt, Terminated):
         print(f"stopped; finished runs are kept in {folder}, and checkpoints of the others; "
               "the same command goes on", file=sys.stderr)  # fmt: skip

@@ -21,6 +21,7 @@ from triptych.contracts.networks import (
     NumpyNetwork,
     Scores,
 )
+from triptych.contracts.numbers import is_number
 from triptych.contracts.states import State, named
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "Standardization",
     "State",
     "Weights",
+    "is_number",
     "latest",
     "lengths_of",
     "named",

@@ -31,7 +31,9 @@ class NonFiniteStep(NumericsError):
     """A loss or gradient is not finite at step `offset` of a call; no weight was changed."""
 
     def __init__(self, offset: int, loss: float, grad_norm: float) -> None:
-        super().__init__(f"step {offset} of the call: loss {loss:.4g}, grad norm {grad_norm:.3g}")
+        super().__init__(
+            f"step {offset} of the call: loss {loss:.4g}, gradient norm {grad_norm:.3g}"
+        )
         self.offset = offset
         self.loss = loss
         self.grad_norm = grad_norm  # NaN where the loss ended the step
@@ -42,6 +44,9 @@ class Learner(Protocol):
 
     min_batch: int
     """Smallest batch it can take a step on: 2 with batch normalisation, else 1."""
+
+    unbounded: frozenset[str]
+    """Names in `weights` and `moments` of what is not finite from the start: a mask of -inf."""
 
     penalties: FloatArray
     """How much of each loss of the last `fit` was the L2 penalty, shape (S,)."""

@@ -46,9 +46,9 @@ class State:
         }
 
     @property
-    def is_finite(self) -> bool:
-        """Whether all numbers in its arrays are finite."""
-        return all(bool(np.isfinite(array).all()) for array in self.arrays.values())
+    def not_finite(self) -> set[str]:
+        """The names of arrays in which not all numbers are finite."""
+        return {name for name, array in self.arrays.items() if not np.isfinite(array).all()}
 
 
 def named(name: str, arrays: Mapping[str, Any]) -> Weights:

@@ -28,7 +28,7 @@ from triptych.data.columns import (
 )
 from triptych.data.csv_rows import check_names
 from triptych.data.dates import days_of
-from triptych.data.text_files import shown
+from triptych.data.text_files import open_bytes, shown
 from triptych.errors import DataError, UnsafeFileError
 
 # Data hardly ever shrinks to less than a hundredth; files made to blow up do.
@@ -68,11 +68,12 @@ def array_chunks(
         If an array holds pickled objects, or the file blows up when it is unpacked.
     """
     try:
-        with zipfile.ZipFile(file) as archive, ExitStack() as opened:
+        with open_bytes(file) as raw, zipfile.ZipFile(raw) as archive, ExitStack() as opened:
             names = tuple(info.filename.removesuffix(".npy") for info in archive.infolist())
             for name in ignore:
                 check_column(name, names, file.name, "ignore")
             check_names(names, file.name)
+            _check_overlap(archive, file)
             arrays = [
                 _opened(archive, info, name, f"{file.name}: array {shown(name)}", opened)
                 for name, info in zip(names, archive.infolist(), strict=True)
@@ -143,12 +144,24 @@ def _chunks(
 
 
 def _unreadable(file: Path, error: Exception) -> DataError | UnsafeFileError:
-    if not file.is_file():
-        return DataError(f"{file}: there is no such file.")
     with file.open("rb") as opened:
         if opened.read(1) == _PICKLE:
             return _pickled(file.name)
     return DataError(f"{file.name}: this is no whole .npz file: {error}.")
+
+
+def _check_overlap(archive: zipfile.ZipFile, file: Path) -> None:
+    """Refuse arrays that share bytes: many of one part of a file blow up past any ratio."""
+    parts = sorted(
+        (one.header_offset, one.compress_size, one.filename) for one in archive.infolist()
+    )
+    ends = [start for start, _, _ in [*parts, (file.stat().st_size, 0, "")]]
+    for (start, size, name), end in zip(parts, ends[1:], strict=True):
+        if start + size > end:
+            raise UnsafeFileError(
+                f"{file.name}: array {shown(name)} overlaps what follows it; save it with "
+                "numpy.savez."
+            )
 
 
 def _pickled(what: str) -> UnsafeFileError:

@@ -12,6 +12,7 @@ import numpy as np
 
 from triptych.chance import stream
 from triptych.contracts import Array, Dataset, IntArray, Split, lengths_of
+from triptych.data.data_set_checks import check_data_set, check_numbers
 from triptych.data.digits import channel_standardization
 from triptych.data.fingerprints import fingerprint
 from triptych.data.splits import copies, copy_notes, need_two, split_by_class, together
@@ -102,17 +103,7 @@ def read_arrays(spec: ArraysSpec, given: Any) -> tuple[ArraysSpec, Arrays | Data
 
 def _data_set(spec: ArraysSpec, data: Dataset) -> tuple[ArraysSpec, Dataset]:
     """Return a data set of one's own, and the spec of it."""
-    count = len(data.classes)
-    for y in (data.train.y, data.test.y):
-        if count and not (y.dtype == np.int64 and len(y) and 0 <= y.min() <= y.max() < count):
-            raise DataError(
-                f"arrays '{spec.name}': y must be int64, 0 to {count - 1}, the places of classes."
-            )
-        if not count and y.ndim != 2:
-            raise DataError(
-                f"arrays '{spec.name}': without classes y must be (rows, numbers to tell), got "
-                f"{y.shape}."
-            )
+    check_data_set(spec.name, data)
     if data.kind == "pictures" and data.standardization is None:
         data = replace(data, standardization=channel_standardization(data.train.x))
     data = replace(data, fingerprint=fingerprint(data.train, data.test))
@@ -212,14 +203,6 @@ def _cut(rows: Arrays, x: Array) -> Array:
     return np.ascontiguousarray(x[:, : int(lengths_of(x).max())])
 
 
-def _finite(name: str, what: str, x: Array) -> Array:
-    wrong = np.argwhere(~np.isfinite(x))
-    if len(wrong):
-        where = "".join(f"[{place}]" for place in wrong[0])
-        raise DataError(f"arrays '{name}': {what}{where} is {x[tuple(wrong[0])]}; leave it out.")
-    return x
-
-
 def _numbers(name: str, what: str, parts: Sequence[Any], dtype: str | None = None) -> Array:
     try:
         found = np.concatenate([np.asarray(part, dtype) for part in parts])
@@ -227,7 +210,9 @@ def _numbers(name: str, what: str, parts: Sequence[Any], dtype: str | None = Non
         raise DataError(f"arrays '{name}': {what} must be one array of numbers: {error}.") from None
     if found.dtype.kind not in "uifb":
         raise DataError(f"arrays '{name}': {what} must be numbers, got {found.dtype}.")
-    return found if found.dtype == np.uint8 else _finite(name, what, found)
+    if found.dtype.kind == "f":
+        check_numbers(f"arrays '{name}': {what}", found)
+    return found
 
 
 def _table(name: str, parts: Sequence[Any]) -> tuple[Array, None]:
@@ -293,5 +278,19 @@ def _targets(spec: ArraysSpec, parts: Sequence[Any]) -> tuple[Array, tuple[str, 
     except TypeError as error:
         raise DataError(f"arrays '{spec.name}': y has labels of several kinds: {error}.") from None
     if len(labels) < 2:
-        raise DataError(f"arrays '{spec.name}': need 2 classes, found {len(labels)}.")
+        raise DataError(f"arrays '{spec.name}': need 2 classes, found 1 ('{labels[0]}').")
+    _refuse_unlearnt(spec.name, parts)
     return codes.astype(np.int64), tuple(map(str, labels))
+
+
+def _refuse_unlearnt(name: str, parts: Sequence[Any]) -> None:
+    """Refuse labels of rows for testing that no row to train on has."""
+    if len(parts) < 2:
+        return
+    known = set(np.asarray(parts[0]).tolist())
+    for k, label in enumerate(np.asarray(parts[1]).tolist()):
+        if label not in known:
+            raise DataError(
+                f"arrays '{name}': y_test[{k}]: label {label!r}, and no row of y has it. Leave the "
+                "row out."
+            )

@@ -7,11 +7,14 @@ The archive holds six files of 10,000 records; a record is one label byte and 30
 from __future__ import annotations
 
 import os
+import socket
 import tarfile
-import tempfile
-import warnings
+import threading
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import numpy as np
 
@@ -19,13 +22,16 @@ from triptych.chance import stream
 from triptych.contracts import Array, Dataset, IntArray, Split
 from triptych.data.digits import channel_standardization, load_digits_pictures
 from triptych.data.fingerprints import fingerprint
-from triptych.errors import DataError, UnsafeFileError
-from triptych.records import make_folder, write_atomic
+from triptych.errors import DataError, RunError, UnsafeFileError
+from triptych.records import make_folder, temporary_cache, write_atomic
 from triptych.spec import Cifar10Spec, DigitsSpec
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
-MD5 = "c32a1d4ab5d03f1284b67883e8d87530"
+MD5 = "c32a1d4ab5d03f1284b67883e8d87530"  # which the authors publish
+# As TensorFlow Datasets pins it too; it is this one that a download must have.
+SHA256 = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
 FOLDER = "cifar-10-batches-bin"
+_PICKLED_FOLDER = "cifar-10-batches-py"
 TRAIN_FILES = tuple(f"data_batch_{k}.bin" for k in range(1, 6))
 TEST_FILE = "test_batch.bin"
 FILES = (*TRAIN_FILES, TEST_FILE)
@@ -37,6 +43,8 @@ RECORD_BYTES = 1 + 3 * 32 * 32
 ENVIRONMENT_VARIABLE = "TRIPTYCH_DATA"
 # Without a network a user should not wait; a slow one has this long between two packets.
 _TIMEOUT_SECONDS = (3, 30)
+# Names may take a resolver without a network half a minute, which no time-out of a socket ends.
+_MOST_SECONDS_TO_REACH = 4.0
 
 
 def load_cifar10(spec: Cifar10Spec, seed: int, data_dir: Path | None) -> Dataset:
@@ -100,7 +108,7 @@ def find_cifar10(data_dir: Path | None = None) -> Path | None:
     if named is None:
         cached = cache_folder() / FOLDER
         return cached if all((cached / name).is_file() for name in FILES) else None
-    for folder in (named, named / FOLDER):
+    for folder in (named, named / FOLDER, named / _PICKLED_FOLDER):
         if (folder / TEST_FILE).exists() or (folder / TRAIN_FILES[0]).exists():
             return folder
         _refuse_pickles(folder)
@@ -114,8 +122,8 @@ def _refuse_pickles(folder: Path) -> None:
     for name in ("data_batch_1", "test_batch"):
         if (folder / name).is_file():
             raise UnsafeFileError(
-                f"{folder / name} contains pickled code; use the binary archive "
-                "(cifar-10-binary.tar.gz) instead."
+                f"{folder / name} contains pickled code; use the binary archive instead: {URL}, "
+                f"SHA-256 {SHA256}, MD5 {MD5}."
             )
 
 
@@ -125,15 +133,11 @@ def cache_folder() -> Path:
     import pooch
 
     folder = Path(pooch.os_cache("triptych"))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if os.access(folder, os.W_OK):
+    if folder.is_absolute():  # of a user without a home it begins with "~"
+        with suppress(RunError):
+            make_folder(folder)
             return folder
-    except OSError:
-        pass
-    temporary = Path(tempfile.mkdtemp(prefix="triptych-"))
-    warnings.warn(f"the cache {folder} cannot be used; using {temporary}", stacklevel=2)
-    return temporary
+    return temporary_cache()
 
 
 @cache
@@ -168,18 +172,50 @@ def fetch_cifar10(destination: Path | None = None) -> Path:
     if all((home / FOLDER / name).is_file() for name in FILES):
         return home / FOLDER
     make_folder(home)
-    downloader = pooch.HTTPDownloader(timeout=_TIMEOUT_SECONDS, progressbar=False)
+    name = Path(URL).name
     pooch.get_logger().setLevel("ERROR")
     try:
-        archive = pooch.retrieve(URL, f"md5:{MD5}", Path(URL).name, home, downloader=downloader)
+        if not (home / name).exists():
+            _reach(URL)
+        downloader = pooch.HTTPDownloader(timeout=_TIMEOUT_SECONDS, progressbar=False)
+        archive = pooch.retrieve(URL, f"sha256:{SHA256}", name, home, downloader=downloader)
     except Exception as error:  # requests, urllib3 and pooch raise types of their own
         raise DataError(
-            f"cannot download CIFAR-10 ({type(error).__name__}). Put {URL} (MD5 {MD5}) into "
-            f"{home} by hand, or name a folder that holds {FOLDER} with --data-dir."
+            f"cannot download CIFAR-10 ({type(error).__name__}). Put {URL} (SHA-256 {SHA256}, MD5 "
+            f"{MD5}) into {home} by hand and call this again, or name a folder that holds "
+            f"{FOLDER} with --data-dir."
         ) from error
     unpack(Path(archive), home)
     Path(archive).unlink()
     return home / FOLDER
+
+
+def _reach(url: str) -> None:
+    """Connect to where an address leads, through a proxy where one is set, and hang up.
+
+    Raises
+    ------
+    OSError
+        If that takes more than a few seconds, or cannot be done.
+    """
+    parts = urlsplit(url)
+    proxies = {} if proxy_bypass(parts.hostname or "") else getproxies()
+    there = urlsplit(proxies.get(parts.scheme, url))
+    port = there.port or (80 if there.scheme == "http" else 443)
+    failed: list[OSError] = [TimeoutError()]
+
+    def connect() -> None:
+        try:
+            socket.create_connection((there.hostname, port), _TIMEOUT_SECONDS[0]).close()
+            failed.clear()
+        except OSError as error:
+            failed[:] = [error]
+
+    trying = threading.Thread(target=connect, daemon=True)
+    trying.start()
+    trying.join(_MOST_SECONDS_TO_REACH)
+    if failed:
+        raise failed[0]
 
 
 def unpack(archive: Path, home: Path) -> None:
@@ -201,6 +237,7 @@ def unpack(archive: Path, home: Path) -> None:
         with tarfile.open(archive, "r|*") as tar:
             for member in tar:
                 if member.name not in expected:
+                    _check_passed_over(archive.name, member, size)
                     continue
                 if not member.isreg() or member.size != size:
                     raise UnsafeFileError(
@@ -215,6 +252,15 @@ def unpack(archive: Path, home: Path) -> None:
         raise DataError(f"{archive}: damaged archive ({error}).") from None
     if expected:
         raise DataError(f"{archive}: has no {next(iter(expected))!r}.")
+
+
+def _check_passed_over(archive: str, member: tarfile.TarInfo, most: int) -> None:
+    """Refuse what is larger than any expected file: to pass it over, all of it is unpacked."""
+    if member.size > most:
+        raise UnsafeFileError(
+            f"{archive}: {member.name!r} has {member.size:,} bytes, and no file of CIFAR-10 has "
+            f"more than {most:,}."
+        )
 
 
 @cache

@@ -15,8 +15,8 @@ from triptych.data.text_files import number_of, numbers_of, shown
 from triptych.errors import DataError
 
 # What somebody may have meant as a number, but that is none here: a decimal comma, digits of
-# another script, thousands set apart, a percent sign.
-_MEANT_AS_NUMBER = re.compile(r"[+-]?[\d.,_'\s]+(?:[eE][+-]?\d+)?%?")
+# another script, thousands set apart, a percent sign, a currency, a typographer's minus.
+_MEANT_AS_NUMBER = re.compile(r"[$€£¥]?[+\-−]?[$€£¥]?[\d.,_'\s]+(?:[eE][+-]?\d+)?[%$€£¥]?")
 _OF_COMMAS = (
     "Decimal commas: pandas.read_csv(FILE, sep=';', decimal=',') gives a frame to train on."
 )

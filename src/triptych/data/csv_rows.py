@@ -73,7 +73,9 @@ def check_names(names: Sequence[str], where: str) -> None:
         seen.add(column)
 
 
-def refused_cells(name: str, places: Sequence[str], count: int, advice: str) -> DataError:
+def refused_cells(
+    name: str, places: Sequence[str], count: int, advice: str, what: str = "empty or not finite"
+) -> DataError:
     """Return the error on cells that hold no number, which names the first three.
 
     Parameters
@@ -86,11 +88,11 @@ def refused_cells(name: str, places: Sequence[str], count: int, advice: str) -> 
         How many there are.
     advice : str
         What to do about them.
+    what : str
+        What they are.
     """
     first = ", ".join(places[:3])
-    return DataError(
-        f"{name}: {counted(count, 'cell')} empty or not finite, the first: {first}. {advice}"
-    )
+    return DataError(f"{name}: {counted(count, 'cell')} {what}, the first: {first}. {advice}")
 
 
 def parsed(lines: Iterable[str], name: str, delimiter: str, before: int = 0) -> Iterator[Row]:
@@ -102,14 +104,33 @@ def parsed(lines: Iterable[str], name: str, delimiter: str, before: int = 0) -> 
         If a line is blank, or breaks the grammar of CSV.
     """
     reader = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter, strict=True)
+    last = before
     try:
         for row in reader:
+            last = before + reader.line_num
             if not row:
-                line = before + reader.line_num
-                raise DataError(f"{name} line {line}: the line is blank; remove it.")
-            yield before + reader.line_num, row
+                raise DataError(f"{name} line {last}: the line is blank; remove it.")
+            yield last, row
     except csv.Error as error:
-        raise DataError(f"{name} line {before + reader.line_num}: {error}.") from error
+        what = _ungrammatical(str(error), last + 1, before + reader.line_num)
+        raise DataError(f"{name} {what}.") from error
+
+
+def _ungrammatical(said: str, first: int, last: int) -> str:
+    """Return what is wrong with the row from one line to another, which the parser has told."""
+    if said.startswith("unexpected end"):
+        return f"line {first}: a quote that opens in this row is never closed"
+    if said.startswith("field larger"):
+        until = f", up to line {last}; is a quote never closed?" if last > first else ""
+        return f"line {first}: a cell has more than {csv.field_size_limit():,} characters{until}"
+    if said.startswith("new-line"):
+        return (
+            f"line {last}: there is a carriage return within the line; save the file with line "
+            "feeds at the ends of its lines"
+        )
+    if "expected after" in said:
+        return f"line {last}: text follows a closing quote; a quote within a cell is written twice"
+    return f"line {last}: {said}"
 
 
 def checked(rows: Iterable[Row], name: str, width: int) -> Iterator[Row]:
@@ -121,5 +142,6 @@ def checked(rows: Iterable[Row], name: str, width: int) -> Iterator[Row]:
     """
     for line, row in rows:
         if len(row) != width:
-            raise DataError(f"{name} line {line}: {len(row)} fields, expected {width}.")
+            fields = "1 field" if len(row) == 1 else f"{len(row)} fields"
+            raise DataError(f"{name} line {line}: {fields}, expected {width}.")
         yield line, row

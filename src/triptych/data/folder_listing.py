@@ -35,7 +35,7 @@ class Listing:
     others : tuple of str
         Ends of the names of the other files, each as often as it is there.
     unlabelled : int
-        How many pictures have no label, where a file gives them.
+        How many pictures have no label: none in the file of labels, or no sub-folder.
     """
 
     classes: tuple[str, ...]
@@ -69,6 +69,7 @@ def list_folder(path: Path, labels: str | None = None) -> Listing:
             f"{path}: {have}; put the pictures of each class in one of their own, or beside them "
             "a CSV with the columns file and label: labels = 'labels.csv'."
         )
+    _refuse_broken(path)
     if {name.lower() for name in classes} <= _SPLITS:
         raise DataError(
             f"{path}: its sub-folders are {', '.join(map(repr, classes))}, which are no classes; "
@@ -82,7 +83,10 @@ def list_folder(path: Path, labels: str | None = None) -> Listing:
         known = ", ".join(sorted(SUFFIXES))
         raise DataError(f"{path}: no pictures in {empty}; files ending in {known} are read.")
     stamps = tuple(stamp(file) for _, file in pictures)
-    return Listing(tuple(classes), tuple(pictures), stamps, _others(file for _, file in files))
+    outside = [entry for entry in path.iterdir() if not entry.is_dir()]
+    unlabelled = sum(_is_picture(entry.name) for entry in outside)
+    others = _others(file for _, file in files)
+    return Listing(tuple(classes), tuple(pictures), stamps, others, unlabelled)
 
 
 def _sub_folders(path: Path) -> list[str]:
@@ -94,6 +98,13 @@ def _sub_folders(path: Path) -> list[str]:
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}.") from None
     return [name for name in inside if not _is_of_system(name)]
+
+
+def _refuse_broken(path: Path) -> None:
+    """Refuse links among the classes that lead nowhere: a class would be missing without a word."""
+    for entry in sorted(path.iterdir()):
+        if entry.is_symlink() and not entry.exists() and not _is_picture(entry.name):
+            raise DataError(f"{entry}: this link leads to nothing, or to itself; remove it.")
 
 
 def _labelled(path: Path, labels: str) -> Listing:

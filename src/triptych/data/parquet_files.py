@@ -13,7 +13,10 @@ from triptych.data.columns import MOST_VALUES, Column, Columns, check_column, co
 from triptych.data.csv_rows import check_names
 from triptych.data.dates import days_of
 from triptych.data.text_files import open_bytes, shown
-from triptych.errors import DataError
+from triptych.errors import DataError, UnsafeFileError
+
+# Data hardly ever shrink to a byte for 16 values, of 8 bytes each; a run of one value does.
+_MOST_OF_A_BYTE, _HARMLESS_VALUES = 100, 10_000_000
 
 
 def parquet_chunks(
@@ -39,6 +42,8 @@ def parquet_chunks(
     DataError
         If pyarrow is not installed, or the file is damaged, has too large a part, or a column of
         another kind, such as lists.
+    UnsafeFileError
+        If it blows up when it is unpacked.
     """
     with open_bytes(file) as raw:
         try:
@@ -48,11 +53,11 @@ def parquet_chunks(
             from pyarrow import parquet
         except ImportError:
             raise DataError(
-                f"{file.name}: to read Parquet, pip install triptych[parquet]."
+                f"{file.name}: to read Parquet, pip install 'triptych[parquet]'."
             ) from None
         try:
             opened = parquet.ParquetFile(raw)
-            kept = _kept(opened, file.name, ignore, only)
+            kept = _kept(opened, file.name, file.stat().st_size, ignore, only)
             unread = tuple(name for name in opened.schema_arrow.names if name not in kept)
             step = max(1, min(rows, MOST_VALUES // max(len(kept), 1)))
             before = 0
@@ -65,8 +70,8 @@ def parquet_chunks(
                 empty = tuple(Column(name, np.empty(0)) for name in kept)
                 yield Columns(file.name, empty, unread=unread)
         except (pyarrow.ArrowException, OSError, ValueError, MemoryError, OverflowError) as error:
-            what = " ".join(str(error).split())
-            raise DataError(f"{file.name}: this is no whole Parquet file: {what[:200]}.") from None
+            what = " ".join(str(error).split())[:200].rstrip(".")
+            raise DataError(f"{file.name}: this is no whole Parquet file: {what}.") from None
 
 
 def other_kinds(file: Path) -> tuple[str, ...]:
@@ -88,7 +93,7 @@ def other_kinds(file: Path) -> tuple[str, ...]:
 
 
 def _kept(
-    opened: Any, file: str, ignore: tuple[str, ...], only: frozenset[str] | None
+    opened: Any, file: str, size: int, ignore: tuple[str, ...], only: frozenset[str] | None
 ) -> list[str]:
     """Return the columns to read, after what the file claims to hold was found to be possible."""
     schema, about = opened.schema_arrow, opened.metadata
@@ -98,6 +103,7 @@ def _kept(
     kept = [n for n in schema.names if n not in ignore and (only is None or n in only)]
     for name in kept:
         _check_kind(file, name, schema.field(name).type)
+    _check_blow_up(file, about.num_rows * len(kept), size)
     groups = (about.row_group(k).total_byte_size for k in range(about.num_row_groups))
     if (largest := max(groups, default=0)) > 8 * MOST_VALUES:
         raise DataError(
@@ -105,6 +111,15 @@ def _kept(
             f"{8 * MOST_VALUES:,} are read; write it with smaller groups of rows."
         )
     return kept
+
+
+def _check_blow_up(file: str, values: int, size: int) -> None:
+    """Refuse a file in which a run length stands for more values than anybody writes."""
+    if values > max(_HARMLESS_VALUES, _MOST_OF_A_BYTE * size):
+        raise UnsafeFileError(
+            f"{file} unpacks to {values:,} values from {size:,} bytes, more than {_MOST_OF_A_BYTE} "
+            "of each; write its columns without a dictionary and without compression."
+        )
 
 
 def _is_text(kind: Any) -> bool:

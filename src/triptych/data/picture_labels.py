@@ -62,7 +62,7 @@ def read_labels(folder: Path, name: str) -> Labelled:
         a label is empty; naming the lines.
     """
     where = f"{folder.name}/{name}"
-    names, rows = table_rows(read_lines(folder / name, "utf-8"), where)
+    names, rows = table_rows(read_lines(folder / name, "utf-8", "save it as UTF-8"), where)
     places = [_place(names, known, where) for known in (FILES, LABELS)]
     lines: dict[str, int] = {}
     labels: list[str] = []

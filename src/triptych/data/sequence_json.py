@@ -16,6 +16,8 @@ from triptych.errors import DataError
 
 _LARGEST = 2**63
 
+_LINE = 'Each line is one sequence, such as {"sequence": [1, 2], "label": "a"}.'
+
 
 def read_json_lines(
     lines: list[str], name: str, sequence: str, target: str
@@ -107,17 +109,17 @@ def _record(line: str, where: str, wanted: Iterable[str]) -> dict[str, Any]:
     except DataError as error:
         raise DataError(f"{where}: {error}") from error
     except json.JSONDecodeError as error:
-        raise DataError(f"{where} column {error.colno}: not JSON: {error.msg}.") from error
+        raise DataError(f"{where} column {error.colno}: not JSON: {error.msg}. {_LINE}") from error
     except RecursionError as error:
         raise DataError(f"{where}: nested too deeply.") from error
     except ValueError as error:
-        raise DataError(f"{where}: not JSON that can be read: {error}.") from error
+        raise DataError(f"{where}: a number has more digits than can be read.") from error
     return _with_fields(record, where, wanted)
 
 
 def _with_fields(record: Any, where: str, wanted: Iterable[str]) -> dict[str, Any]:
     if not isinstance(record, dict):
-        raise DataError(f"{where}: must be an object of two fields, got {shown(record)}.")
+        raise DataError(f"{where}: must be an object of two fields, got {shown(record)}. {_LINE}")
     for field in wanted:
         if field not in record:
             raise DataError(f"{where}: there is no field {shown(field)}. {hint(field, record)}")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from triptych.contracts import is_number
 from triptych.errors import UnsafeFileError
 
 Check = Callable[[Any, str], Any]
@@ -69,8 +69,7 @@ def number(value: object, where: str) -> float:
     """Return a finite number."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise refused(where, "a number", value)
-    # float() of an integer past the largest double would raise OverflowError.
-    if abs(value) > 1.7e308 or not math.isfinite(value):
+    if not is_number(value):
         raise refused(where, "a finite number", value)
     return float(value)
 

@@ -41,7 +41,10 @@ def read_columns(spec: TableSpec) -> Columns:
     """
     table = read_table_file(Path(spec.path), spec.encoding, spec.ignore, spec.text)
     if not table.columns:
-        raise DataError(f"{table.name}: every column is in ignore; there is nothing left to read.")
+        why = "every column is in ignore" if spec.ignore else "there are no columns"
+        raise DataError(f"{table.name}: {why}; there is nothing to read.")
+    if not len(table):
+        raise DataError(f"{table.name}: there are no rows.")
     if len(table) < 2:
         raise DataError(f"{table.name}: there is one row only; two are the least to learn from.")
     return table

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from triptych.contracts import Array
@@ -27,7 +29,7 @@ def without_gaps(table: Columns, spec: TableSpec) -> tuple[Columns, tuple[str, .
     """
     infinite = np.stack([np.isinf(column.values) for column in table.columns], axis=1)
     if infinite.any():
-        raise _refused(table, infinite, "No number is as large; correct them.")
+        raise _refused(table, infinite, "Correct them.", "infinite or past the largest number")
     empty = np.stack([np.isnan(column.values) for column in table.columns], axis=1)
     if not empty.any():
         return table, ()
@@ -37,10 +39,7 @@ def without_gaps(table: Columns, spec: TableSpec) -> tuple[Columns, tuple[str, .
                 f"{table.header}: column {shown(column.name)} is empty; name it in ignore = [...]."
             )
     if spec.missing == "refuse":
-        advice = (
-            "Fill them, leave out their rows, or set missing = 'fill' or 'drop' (--missing fill)."
-        )
-        raise _refused(table, empty, advice)
+        raise _refused(table, empty, _advice(table, spec, empty))
     if spec.missing == "drop":
         return _dropped(table, empty)
     _refuse_unfilled(table, spec, empty)
@@ -51,12 +50,27 @@ def without_gaps(table: Columns, spec: TableSpec) -> tuple[Columns, tuple[str, .
     return table, (filled,)
 
 
-def _refuse_unfilled(table: Columns, spec: TableSpec, empty: Array) -> None:
+def _unfilled(table: Columns, spec: TableSpec, empty: Array) -> Iterator[tuple[int, str]]:
+    """Give the place and the use of each column with empty cells that are never filled."""
     kinds = {spec.target: "target", spec.group: "group", spec.time: "time"}
     for k, column in enumerate(table.columns):
         if column.name in kinds and empty[:, k].any():
-            advice = f"A {kinds[column.name]} is never filled; leave out those rows."
-            raise _refused(table, empty & (np.arange(empty.shape[1]) == k), advice)
+            yield k, kinds[column.name]
+
+
+def _advice(table: Columns, spec: TableSpec, empty: Array) -> str:
+    for _, kind in _unfilled(table, spec, empty):
+        return (
+            f"A {kind} is never filled: leave out those rows, or set missing = 'drop' "
+            "(--missing drop)."
+        )
+    return "Fill them, leave out their rows, or set missing = 'fill' or 'drop' (--missing fill)."
+
+
+def _refuse_unfilled(table: Columns, spec: TableSpec, empty: Array) -> None:
+    for k, kind in _unfilled(table, spec, empty):
+        advice = f"A {kind} is never filled; leave out those rows (--missing drop)."
+        raise _refused(table, empty & (np.arange(empty.shape[1]) == k), advice)
 
 
 def _dropped(table: Columns, empty: Array) -> tuple[Columns, tuple[str, ...]]:
@@ -67,7 +81,9 @@ def _dropped(table: Columns, empty: Array) -> tuple[Columns, tuple[str, ...]]:
     return table.take(kept), (f"{left} left out for empty cells",)
 
 
-def _refused(table: Columns, bad: Array, advice: str) -> DataError:
+def _refused(
+    table: Columns, bad: Array, advice: str, what: str = "empty or not finite"
+) -> DataError:
     first = np.argwhere(bad)[:3]
     places = [table.place(row, table.columns[column].name) for row, column in first]
-    return refused_cells(table.name, places, int(bad.sum()), advice)
+    return refused_cells(table.name, places, int(bad.sum()), advice, what)

@@ -15,6 +15,7 @@ from typing import BinaryIO
 import numpy as np
 
 from triptych.contracts import FloatArray
+from triptych.data.beginnings import check_beginning
 from triptych.errors import DataError
 
 # A line that is longer is hardly one; a million numbers take about as much.
@@ -23,11 +24,13 @@ LONGEST_LINE = 1 << 24
 _FORM = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 _NUMBER = re.compile(_FORM, re.ASCII)
 _OF_NUMBERS = b"0123456789+-.eE"
+ADVICE = "pass encoding= (--encoding), for example 'cp1252'"
+"""What to do where text is of another encoding than it was read in."""
 _BLOCK_BYTES = 1 << 22
-_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_MOST_COMPARED = 10_000  # names, which takes a second
 
 
-def read_lines(path: Path, encoding: str) -> list[str]:
+def read_lines(path: Path, encoding: str, advice: str = ADVICE) -> list[str]:
     """Return the lines of a file, without their ends and without blank ones at the end.
 
     Parameters
@@ -35,21 +38,23 @@ def read_lines(path: Path, encoding: str) -> list[str]:
     path : Path
     encoding : str
         A byte order mark of UTF-8 is left out.
+    advice : str
+        What to do where the file is of another encoding.
 
     Raises
     ------
     DataError
         If the file is none, is empty, or is not text, naming line or byte.
     """
-    return [line for block in text_blocks(path, encoding) for line in block.split("\n")]
+    return [line for block in text_blocks(path, encoding, advice) for line in block.split("\n")]
 
 
-def text_blocks(path: Path, encoding: str) -> Iterator[str]:
+def text_blocks(path: Path, encoding: str, advice: str = ADVICE) -> Iterator[str]:
     """Give the lines of a file in blocks of a few megabytes, however large it is.
 
     Parameters
     ----------
-    path, encoding
+    path, encoding, advice
         As of `read_lines`.
 
     Yields
@@ -63,7 +68,7 @@ def text_blocks(path: Path, encoding: str) -> Iterator[str]:
         As `read_lines`, when the block is asked for.
     """
     number, blank, found = 1, "", False  # blank: lines that are left out where nothing follows
-    for text in _whole_lines(_decoded(path, encoding), path.name):
+    for text in _whole_lines(_decoded(path, encoding, advice), path.name):
         block = blank + text.replace("\r\n", "\n").removesuffix("\r")
         end = _end_of_text(block)
         blank = block[end + 1 :] + "\n" if end < len(block) else ""
@@ -111,7 +116,10 @@ def _check_text(block: str, name: str, number: int) -> None:
     """Refuse what no text holds, in a block whose first line has this number."""
     if "\0" in block:
         place = number + block.count("\n", 0, block.index("\0"))
-        raise DataError(f"{name} line {place}: there is a NUL byte; this is no text file.")
+        raise DataError(
+            f"{name} line {place}: there is a NUL byte; this is no text file, or UTF-16 "
+            "without its mark (--encoding utf-16-le)."
+        )
     if len(block) > LONGEST_LINE:
         for place, line in enumerate(block.split("\n"), start=number):
             if len(line) > LONGEST_LINE:
@@ -122,21 +130,6 @@ def _too_long(name: str, number: int, line: str) -> DataError:
     return DataError(
         f"{name} line {number}: {len(line):,} characters, at most {LONGEST_LINE:,} are read."
     )
-
-
-def read_bytes(path: Path) -> bytes:
-    """Return what a file holds.
-
-    Raises
-    ------
-    DataError
-        If there is none, or it cannot be read.
-    """
-    with open_bytes(path) as file:
-        try:
-            return file.read()
-        except OSError as error:
-            raise DataError(f"{path}: cannot be read: {error}.") from error
 
 
 def open_bytes(path: Path) -> BinaryIO:
@@ -155,7 +148,7 @@ def open_bytes(path: Path) -> BinaryIO:
         raise DataError(f"{path}: cannot be read: {error}.") from error
 
 
-def _decoded(path: Path, encoding: str) -> Iterator[str]:
+def _decoded(path: Path, encoding: str, advice: str) -> Iterator[str]:
     """Give the text of a file piece by piece."""
     name = path.name
     decoder = _decoder(name, encoding)
@@ -163,11 +156,8 @@ def _decoded(path: Path, encoding: str) -> Iterator[str]:
     with open_bytes(path) as file:
         while True:
             raw = file.read(_BLOCK_BYTES)
-            if not read and raw.startswith(_UTF16) and encoding.lower().startswith("utf-8"):
-                raise DataError(
-                    f"{name}: this is UTF-16 by its first bytes; pass encoding='utf-16' "
-                    "(--encoding)."
-                )
+            if not read and encoding.lower() in ("utf-8", "utf8", "utf-8-sig"):
+                check_beginning(raw, name)
             read, lines = read + len(raw), lines + raw.count(b"\n")
             try:
                 yield decoder.decode(raw, final=not raw)
@@ -176,7 +166,7 @@ def _decoded(path: Path, encoding: str) -> Iterator[str]:
                 line = lines - error.object.count(b"\n", error.start) + 1
                 raise DataError(
                     f"{name} line {line}: byte {read - len(error.object) + error.start} is not "
-                    f"{encoding}; pass encoding= (--encoding), for example 'cp1252'."
+                    f"{encoding}; {advice}."
                 ) from error
             except UnicodeError as error:
                 raise _no_encoding(name, error) from error
@@ -260,9 +250,14 @@ def numbers_in(text: str, separator: str) -> FloatArray | None:
 def hint(word: str, words: Iterable[str]) -> str:
     """Return which of some names from a file is nearest to one that is not there, or all."""
     known = list(words)
-    close = difflib.get_close_matches(word, known, 1)
-    if close:
+    if not known:
+        return "There are none."
+    same = [one for one in known if one.casefold() == word.casefold()]
+    # Of a longer word nobody means one of these, and to compare it takes long.
+    if close := same or difflib.get_close_matches(word[:200], known[:_MOST_COMPARED], 1):
         return f"Did you mean {shown(close[0])}?"
+    if all(_NUMBER.fullmatch(one) for one in known[:2]):
+        return f"Is there no header? The first line begins with {shown(known[0])}."
     return f"There are: {', '.join(map(shown, known[:8]))}{', ...' if len(known) > 8 else ''}."
 
 

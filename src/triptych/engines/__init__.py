@@ -19,6 +19,7 @@ from triptych.engines.learners import (
     create_together,
 )
 from triptych.engines.memory import PeakMemory, process_peak
+from triptych.engines.room import check_room, free_memory
 from triptych.engines.stacking import SEEDS_AT_ONCE, can_train_together
 from triptych.engines.threads import (
     cores,
@@ -39,6 +40,7 @@ __all__ = [
     "Makers",
     "PeakMemory",
     "can_train_together",
+    "check_room",
     "choose_cnn_engine",
     "choose_device",
     "choose_engine",
@@ -54,6 +56,7 @@ __all__ = [
     "described",
     "device_name",
     "estimate",
+    "free_memory",
     "inherited",
     "machine",
     "process_peak",

@@ -213,7 +213,7 @@ def choose_device(asked: str, engine: str) -> str:
     import torch
 
     if asked == "cuda" and not torch.cuda.is_available():
-        raise SpecError("device: cuda is not available; use --device cpu.")
+        raise SpecError("device: cuda is not available; use --device cpu, in Python device='cpu'.")
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 

@@ -11,7 +11,9 @@ import numpy as np
 from triptych import chance
 from triptych.chance import stream, stream_seed
 from triptych.contracts import Dataset, IntArray, Learner, Split, Standardization, Weights
+from triptych.engines.choice import DataShape
 from triptych.engines.custom import NONE, Makers, create_custom
+from triptych.engines.room import check_room
 from triptych.engines.threads import keep_memory
 from triptych.errors import SpecError
 from triptych.models import CNNNumpy, MLPNumpy, RNNNumpy, create_torch, initial_weights
@@ -35,8 +37,14 @@ def create_learner(
     """Return the network of `arm` with its optimiser, bound to the training rows of `data`.
 
     Networks of one's own are made by the functions in `networks`.
+
+    Raises
+    ------
+    ResourceError
+        If there is too little memory for it.
     """
     network, train = arm.trained
+    check_room(network, train, DataShape.of(data), device)
     rows = weighted(data.train, train.class_weight)
     if isinstance(network, CustomSpec):
         weighed = replace(data, train=rows)

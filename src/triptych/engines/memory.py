@@ -24,7 +24,7 @@ class PeakMemory:
 
     def __init__(self, *, own_process: bool = False) -> None:
         self._own_process = own_process
-        _give_back()
+        give_back()
         try:
             _CLEAR.write_text(_RESET_PEAK)
             self._was_reset = True
@@ -53,7 +53,7 @@ class PeakMemory:
         return process_peak() if self._own_process else None
 
 
-def _give_back() -> None:
+def give_back() -> None:
     """Return what runs before have freed to the system, where the C library is glibc."""
     try:
         ctypes.CDLL(None).malloc_trim(0)

@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from triptych.contracts import Array, FloatArray, Learner, Split, Weights
-from triptych.engines import choose_device, choose_mlp_engine, create_mlp
+from triptych.engines import DataShape, check_room, choose_device, choose_mlp_engine, create_mlp
 from triptych.errors import SpecError
 from triptych.estimators.callbacks import Tasks
 from triptych.estimators.held import Held
@@ -22,6 +22,7 @@ from triptych.estimators.network import BaseNetwork, softmax
 from triptych.estimators.parameters import (
     CONSTRAINTS,
     STOCHASTIC,
+    check_labels,
     hidden_sizes,
     network_spec,
     targets_of,
@@ -129,7 +130,9 @@ class BaseMLP(BaseNetwork):
         # Of the dropout masks only; without them no number is drawn, so that results stay
         # scikit-learn's.
         seed = int(self._random_state.randint(2**31)) if self.dropout else 0
-        device = choose_device(self.device, engine)
+        device = self.device_ = choose_device(self.device, engine)
+        shape = DataShape(len(rows), (x.shape[1],), self.n_outputs_, 0)
+        check_room(network, spec, shape, device, "batch_size")
         return create_mlp(network, spec, engine, self._weights(), split, seed=seed, device=device)
 
     def _weights(self) -> Weights:
@@ -169,6 +172,8 @@ class BaseMLP(BaseNetwork):
 
     def _checked_pair(self, x: Any, y: Any, *, reset: bool, y_numeric: bool) -> Any:
         """Return rows and targets as arrays, or raise what scikit-learn raises."""
+        if not y_numeric:
+            check_labels(y)
         x, y = validate_data(
             self, x, y, accept_sparse=["csr", "csc"], multi_output=True, y_numeric=y_numeric,
             dtype=(np.float64, np.float32), reset=reset,

@@ -22,7 +22,7 @@ from triptych.contracts import (
     Standardization,
     Weights,
 )
-from triptych.engines import choose_device
+from triptych.engines import DataShape, check_room, choose_device
 from triptych.estimators.callbacks import Tasks
 from triptych.estimators.held import Held
 from triptych.estimators.network import BaseNetwork, Classifying, softmax
@@ -73,6 +73,11 @@ class ClassNetwork(Classifying, BaseNetwork):
     @abstractmethod
     def _engine(self, spec: TrainSpec) -> tuple[str, str]:
         """Return the engine that trains the network, and how to call it."""
+
+    @property
+    def _symbols(self) -> int | None:
+        """How many symbols sequences are made of, where they are made of symbols."""
+        return None
 
     def _check_samples(self, x: Array) -> None:
         """Raise where samples cannot be learnt from though each of them is right."""
@@ -157,6 +162,11 @@ class ClassNetwork(Classifying, BaseNetwork):
         engine, self.engine_ = self._engine(spec)
         seed = int(self._random_state.randint(2**31))
         self._spec = spec, engine
+        shape = DataShape(
+            len(rows), rows.x.shape[1:], self.n_outputs_, self.n_outputs_, self._symbols
+        )
+        self.device_ = choose_device(self.device, engine)
+        check_room(self.network_, spec, shape, self.device_, "batch_size")
         return self._bound(Split(rows.x, rows.y[:, 0], rows.weight), seed)
 
     def _bound(self, rows: Split, seed: int = 0) -> Learner:

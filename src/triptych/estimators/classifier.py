@@ -111,6 +111,8 @@ class MLPClassifier(Classifying, BaseMLP):
     out_activation_ : str
     engine_ : str
         Which engine computed it, and why.
+    device_ : {"cpu", "cuda"}
+        Where it was computed.
 
     Examples
     --------

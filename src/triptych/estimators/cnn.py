@@ -110,6 +110,8 @@ class CNNClassifier(BaseCNN):
         Values of a picture.
     engine_ : str
         Which engine computed it, and why.
+    device_ : {"cpu", "cuda"}
+        Where it was computed.
 
     Examples
     --------

@@ -48,7 +48,7 @@ def fit_lbfgs(
     """
     if estimator.dropout:
         raise ValueError("dropout needs a stochastic solver; 'lbfgs' is not.")
-    estimator.engine_ = "numpy (lbfgs knows no other)"
+    estimator.engine_, estimator.device_ = "numpy (lbfgs knows no other)", "cpu"
     descent = _Descent(estimator, x, y, sample_weight)
 
     def next_iteration(flat: FloatArray) -> None:

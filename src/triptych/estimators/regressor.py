@@ -103,6 +103,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     out_activation_ : str
     engine_ : str
         Which engine computed it, and why.
+    device_ : {"cpu", "cuda"}
+        Where it was computed.
 
     Examples
     --------

@@ -119,6 +119,8 @@ class RNNClassifier(BaseRNN):
         Features of a step, 1 for symbols; of a table, its columns.
     engine_ : str
         Which engine computed it, and why.
+    device_ : {"cpu", "cuda"}
+        Where it was computed.
 
     Examples
     --------

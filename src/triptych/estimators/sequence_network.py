@@ -51,11 +51,14 @@ class BaseRNN(ClassNetwork):
         return None
 
     def _dataset(self, nothing: Split, classes: tuple[str, ...]) -> Dataset:
-        symbols = None if self.symbols_ is None else len(self.symbols_)
         return Dataset(
             "sequences", nothing, nothing, classes, kind="sequences", fingerprint="",
-            symbols=symbols,
+            symbols=self._symbols,
         )  # fmt: skip
+
+    @property
+    def _symbols(self) -> int | None:
+        return None if self.symbols_ is None else len(self.symbols_)
 
     def _engine(self, spec: TrainSpec) -> tuple[str, str]:
         engine = engine_of(self, self.network_)

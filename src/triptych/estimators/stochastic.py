@@ -22,6 +22,8 @@ from triptych.estimators.progress import progress
 from triptych.estimators.stopping import judge, prepare, put_back_best, say
 from triptych.spec import TrainSpec
 from triptych.training.batches import LEFT_OUT, plan
+from triptych.training.events import number_text
+from triptych.training.memory import memory_told
 from triptych.training.schedules import factors
 
 _SECONDS_A_PIECE = 0.5
@@ -61,6 +63,8 @@ def fit_stochastic(
         As scikit-learn raises it.
     NumericsError
         If a loss or a gradient is not finite, before the weights take it in.
+    ResourceError
+        If there is too little memory.
     """
     if estimator.early_stopping and incremental:
         raise ValueError("partial_fit does not support early_stopping=True")
@@ -181,12 +185,14 @@ class _Epochs:
         rates = self.rates[start : start + count]
         before = time.perf_counter()
         try:
-            losses = self.learner.fit(rows, self.size, rates, self.order.epoch)
+            with memory_told(self.size, "batch_size"):
+                losses = self.learner.fit(rows, self.size, rates, self.order.epoch)
         except NonFiniteStep as error:
             step = self.taken + error.offset + 1
             raise NumericsError(
-                f"step {step}: loss {error.loss:.4g} (learning rate {rates[error.offset]:g}, "
-                f"gradient norm {error.grad_norm:.3g}). Try a smaller learning_rate_init, or "
+                f"step {step}: loss {number_text(error.loss)} (learning rate "
+                f"{rates[error.offset]:g}, gradient norm {number_text(error.grad_norm)}). Try a "
+                f"smaller learning_rate_init, such as {rates[error.offset] / 10:.3g}, or "
                 "features scaled to a mean of 0 and a deviation of 1."
             ) from error
         seconds = max(time.perf_counter() - before, 1e-9)

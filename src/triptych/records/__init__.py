@@ -1,5 +1,6 @@
 """What happened: run folders, study folders, and the only code that writes to disk."""
 
+from triptych.records.caches import temporary_cache
 from triptych.records.checkpoints import Checkpoint, Checkpoints, Found
 from triptych.records.deletion import Deletion, delete_runs
 from triptych.records.disk import DiskLimit, disk_use
@@ -11,6 +12,7 @@ from triptych.records.files import (
     finite,
     read_json,
     write_atomic,
+    write_on,
 )
 from triptych.records.findings import Finding, finding_values
 from triptych.records.folders import make_folder
@@ -109,7 +111,9 @@ __all__ = [
     "settled",
     "sorted_runs",
     "study_of",
+    "temporary_cache",
     "temporary_study",
     "write_atomic",
     "write_model",
+    "write_on",
 ]

@@ -21,7 +21,11 @@ from triptych.contracts import Array, State
 from triptych.errors import CheckpointError
 from triptych.records.disk import CHECKPOINT_FILES
 from triptych.records.files import remove, write_atomic
+from triptych.records.reading import read_whole
+from triptych.records.tensors import MOST_TENSORS
 
+# Weights, their moments, and the best weights so far: four times what a model may hold.
+_MOST_BYTES = 4 * MOST_TENSORS
 _LENGTH = 8  # bytes of a safetensors file that say how long its header is
 
 
@@ -102,7 +106,7 @@ class Checkpoints:
         damaged = []
         for name in CHECKPOINT_FILES:
             try:
-                content = (self.folder / name).read_bytes()
+                content = read_whole(self.folder / name, _MOST_BYTES)
             except FileNotFoundError:
                 continue
             except OSError:
@@ -132,7 +136,7 @@ class Checkpoints:
         ValueError
         """
         try:
-            content = self.log.read_bytes()[: checkpoint.log]
+            content = read_whole(self.log)[: checkpoint.log]
         except OSError:
             raise ValueError("no log") from None
         if len(content) < checkpoint.log or _sha(content) != checkpoint.log_hash:

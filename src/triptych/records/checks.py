@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, get_type_hints
 
-_LARGEST = 1.7e308
+from triptych.contracts import is_number
 
 
 @cache
@@ -67,10 +67,7 @@ def check_curve(rows: Sequence[object]) -> None:
 
 def _are_numbers(values: Iterable[object]) -> bool:
     """Whether all are null, or numbers that a float can hold; what was not finite is null."""
-    return all(
-        value is None or (type(value) in (int, float) and abs(value) <= _LARGEST)  # type: ignore[arg-type]
-        for value in values
-    )
+    return all(value is None or is_number(value) for value in values)
 
 
 def check_texts(values: object) -> None:

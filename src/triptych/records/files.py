@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from triptych.errors import RunError
+from triptych.records.reading import read_whole
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 PARTIAL = ".partial"
@@ -76,6 +77,11 @@ def write_atomic(path: Path, content: bytes) -> None:
     """
     with atomic_file(path) as file:
         DISK.write(file, content)
+
+
+def write_on(file: BinaryIO, content: bytes) -> None:
+    """Write more into a file of `atomic_file`."""
+    DISK.write(file, content)
 
 
 @contextmanager
@@ -226,7 +232,7 @@ def read_json(path: Path) -> dict[str, Any]:
         If the file is missing, damaged or not a table.
     """
     try:
-        value = json.loads(path.read_bytes())
+        value = json.loads(read_whole(path))
     except OSError as error:
         raise RunError(f"cannot read {path}: {error.strerror}.") from None
     except (ValueError, RecursionError) as error:
@@ -245,7 +251,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
         If the file is missing, or a line before the last is damaged.
     """
     try:
-        whole = path.read_bytes()
+        whole = read_whole(path)
     except OSError as error:
         raise RunError(f"cannot read {path}: {error.strerror}.") from None
     lines = whole.split(b"\n")[:-1]

@@ -126,6 +126,11 @@ def open_model(path: Path) -> Iterator[ModelFile]:
     UnsafeFileError
         If it is anything else than a model that Triptych wrote.
     """
+    # Its weights may be any other file that it names, so it is not opened at all.
+    if path.suffix.lower() == ".onnx":
+        raise UnsafeFileError(
+            f"{path.name}: ONNX is written, not read; give the model's own file, .safetensors."
+        )
     try:
         with open_tensors(path) as file:
             yield ModelFile(file)

@@ -27,6 +27,7 @@ from triptych.records.files import (
 )
 from triptych.records.findings import FINDINGS_FILE, read_findings, write_findings
 from triptych.records.folders import make_folder
+from triptych.records.reading import read_whole
 from triptych.records.run_record import FAILED, FINISHED, RunRecord
 from triptych.records.tensors import dump_tensors, read_tensors
 from triptych.spec import ArmSpec, plain, size_text
@@ -178,7 +179,7 @@ class RunFolder:
         """Give the content of every file that `read` reads."""
         for name in (RESULT_FILE, _LOG, _ENVIRONMENT, FINDINGS_FILE):
             path = self.path / name
-            yield path.read_bytes() if path.exists() else b""
+            yield read_whole(path) if path.exists() else b""
 
     def is_finished(self) -> bool:
         """Whether the run's result has been written."""

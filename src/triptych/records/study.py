@@ -19,14 +19,8 @@ from triptych.records.disk import (
     file_sizes,
     seed_folders,
 )
-from triptych.records.files import (
-    PARTIAL,
-    dump_json,
-    read_json,
-    remove,
-    write_atomic,
-)
-from triptych.records.folders import make_folder
+from triptych.records.files import PARTIAL, dump_json, read_json, remove, write_atomic
+from triptych.records.folders import check_folder, check_free, make_folder
 from triptych.records.locks import HOLDER_FILE, LOCK_FILE, hold
 from triptych.records.matching import (
     MATCHED_FILE,
@@ -37,6 +31,7 @@ from triptych.records.matching import (
     settled,
     write_matched,
 )
+from triptych.records.reading import MOST_STUDY, read_whole
 from triptych.records.run_record import FINISHED, RunRecord
 from triptych.records.runs import RUN_FILES, RunFolder
 from triptych.spec import StudySpec, parse_study, spec_id, write_study
@@ -117,19 +112,20 @@ class StudyFolder:
         self.path = path
         self.limit = None if most is None else DiskLimit(path, most)
 
+    def check(self) -> None:
+        """Refuse a folder that cannot be used, or is in use for something else, by a RunError."""
+        check_folder(self.path)
+        check_free(self.path, STUDY_FILE, _OURS)
+
     def make(self) -> None:
         """Make the folder, if it is not there.
 
         Raises
         ------
         RunError
-            If the folder cannot be used, or is in use for something else.
+            See `check`; or if the disk refuses.
         """
-        found = {path.name for path in self.path.iterdir()} if self.is_there() else set()
-        if found - _OURS and STUDY_FILE not in found:
-            raise RunError(
-                f"cannot use {str(self.path)!r} as a run folder: it has files of something else."
-            )
+        self.check()
         make_folder(self.path)
 
     def start(self, study: StudySpec) -> None:
@@ -148,12 +144,7 @@ class StudyFolder:
     def tidy(self) -> None:
         """Remove what a kill may have left: halves of files, checkpoints of runs that are whole.
 
-        Only for who holds the lock.
-
-        Raises
-        ------
-        RunError
-            If the disk refuses.
+        Only for who holds the lock. Raises a RunError if the disk refuses.
         """
         for folder in (self.path, *seed_folders(self.path)):
             names = set(file_sizes(folder))
@@ -215,7 +206,7 @@ class StudyFolder:
     def kept_report(self, made_of: str) -> Path | None:
         """Return the path of the page if it is whole and made of just that, else None."""
         try:
-            page = (self.path / REPORT_FILE).read_bytes()
+            page = read_whole(self.path / REPORT_FILE)
             note = read_json(self.path / REPORT_NOTE)
         except (OSError, RunError):
             return None
@@ -233,7 +224,7 @@ class StudyFolder:
     def contents(self, record: StudyRecord) -> Iterator[bytes]:
         """Give the content of every file that `read` made `record` from, and the folder's name."""
         yield str(self.path).encode()
-        yield (self.path / STUDY_FILE).read_bytes()
+        yield read_whole(self.path / STUDY_FILE)
         yield "\n".join((record.stopped, *record.matched, *record.answer)).encode()
         for run in record.runs:
             yield from self.run(run.arm, run.seed).contents()
@@ -269,7 +260,7 @@ class StudyFolder:
 
     def _read_asked(self) -> StudySpec:
         try:
-            text = (self.path / STUDY_FILE).read_text(encoding="utf-8")
+            text = read_whole(self.path / STUDY_FILE, MOST_STUDY).decode()
         except (OSError, UnicodeDecodeError):
             raise RunError(
                 f"{str(self.path)!r} is not the folder of a study: it has no readable {STUDY_FILE}."

@@ -5,6 +5,7 @@ Data, models, training, records, verdicts and report never import each other; he
 
 from triptych.runner.events import RunEnded, RunEvent, RunStarted, RunTold
 from triptych.runner.inputs import load_for
+from triptych.runner.keeping import other_data
 from triptych.runner.results import StudyResult, default_folder, read_result, repeat_command
 from triptych.runner.rows import evaluation_row
 from triptych.runner.runs import execute_runs
@@ -35,6 +36,7 @@ __all__ = [
     "execute_runs",
     "execute_study",
     "load_for",
+    "other_data",
     "read_result",
     "repeat_command",
 ]

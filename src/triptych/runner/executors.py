@@ -81,11 +81,11 @@ class InThisProcess:
         """Make runs; see `Executor.execute`."""
         for jobs in sweeps:
             for name, seeds in jobs:
-                if self.stop.is_asked:  # where the last steps of a run were taken
-                    self.stop.obey()
                 if not goes_on():
                     return
                 yield RunStarted(name, seeds)
                 setting = replace(self.setting, timed=self.ways[name].timed)
                 arm = self.study.arms[name]
                 yield from execute_or_fail(name, arm, seeds, self.folder, setting, self.stop)
+                if self.stop.is_asked:  # where what was under way has ended
+                    self.stop.obey()

@@ -18,6 +18,7 @@ from triptych.runner.runs import execute_runs
 from triptych.runner.setting import Setting
 from triptych.runner.stopping import Stop
 from triptych.spec import ArmSpec, ReferenceSpec, spec_id
+from triptych.training import is_out_of_memory
 
 _LONGEST = 500
 
@@ -88,10 +89,11 @@ def blank_of(name: str, arm: ArmSpec, seed: int) -> RunRecord:
 
 def _in_one_line(error: Exception, arm: ArmSpec) -> str:
     text = " ".join(str(error).split())
-    if isinstance(error, MemoryError) and not isinstance(arm.network, ReferenceSpec):
-        batch = arm.trained[1].batch_size
-        hint = f"out of memory in batches of {batch or 'all'} rows; lower train.batch_size"
-        text = "; ".join(filter(None, (text, hint)))
+    if isinstance(error, TriptychError):
+        return text
+    if is_out_of_memory(error) and not isinstance(arm.network, ReferenceSpec):
+        why = f" ({text})" if text else ""
+        return f"out of memory beside its steps{why}; fewer rows or a smaller network take less"
     last = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{Path(last.filename).name}, line {last.lineno}"
     return (

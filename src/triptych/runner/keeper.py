@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 
-from triptych.errors import ResourceError, RunError
+from triptych.errors import RunError
 from triptych.records import RunRecord
 from triptych.runner.keeping import Rhythm, first_guess
 from triptych.runner.setting import Setting
@@ -42,16 +42,18 @@ class Keeper:
         RunError
             If the disk is full or fails.
         """
-        # A reference is fitted in one go: it loses nothing by a stop at any time.
+        # A reference is fitted in one go: what is under way cannot be kept, so a stop acts at once.
         with self.stop if runs[0].job is not None else nullcontext():
             try:
                 for k, event in events:
                     if isinstance(event, Pause):
                         self._pause(runs)
                     else:
-                        yield runs[k], event, runs[k].take(event)
-            except ResourceError:
-                raise
+                        with self.stop:  # what it came to is written all the same
+                            record = runs[k].take(event)
+                        yield runs[k], event, record
+                        if record is not None and runs[k].job is None and self.stop.is_asked:
+                            self.stop.obey()
             except RunError as error:
                 raise type(error)(f"{error} {_last_step(runs)}") from error
 
@@ -72,4 +74,4 @@ class Keeper:
 def _last_step(runs: Sequence[Run]) -> str:
     """Return which checkpoints there are of runs that cannot be written any more."""
     kept = [run.kept for run in runs if not run.ended and run.kept is not None]
-    return f"The last checkpoint is of step {min(kept):,}." if kept else "There is no checkpoint."
+    return f"The last checkpoint is of {min(kept)[1]}." if kept else "There is no checkpoint."

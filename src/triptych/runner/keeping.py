@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from triptych.errors import RunError
 from triptych.records import Found, RunFolder, RunRecord
@@ -83,19 +84,26 @@ def found_checkpoint(blank: RunRecord, folder: RunFolder, setting: Setting) -> F
     if found is None or found.checkpoint.spec != blank.spec:
         return None
     where, checkpoint = f"{blank.arm}, seed {blank.seed}", found.checkpoint
-    anew = f"'triptych runs delete {folder.path}' lets it start again"
     if checkpoint.fingerprint != blank.fingerprint:
-        prints = (checkpoint.fingerprint[:12], blank.fingerprint[:12])
-        raise RunError(
-            f"{where}: its data have changed since its checkpoint: fingerprint {prints[0]} ≠ "
-            f"{prints[1]}. Put them back, or {anew}."
-        )
+        raise other_data(where, checkpoint.fingerprint, blank.fingerprint, folder.path)
     if (other := differences(found, blank)) and not setting.inexact:
         raise RunError(
             f"{where} was begun {other}, so it would end with other bits. --inexact goes on all "
-            f"the same, and the page says so; {anew}."
+            f"the same, and the page says so; {_anew(folder.path)}."
         )
     return found
+
+
+def other_data(where: str, then: str, now: str, folder: Path) -> RunError:
+    """Return the error of a run whose data have changed since its checkpoint."""
+    return RunError(
+        f"{where}: its data have changed since its checkpoint: fingerprint {then[:12]} ≠ "
+        f"{now[:12]}. Put them back, or {_anew(folder)}."
+    )
+
+
+def _anew(folder: Path) -> str:
+    return f"'triptych runs delete {folder}' lets it start again"
 
 
 def differences(found: Found, blank: RunRecord) -> str:

@@ -96,7 +96,7 @@ def execute_runs(
     told = [(run, text) for run in runs for text in run.begin(setting, len(runs))]
     rhythm = rhythm_of(arm, runs, setting, time.monotonic() - started)
     yield from (RunPrepared(run.blank) for run in runs)
-    told += [(group[0], text) for group in _at_one_step(runs) if (text := _taken_up(group))]
+    told += _taken_up(runs)
     yield from (RunTold(name, run.blank.seed, Notice(text)) for run, text in told)
     keeper = Keeper(rhythm, stop or Signals())
     with threads_of_blas(arm, runs[0].data):
@@ -117,13 +117,18 @@ def _at_one_step(runs: Sequence[Run]) -> list[list[Run]]:
     return [groups[step] for step in sorted(groups)]
 
 
-def _taken_up(group: Sequence[Run]) -> str:
-    """Return what to tell of runs that go on from a checkpoint; empty where they begin."""
-    kept = group[0].kept
-    if kept is None:
-        return ""
-    seeds = ", ".join(str(run.blank.seed) for run in group)
-    return f"{group[0].blank.arm}, seed {seeds}: goes on after step {kept:,}"
+def _taken_up(runs: Sequence[Run]) -> list[tuple[Run, str]]:
+    """Return what to tell of runs that go on from a checkpoint, and of which run it is told."""
+    groups: dict[tuple[int, str], list[Run]] = {}
+    for run in runs:
+        if run.kept is not None and run.kept[0]:
+            groups.setdefault(run.kept, []).append(run)
+    told = []
+    for place in sorted(groups):
+        first = groups[place][0]
+        seeds = ", ".join(str(run.blank.seed) for run in groups[place])
+        told.append((first, f"{first.blank.arm}, seed {seeds}: goes on after {place[1]}"))
+    return told
 
 
 def _events(arm: ArmSpec, runs: Sequence[Run], setting: Setting) -> Iterator[tuple[int, Event]]:

@@ -93,20 +93,40 @@ class Signals:
 
 
 class Told:
-    """Lets runs stop in a process that is told so by another; signals are none of its business."""
+    """Lets runs stop in a process that is told so by another; signals are none of its business.
+
+    Parameters
+    ----------
+    leave : callable
+        Ends the process at once. Called by who asks, where the runs have nothing to lose by it.
+    """
 
     class Stopped(BaseException):
         """They have stopped, and what they came to is kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, leave: Callable[[], object]) -> None:
+        self.leave = leave
         self.is_asked = False
+        self._depth = 0
+        self._lock = threading.Lock()
+
+    def ask(self) -> None:
+        """Ask the runs to stop, from another thread."""
+        with self._lock:  # so that they do not begin something meanwhile
+            self.is_asked = True
+            if not self._depth:
+                self.leave()
 
     def __enter__(self) -> Self:
-        """Do nothing."""
+        """Keep the process until what is under way is kept; may be entered several times."""
+        with self._lock:
+            self._depth += 1
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Do nothing."""
+        """Let it be ended again."""
+        with self._lock:
+            self._depth -= 1
 
     def obey(self) -> NoReturn:
         """Raise `Stopped`."""

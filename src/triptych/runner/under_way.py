@@ -37,8 +37,8 @@ class Run:
     begun : dict
         What it was begun as, in which later calls may not differ: ``key``, ``together`` (runs
         that were trained at the same time), ``shared``, ``notes``.
-    kept : int or None
-        Steps at the newest checkpoint.
+    kept : tuple of int and str, or None
+        Of the newest checkpoint: steps of all kinds, and how far that is in words.
     ended : bool
     """
 
@@ -53,7 +53,7 @@ class Run:
     loading: float
     curve: list[dict[str, Any]] = field(default_factory=list)
     begun: dict[str, Any] = field(default_factory=dict)
-    kept: int | None = None
+    kept: tuple[int, str] | None = None
     ended: bool = False
     peak_before: float | None = None
     rate: float | None = None
@@ -123,7 +123,7 @@ class Run:
         if self.explainer is not None:
             self.explainer.restore(state.part("explainer"))
         self.peak_before = state.part("run").values["peak"]
-        self.kept = self.job.steps
+        self.kept = self.job.taken, self.job.place
 
     def keep(self) -> bool:
         """Write a checkpoint; return whether there is one, which needs room and finite numbers.
@@ -137,16 +137,16 @@ class Run:
         seen = State() if self.explainer is None else self.explainer.state()
         run = State(values={"begun": self.begun, "peak": self._peak_memory()})
         state = State.join({"job": self.job.state(), "explainer": seen, "run": run})
-        if not state.is_finite:
+        if not state.not_finite <= {f"job/{name}" for name in self.job.unbounded}:
             return False
         kept = self.folder.keep(
             spec=self.blank.spec,
             fingerprint=self.blank.fingerprint,
             environment=self.blank.environment,
-            step=self.job.steps,
+            step=self.job.taken,
             state=state,
         )
-        self.kept = self.job.steps if kept else self.kept
+        self.kept = (self.job.taken, self.job.place) if kept else self.kept
         return kept
 
     def take(self, event: Event) -> RunRecord | None:
@@ -164,7 +164,7 @@ class Run:
         elif isinstance(event, Finished):
             return self._finish(event)
         elif isinstance(event, Diverged):
-            record = self._diverged(str(event.error))
+            record = self._diverged(event)
             self.folder.finish(record, None)
             return record
         return None
@@ -184,10 +184,13 @@ class Run:
         self.folder.finish(record, end.weights or None)
         return record
 
-    def _diverged(self, error: str) -> RunRecord:
+    def _diverged(self, end: Diverged) -> RunRecord:
         """Return the record of a run that diverged, and keep what it was before that step."""
-        if self.job is not None and self.keep():
-            error += " A checkpoint of the step before is kept."
+        # Where that is not finite either, the checkpoint before it stays.
+        if self.job is not None:
+            self.keep()
+        last = "none" if self.kept is None else self.kept[1]
+        error = f"{end.what}; last finite checkpoint: {last}; {end.hint}."
         epochs = self.curve[-1]["epoch"] if self.curve else 0
         seconds = self.job.seconds if self.job else 0.0
         return self._record(status=DIVERGED, error=error, epochs=epochs, seconds=seconds)

@@ -18,7 +18,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 from triptych.errors import TriptychError
 from triptych.records import StudyFolder
@@ -41,19 +41,37 @@ def main() -> None:
     _end_with_parent()
     faulthandler.enable()
     # What libraries print must not get among the messages.
-    tell = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
+    tell = _Mouth(os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0))
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     hello = Hello(**json.loads(sys.stdin.buffer.readline()))
     orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
-    stop = Told()
+    stop = Told(leave=tell.goodbye)
     threading.Thread(target=_listen, args=(orders, stop), daemon=True).start()
     try:
         _work(hello, orders, tell, stop)
     except Told.Stopped:
-        tell.write(line({"stopped": True}))
-        os._exit(0)  # the thread that listens holds the input, which Python would wait for
+        tell.goodbye()
     except BrokenPipeError:  # nobody listens any more
         os._exit(0)
+
+
+class _Mouth:
+    """Tells messages, one after the other, whichever thread they are of."""
+
+    def __init__(self, pipe: BinaryIO) -> None:
+        self.pipe, self.lock = pipe, threading.Lock()
+
+    def write(self, message: bytes) -> None:
+        """Tell a message."""
+        with self.lock:
+            self.pipe.write(message)
+
+    def goodbye(self) -> NoReturn:
+        """Say that all is kept, and end this process at once: a thread that listens holds it."""
+        try:
+            self.write(line({"stopped": True}))
+        finally:
+            os._exit(0)
 
 
 def _end_with_parent() -> None:
@@ -69,13 +87,13 @@ def _listen(orders: queue.SimpleQueue[Order], stop: Told) -> None:
     for text in sys.stdin.buffer:
         table = json.loads(text)
         if table == STOP:
-            stop.is_asked = True
+            stop.ask()
             continue
         orders.put(Order(**{**table, "seeds": tuple(table["seeds"])}))
     os._exit(0)
 
 
-def _work(hello: Hello, orders: queue.SimpleQueue[Order], tell: BinaryIO, stop: Told) -> None:
+def _work(hello: Hello, orders: queue.SimpleQueue[Order], tell: _Mouth, stop: Told) -> None:
     def show(message: Warning | str, *_: object) -> None:
         tell.write(line({"warning": str(message)}))
 

@@ -281,11 +281,11 @@ class Workers:
         why = worker.why_it_died()
         worker.let_go()
         trace = "\n".join(worker.words)
+        if worker.order is None:  # it had nothing to do, or has stopped as it was asked to
+            return
         if not worker.is_ready and not self.has_started:
             last = worker.words[-1] if worker.words else "it said nothing"
             raise RunError(f"a worker process cannot start: {why}: {last}.")
-        if worker.order is None:
-            return
         name = worker.order.arm
         for seed in worker.left:
             blank, folder = worker.prepared.get(seed), self.folder.run(name, seed)

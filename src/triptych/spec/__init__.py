@@ -4,9 +4,10 @@ from triptych.spec.arms import ArmSpec
 from triptych.spec.claims import UNITS, Comparison, Metric, parse_claim
 from triptych.spec.conditions import COUNTS, Condition, parse_condition
 from triptych.spec.durations import seconds_of
-from triptych.spec.fields import Checked, nearest, plain, structure, structure_one
+from triptych.spec.fields import Checked, plain, structure, structure_one
 from triptych.spec.files import flat, parse_study, read_study, spec_id, study_table, write_study
 from triptych.spec.matching import MatchSpec, match_order
+from triptych.spec.naming import nearest
 from triptych.spec.networks import (
     CNNSpec,
     CustomSpec,

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from triptych.errors import SpecError
-from triptych.spec.fields import nearest
+from triptych.spec.naming import nearest
 
 UNITS = {
     "train_accuracy": "share",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from triptych.errors import SpecError
-from triptych.spec.fields import nearest
+from triptych.spec.naming import nearest
 
 _UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "day": 86400.0, "days": 86400.0}
 _LONGEST = 366 * 24 * 3600.0

@@ -7,14 +7,14 @@ metadata, are checked when it is made, whether from Python or from a table of a 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self, TypeVar, Union, get_args, get_origin
 
 from triptych.errors import SpecError
+from triptych.spec.naming import figure, nearest, shown, unknown_key
 
 T = TypeVar("T", bound="Checked")
 
@@ -22,14 +22,6 @@ T = TypeVar("T", bound="Checked")
 def between(low: float, high: float, *, open_low: bool = False) -> dict[str, Any]:
     """Return field metadata: the number lies in ``[low, high]``, or ``(low, high]``."""
     return {"low": low, "high": high, "open_low": open_low}
-
-
-def nearest(word: str, words: Iterable[str]) -> str:
-    """Return `` Did you mean 'x'?`` for the closest of `words`, or the list of them."""
-    known = sorted(words)
-    if close := difflib.get_close_matches(word, known, n=1):
-        return f" Did you mean {close[0]!r}?"
-    return f" Known: {', '.join(known)}." if known else " There are none."
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -97,13 +89,12 @@ def structure(cls: type[T], table: object, path: str) -> T:
         Naming the key path, the rule, what was found and the nearest valid name.
     """
     if not isinstance(table, Mapping):
-        raise SpecError(f"{path}: must be a table, got {table!r}.")
+        raise SpecError(f"{path}: must be a table, got {shown(table)}.")
     table = _with_named(cls, table, path)
     fields = {f.name: f for f in dataclasses.fields(cls)}
     for key in table:
         if key not in fields:
-            known = [*fields, *filter(None, [cls.named[0]])]
-            raise SpecError(f"{path}.{key}: unknown key.{nearest(str(key), known)}")
+            raise unknown_key(path, str(key), [*fields, *filter(None, [cls.named[0]])])
     values = {
         key: _from_plain(value, _hints(cls)[key], f"{path}.{key}") for key, value in table.items()
     }
@@ -145,7 +136,7 @@ def _with_named(cls: type[Checked], table: Mapping[str, Any], path: str) -> Mapp
         return table
     name = table[key]
     if not isinstance(name, str) or name not in sets:
-        raise SpecError(f"{path}.{key}: unknown {key} {name!r}.{nearest(str(name), sets)}")
+        raise SpecError(f"{path}.{key}: unknown {key} {shown(name)}.{nearest(str(name), sets)}")
     given = {k: v for k, v in table.items() if k != key}
     # Another optimiser than the set's must not inherit that one's values.
     kept = {k: v for k, v in sets[name].items() if not _is_other(v, given.get(k))}
@@ -179,7 +170,7 @@ def _from_plain(value: object, hint: Any, path: str) -> object:
     names = {name: kind for kind in kinds for name in get_args(_hints(kind)[tag])}
     found = value.get(tag)
     if not isinstance(found, str) or found not in names:
-        raise SpecError(f"{path}.{tag}: unknown {tag} {found!r}.{nearest(str(found), names)}")
+        raise SpecError(f"{path}.{tag}: unknown {tag} {shown(found)}.{nearest(str(found), names)}")
     return structure(names[found], value, path)
 
 
@@ -204,8 +195,10 @@ def _checked(name: str, value: object, hint: Any) -> object:
     literal = [word for o in options if get_origin(o) is Literal for word in get_args(o)]
     # Where a number would do as well, only a text can be a slip of one of the words.
     if literal and (isinstance(value, str) or len(options) == 1):
-        raise SpecError(f"{name}: unknown value {value!r}.{nearest(str(value), map(str, literal))}")
-    raise SpecError(f"{name}: must be {' or '.join(map(_wording, options))}, got {value!r}.")
+        raise SpecError(
+            f"{name}: unknown value {shown(value)}.{nearest(str(value), map(str, literal))}"
+        )
+    raise SpecError(f"{name}: must be {' or '.join(map(_wording, options))}, got {shown(value)}.")
 
 
 _MISFIT = object()
@@ -262,7 +255,8 @@ def _limit(name: str, value: object, metadata: Mapping[str, Any]) -> None:
             continue
         # Written so that NaN, which compares false to everything, is refused.
         if not (low <= item <= high) or (open_low and item == low):
-            raise SpecError(f"{name}: {item} not in {'(' if open_low else '['}{low}, {high}].")
+            limits = f"{'(' if open_low else '['}{figure(low)}, {figure(high)}]"
+            raise SpecError(f"{name}: {figure(item)} not in {limits}.")
 
 
 def plain(value: object) -> object:

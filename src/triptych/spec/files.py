@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,12 +18,13 @@ import tomli_w
 
 from triptych.errors import SpecError
 from triptych.spec.arms import ArmSpec
-from triptych.spec.fields import merged, nearest, plain, structure, structure_one
+from triptych.spec.fields import merged, plain, structure, structure_one
+from triptych.spec.naming import nearest, shown, unknown_key
 from triptych.spec.parts import PartSpec, Reported
 from triptych.spec.sources import DataSpec
 from triptych.spec.study import ClaimSpec, Evidence, StudySpec
+from triptych.spec.study_text import study_text, toml_table
 
-MAX_BYTES = 1_000_000
 _SEED_KEYS = ("seeds", "max_seeds", "first_seed", "budget")
 _KEYS = (
     "title", "question", *_SEED_KEYS, "cuts", "scale", "data", "part", "arm", "claim", "reported",
@@ -51,21 +51,9 @@ def read_study(path: str | Path, scale: str | None = None) -> StudySpec:
         Naming file, key path or line, rule, value and nearest valid name.
     """
     path = Path(path)
+    text = study_text(path)
     try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise SpecError(f"cannot read the study {path}: {error.strerror}.") from None
-    if len(raw) > MAX_BYTES:
-        raise SpecError(f"{path.name}: config too large, {len(raw):,} bytes; at most 1 MB.")
-    try:
-        return parse_study(raw.decode(), scale, path.parent)
-    except UnicodeDecodeError as error:
-        raise SpecError(f"{path.name}: not UTF-8 at byte {error.start}.") from None
-    except tomllib.TOMLDecodeError as error:
-        what = str(error).replace("Cannot overwrite a value", "a key is there twice")
-        raise SpecError(f"{path.name}: this is no valid TOML: {what}.") from None
-    except RecursionError:
-        raise SpecError(f"{path.name}: config too deep.") from None
+        return parse_study(text, scale, path.parent)
     except SpecError as error:
         raise SpecError(f"{path.name}: {error}") from None
 
@@ -82,12 +70,12 @@ def parse_study(text: str, scale: str | None = None, folder: Path | None = None)
 
     Raises
     ------
-    SpecError, tomllib.TOMLDecodeError
+    SpecError
     """
-    table = tomllib.loads(text)
+    table = toml_table(text)
     for key in table:
         if key not in _KEYS:
-            raise SpecError(f"{key}: unknown key.{nearest(key, _KEYS)}")
+            raise unknown_key("", key, _KEYS)
     scales: Table = table.get("scale", {}) if isinstance(table.get("scale"), dict) else {}
     chosen = _chosen_scale(scales, scale)
     base = {
@@ -124,7 +112,7 @@ def _seeds(table: Table, settings: Table, path: str) -> dict[str, Any]:
     """Return which seeds: what the scale says, else what the study says."""
     for key in settings:
         if key not in _SEED_KEYS:
-            raise SpecError(f"{path}.{key}: unknown key.{nearest(key, _SEED_KEYS)}")
+            raise unknown_key(path, key, _SEED_KEYS)
     found = {key: table[key] for key in _SEED_KEYS if key in table}
     if settings.get("seeds", "auto") != "auto":
         found.pop("budget", None)  # the study's own is for its own seeds
@@ -133,20 +121,20 @@ def _seeds(table: Table, settings: Table, path: str) -> dict[str, Any]:
 
 def _chosen_scale(scales: Table, asked: str | None) -> str:
     if asked is not None and asked not in scales:
-        raise SpecError(f"scale: this study has no scale {asked!r}.{nearest(asked, scales)}")
+        raise SpecError(f"scale: this study has no scale {shown(asked)}.{nearest(asked, scales)}")
     return asked or next(iter(scales), "")
 
 
 def _table(value: object, path: str) -> Table:
     if not isinstance(value, dict):
-        raise SpecError(f"{path}: must be a table, got {value!r}.")
+        raise SpecError(f"{path}: must be a table, got {shown(value)}.")
     return value
 
 
 def _numbered(table: Table, key: str) -> list[tuple[int, object]]:
     rows = table.get(key, [])
     if not isinstance(rows, list):
-        raise SpecError(f"{key}: must be an array of tables, [[{key}]], got {rows!r}.")
+        raise SpecError(f"{key}: must be an array of tables, [[{key}]], got {shown(rows)}.")
     return list(enumerate(rows, start=1))
 
 
@@ -175,7 +163,7 @@ def _claim(value: object, path: str) -> ClaimSpec:
     table = dict(_table(value, path))
     for key in table:
         if key not in _CLAIM_KEYS:
-            raise SpecError(f"{path}.{key}: unknown key.{nearest(key, _CLAIM_KEYS)}")
+            raise unknown_key(path, key, _CLAIM_KEYS)
     tests = table.pop("test", [])
     causes = table.pop("cause", [])
     if not isinstance(causes, list):

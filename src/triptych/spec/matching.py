@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from triptych.errors import SpecError
-from triptych.spec.fields import Checked, nearest
+from triptych.spec.fields import Checked
+from triptych.spec.naming import nearest
 from triptych.spec.networks import CNNSpec, MLPSpec, RNNSpec
 
 if TYPE_CHECKING:

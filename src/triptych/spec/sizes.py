@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from triptych.errors import SpecError
-from triptych.spec.fields import nearest
+from triptych.spec.naming import nearest
 
 _UNITS = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 

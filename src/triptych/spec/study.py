@@ -11,8 +11,9 @@ from triptych.errors import SpecError
 from triptych.spec.arms import ArmSpec
 from triptych.spec.claims import Comparison, parse_claim
 from triptych.spec.durations import seconds_of
-from triptych.spec.fields import Checked, between, nearest
+from triptych.spec.fields import Checked, between
 from triptych.spec.matching import match_order
+from triptych.spec.naming import nearest
 from triptych.spec.networks import ReferenceSpec
 from triptych.spec.parts import PartSpec, Reported
 from triptych.spec.sources import PalindromeSpec, task_of

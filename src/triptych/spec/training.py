@@ -46,7 +46,8 @@ class OptimizerSpec(Checked):
     beta1: float = field(default=0.9, metadata=between(0.0, 0.99999999))
     beta2: float = field(default=0.999, metadata=between(0.0, 0.99999999))
     alpha: float = field(default=0.99, metadata=between(0.0, 0.99999999))
-    eps: float = field(default=1e-8, metadata=between(0.0, 1e9, open_low=True))
+    # Not less: in float32 it would be 0, and 0 / 0 no number.
+    eps: float = field(default=1e-8, metadata=between(1e-30, 1e9))
     epsilon_hat: bool = False
     weight_decay: float = field(default=0.0, metadata=between(0.0, 10.0))
     head_lr: float = field(default=0.05, metadata=between(0.0, 10.0, open_low=True))

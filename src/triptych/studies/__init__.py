@@ -34,7 +34,7 @@ def find_study(name: str, scale: str | None = None) -> StudySpec:
         return read_study(Path(name), scale)
     if name not in shipped():
         raise SpecError(
-            f"unknown study {name!r}.{nearest(name, shipped())} "
+            f"unknown study {name[:80]!r}.{nearest(name, shipped())} "
             "A study of your own is named by its file, ending in .toml."
         )
     with as_file(files(__name__) / f"{name}.toml") as path:

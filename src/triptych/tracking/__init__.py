@@ -6,6 +6,6 @@ is needed until then.
 
 from triptych.tracking.event_files import export_tensorboard
 from triptych.tracking.live_events import LiveEvents
-from triptych.tracking.mlflow_store import export_mlflow
+from triptych.tracking.mlflow_store import export_mlflow, require_mlflow
 
-__all__ = ["LiveEvents", "export_mlflow", "export_tensorboard"]
+__all__ = ["LiveEvents", "export_mlflow", "export_tensorboard", "require_mlflow"]

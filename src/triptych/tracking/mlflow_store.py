@@ -74,7 +74,7 @@ def export_mlflow(
         If the store cannot be used.
     """
     with _quietly():
-        client_of = _require()
+        client_of = require_mlflow()
         uri, artifacts = _store(where)
         with _told(uri):
             client = client_of(tracking_uri=uri)
@@ -104,9 +104,20 @@ def _quietly() -> Iterator[None]:
             os.environ.pop(name, None)
 
 
-def _require() -> Callable[..., Any]:
+def require_mlflow() -> Callable[..., Any]:
+    """Return MLflow's client.
+
+    Raises
+    ------
+    SpecError
+        If MLflow is not installed, or what its stores need.
+    """
     try:
-        from mlflow import MlflowClient
+        # MLflow alone is enough for a server, and says nothing clear of a store of one's own.
+        with _quietly():
+            import alembic  # noqa: F401
+            import sqlalchemy  # noqa: F401
+            from mlflow import MlflowClient
     except ImportError:
         raise SpecError("MLflow is not installed: pip install 'triptych[mlflow]'.") from None
     client: Callable[..., Any] = MlflowClient

@@ -16,6 +16,7 @@ from triptych.training.events import (
 )
 from triptych.training.jobs import Job, Rows, split_rows
 from triptych.training.loop import Orders, train, train_together
+from triptych.training.memory import is_out_of_memory, memory_told
 from triptych.training.numpy_learner import NumpyLearner
 from triptych.training.rates import find_rate, train_found
 from triptych.training.references import fit_reference
@@ -46,6 +47,8 @@ __all__ = [
     "find_rate",
     "fit_reference",
     "fit_temperature",
+    "is_out_of_memory",
+    "memory_told",
     "split_rows",
     "train",
     "train_found",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -10,7 +10,16 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from triptych import chance
-from triptych.contracts import Array, FloatArray, IntArray, Split, Standardization
+from triptych.contracts import (
+    Array,
+    FloatArray,
+    IntArray,
+    Split,
+    Standardization,
+    State,
+    Weights,
+    named,
+)
 from triptych.spec import TrainSpec
 from triptych.training.torch_learner import TorchLearner
 
@@ -20,6 +29,8 @@ class CustomLearner(TorchLearner):
 
     What the module draws from PyTorch's global stream, such as dropout, is a function of `seed` and
     the step: the same wherever training is cut into pieces. The stream itself is left as it was.
+    So a training that is taken up again is the same if all that a step changes is a parameter or a
+    buffer; what a module keeps elsewhere, such as a counter in Python, begins anew.
 
     Parameters
     ----------
@@ -47,6 +58,7 @@ class CustomLearner(TorchLearner):
         if self.inputs is not None:  # with channels last a module's own `view` would fail
             self.inputs.layout = torch.contiguous_format
         self.min_batch = 2 if any(isinstance(m, _BatchNorm) for m in network.modules()) else 1
+        self.unbounded = frozenset(State(self.weights() | self.moments()).not_finite)
 
     @property
     def _outputs(self) -> int:
@@ -71,6 +83,24 @@ class CustomLearner(TorchLearner):
         """Take one step per batch; see `triptych.contracts.Learner.fit`."""
         with self._forked():
             return super().fit(order, batch_size, lrs, epoch)
+
+    @property
+    def _not_saved(self) -> dict[str, Tensor]:
+        """The buffers that the module leaves out of its `state_dict`; steps may change them."""
+        saved = self.network.state_dict().keys()
+        return {name: b for name, b in self.network.named_buffers() if name not in saved}
+
+    def moments(self) -> Weights:
+        """Return the optimiser's state, and as ``held/NAME`` buffers that `weights` lacks."""
+        held = {name: b.cpu().numpy().copy() for name, b in self._not_saved.items()}
+        return super().moments() | named("held", held)
+
+    def load_moments(self, moments: Mapping[str, Array]) -> None:
+        """Put back what `moments` returned."""
+        super().load_moments(moments)
+        with torch.no_grad():
+            for name, buffer in self._not_saved.items():
+                buffer.copy_(torch.from_numpy(moments[f"held/{name}"]))
 
     def _outputs_of(self, x: Array) -> Tensor:
         with self._forked():

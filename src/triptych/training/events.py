@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from triptych.contracts import Scores, Weights
+from triptych.contracts import NonFiniteStep, Scores, Weights
 from triptych.errors import NumericsError
+from triptych.spec import TrainSpec
 
 
 @dataclass(frozen=True)
@@ -152,9 +153,51 @@ class Finished:
 
 @dataclass(frozen=True)
 class Diverged:
-    """Training ended at a loss or gradient that was not finite; `error` says where."""
+    """Training ended at numbers that are not finite.
 
-    error: NumericsError
+    Attributes
+    ----------
+    what, hint : str
+        Where it was and what was found, and what to try.
+    """
+
+    what: str
+    hint: str
+
+    @property
+    def error(self) -> NumericsError:
+        """The error that says both."""
+        return NumericsError(f"{self.what}; {self.hint}.")
+
+    @classmethod
+    def at(cls, step: int, found: NonFiniteStep, spec: TrainSpec, lr: float) -> Diverged:
+        """Return the end of a training at `step`, from 1, whose learning rate was `lr`."""
+        loss, norm = number_text(found.loss), number_text(found.grad_norm)
+        what = f"step {step}: loss {loss} (lr {lr:g}, gradient norm {norm})"
+        return cls(what, _hint(spec))
+
+    @classmethod
+    def in_the_end(cls, step: int, spec: TrainSpec, lr: float) -> Diverged:
+        """Return the end of a training whose last step left weights that are not finite."""
+        return cls(f"step {step}: weights are not finite (lr {lr:g})", _hint(spec))
+
+
+def _hint(spec: TrainSpec) -> str:
+    """Return what to try where training diverges."""
+    name, lr = "optimizer.lr", spec.optimizer.lr
+    if spec.search is not None:
+        name, lr = "search.high", spec.search.high
+    clip = " or train.clip_norm = 1" if spec.clip_norm is None else ""
+    return f"try train.{name} = {lr / 10:.3g}{clip}"
+
+
+def number_text(value: float) -> str:
+    """Return a number that may not be finite: ``NaN``, ``inf``, or three digits of it.
+
+    >>> number_text(float("nan")), number_text(2.99e9)
+    ('NaN', '2.99e+09')
+    """
+    return "NaN" if math.isnan(value) else f"{value:.3g}"
 
 
 Event = Notice | Progress | Pause | RateFound | Evaluation | Finished | Diverged

@@ -25,6 +25,7 @@ from triptych.spec import GrowthSpec, TrainSpec
 from triptych.training.events import Evaluation, Finished, RateFound
 from triptych.training.growth import Growth
 from triptych.training.scores import accuracy, in_unit
+from triptych.training.searches import Search
 from triptych.training.temperature import cross_entropy, fit_temperature
 from triptych.training.views import mean_outputs
 
@@ -103,6 +104,8 @@ class Job:
         Spent in training steps, and in evaluations.
     found : RateFound or None
         What a search for a learning rate came to, where there was one.
+    search : Search or None
+        That search, while it is under way.
     """
 
     learner: Learner
@@ -113,6 +116,8 @@ class Job:
     seconds: float = field(default=0.0, init=False)
     judging: float = field(default=0.0, init=False)
     found: RateFound | None = field(default=None, init=False)
+    searched: int = field(default=0, init=False)
+    search: Search | None = field(default=None, init=False, repr=False)
     best: Finished | None = field(default=None, init=False)
     last: Evaluation | None = field(default=None, init=False)
     waited: int = field(default=0, init=False)
@@ -135,12 +140,28 @@ class Job:
             self.growth.load(self.grown)
         return self.growth
 
+    @property
+    def taken(self) -> int:
+        """Steps of all kinds so far: those of the search for a learning rate, and its own."""
+        return self.searched + (self.search.taken if self.search else 0) + self.steps
+
+    @property
+    def place(self) -> str:
+        """How far it has come, in words."""
+        if self.search is not None:
+            return f"step {self.search.taken:,} of its search for a learning rate"
+        return f"step {self.steps:,}"
+
     def state(self) -> State:
         """Return all that training has come to; only where the loop pauses."""
+        if self.search is not None:  # its first weights are drawn again
+            state = State.join({"search": self.search.state()})
+            return State(state.arrays, state.values | {"seconds": self.seconds})
         learner, best = self.learner, self.best
         arrays = named("weights", learner.weights()) | named("moments", learner.moments())
         values = {
             "steps": self.steps,
+            "searched": self.searched,
             "seconds": self.seconds,
             "judging": self.judging,
             "found": self.found and asdict(self.found),
@@ -153,12 +174,22 @@ class Job:
             values |= {"best": best.evaluation.as_dict(), "best_seconds": best.seconds}
         return State(arrays, values)
 
+    @property
+    def unbounded(self) -> set[str]:
+        """The names in `state` of what is not finite from the start."""
+        kinds, names = ("weights", "best", "moments"), self.learner.unbounded
+        return {f"{kind}/{name}" for kind in kinds for name in names}
+
     def restore(self, state: State) -> None:
         """Put back what `state` returned; only before the loop begins."""
+        values = state.values
+        self.seconds = float(values["seconds"])
+        if "search" in values:
+            self.search = Search.of(state.part("search"))
+            return
         self.learner.load(state.under("weights"))
         self.learner.load_moments(state.under("moments"))
-        values = state.values
-        self.steps, self.seconds = int(values["steps"]), float(values["seconds"])
+        self.steps, self.searched = int(values["steps"]), values.get("searched", 0)
         self.judging = float(values["judging"])
         self.found = values["found"] and RateFound.from_dict(values["found"])
         self.waited, self.grown = int(values["waited"]), values["growth"]
@@ -190,10 +221,13 @@ class Job:
         last = self.last
         if last is None or last.validation is None:
             return
-        if self.best is None or last.validation.loss < _validation_loss(self.best):
-            self.best = Finished(self.learner.weights(), last, last.epoch, self.seconds)
-            self.waited = 0
-            return
+        # What is no number is never the best, nor are weights that are none.
+        if last.validation.loss < _validation_loss(self.best):
+            weights = self.learner.weights()
+            if State(weights).not_finite <= self.learner.unbounded:
+                self.best = Finished(weights, last, last.epoch, self.seconds)
+                self.waited = 0
+                return
         self.waited += 1
         self.ended = patience is not None and self.waited >= patience
 
@@ -243,6 +277,6 @@ class Job:
         )
 
 
-def _validation_loss(finished: Finished) -> float:
-    scores = finished.evaluation.validation
-    return math.inf if scores is None or math.isnan(scores.loss) else scores.loss
+def _validation_loss(finished: Finished | None) -> float:
+    scores = None if finished is None else finished.evaluation.validation
+    return math.inf if scores is None else scores.loss

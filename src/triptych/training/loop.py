@@ -16,12 +16,12 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from triptych.contracts import FloatArray, IntArray, Learner, NonFiniteStep
-from triptych.errors import NumericsError
+from triptych.contracts import FloatArray, IntArray, Learner, NonFiniteStep, State
 from triptych.spec import TrainSpec
 from triptych.training.batches import LEFT_OUT, plan
 from triptych.training.events import Diverged, Event, Notice, Pause, Progress
 from triptych.training.jobs import Job
+from triptych.training.memory import memory_told
 from triptych.training.schedules import factors
 
 # Often enough for a live view, rarely enough to cost nothing.
@@ -101,7 +101,12 @@ def train_together(
             jobs[k].keep_best(spec.patience)
             if jobs[k].ended or done == spec.epochs:
                 jobs[k].ended = True
-                yield k, jobs[k].finish(spec)
+                end = jobs[k].finish(spec)
+                # A last step has no next one, whose loss would tell.
+                if State(end.weights).not_finite <= jobs[k].learner.unbounded:
+                    yield k, end
+                else:
+                    yield k, Diverged.in_the_end(jobs[k].steps, spec, loop.lr)
 
 
 class _Loop:
@@ -200,7 +205,9 @@ class _Loop:
         """Let all jobs take the same steps, and share out the seconds."""
         learners = [self.jobs[k].learner for k in active]
         started = time.perf_counter()
-        found = self.together(learners, orders, self.size, lrs, None if self.growths else self.kept)
+        epoch = None if self.growths else self.kept
+        with memory_told(self.size):
+            found = self.together(learners, orders, self.size, lrs, epoch)
         seconds = time.perf_counter() - started
         for k, (losses, error) in zip(active, found, strict=True):
             if self.growths and error is None:
@@ -214,14 +221,7 @@ class _Loop:
     def _diverged(self, k: int, error: NonFiniteStep, before: int, lrs: FloatArray) -> Diverged:
         job = self.jobs[k]
         job.ended, job.steps = True, before + error.offset
-        finite = job.last.step if job.last else 0
-        return Diverged(
-            NumericsError(
-                f"step {before + error.offset + 1}: loss {error.loss:.4g} "
-                f"(lr {lrs[error.offset]:g}, grad norm {error.grad_norm:.3g}); last finite "
-                f"evaluation at step {finite}. Try a smaller lr, or clip_norm."
-            )
-        )
+        return Diverged.at(job.steps + 1, error, self.spec, float(lrs[error.offset]))
 
     def _is_due(self) -> bool:
         """Whether it is time to tell how far training is; if so, the wait starts anew."""

@@ -55,7 +55,7 @@ class NumpyLearner:
         standardization: Standardization | None = None,
     ) -> None:
         self.network = network
-        self.min_batch = network.min_batch
+        self.min_batch, self.unbounded = network.min_batch, frozenset[str]()
         self.spec = spec
         self.standardization = standardization
         self.penalties: FloatArray = np.zeros(0)

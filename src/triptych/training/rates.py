@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -11,9 +11,10 @@ import numpy as np
 from triptych.chance import stream
 from triptych.contracts import Dataset
 from triptych.spec import TrainSpec
-from triptych.training.events import Evaluation, Event, RateFound
+from triptych.training.events import Evaluation, Event, Pause, RateFound
 from triptych.training.jobs import Job, Rows
 from triptych.training.loop import Orders, train
+from triptych.training.searches import Search
 
 # Rows of the splits that nobody looks at while a rate is looked for.
 _JUDGED = 2
@@ -32,27 +33,34 @@ def train_found(job: Job, spec: TrainSpec, orders: Orders) -> Iterator[Event]:
     Yields
     ------
     Event
-        `RateFound` first, where a rate was looked for.
+        Where a rate is looked for the pauses of that, then `RateFound`.
     """
     if spec.search is not None:
-        # A job that was restored had found one before.
-        job.found = job.found or find_rate(job, spec, orders)
+        if job.found is None:  # a job that was restored may have found one before
+            yield from find_rate(job, spec, orders)
+        assert job.found is not None
         yield job.found
         spec = replace(spec, optimizer=replace(spec.optimizer, lr=job.found.best))
     yield from train(job, spec, orders)
 
 
-def find_rate(job: Job, spec: TrainSpec, orders: Orders) -> RateFound:
+def find_rate(job: Job, spec: TrainSpec, orders: Orders) -> Iterator[Pause]:
     """Train with each rate of ``spec.search`` for a short while, from the job's first weights.
 
     Each training goes through the whole schedule, on rows that a step may see; it is judged by the
-    rows set aside. The job's learner ends as it began.
+    rows set aside. The job's learner ends as it began, and ``job.found`` is what came of it. A job
+    that was restored in the midst of its search goes on from there.
 
     Parameters
     ----------
     job : Job
     spec : TrainSpec
     orders : Orders
+
+    Yields
+    ------
+    Pause
+        Before each piece of steps, when `Job.state` has the trials so far.
     """
     search = spec.search
     assert search is not None
@@ -60,15 +68,17 @@ def find_rate(job: Job, spec: TrainSpec, orders: Orders) -> RateFound:
     epochs = max(1, math.ceil(search.steps * (spec.batch_size or len(rows.fit)) / len(rows.fit)))
     short = replace(spec, epochs=epochs, eval_every=epochs, calibration=None, views=False)
     weights, moments = job.learner.weights(), job.learner.moments()
-    losses = []
-    for rate in search.grid:
+    done = job.search = job.search or Search()
+    for rate in search.grid[len(done.losses) :]:
         trial = Job(job.learner, _without_tests(job), rows, job.order_seed)
+        done.take_up(trial)
         at_rate = replace(short, search=None, optimizer=replace(spec.optimizer, lr=rate))
-        losses.append(_loss(list(train(trial, at_rate, orders))))
+        done.end((yield from _loss(train(trial, at_rate, orders))))
         job.seconds += trial.seconds
         job.learner.load(weights)
         job.learner.load_moments(moments)
-    return RateFound(search.grid, tuple(losses), spec.optimizer.lr)
+    job.found = RateFound(search.grid, tuple(done.losses), spec.optimizer.lr)
+    job.searched, job.search = done.steps, None
 
 
 def _trial_rows(job: Job, spec: TrainSpec) -> Rows:
@@ -89,8 +99,12 @@ def _without_tests(job: Job) -> Dataset:
     return replace(job.data, test=few, probes={})
 
 
-def _loss(events: list[Event]) -> float:
+def _loss(events: Iterator[Event]) -> Generator[Pause, None, float]:
     """Return the loss of the rows set aside where a training ended; infinite where it diverged."""
-    ends = [one for one in events if isinstance(one, Evaluation)]
-    last = ends[-1].validation if ends else None
+    last = None
+    for event in events:
+        if isinstance(event, Pause):
+            yield event
+        elif isinstance(event, Evaluation):
+            last = event.validation
     return math.inf if last is None or math.isnan(last.loss) else last.loss

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -26,11 +25,11 @@ from triptych.contracts import (
     Standardization,
     Weights,
 )
-from triptych.errors import ResourceError
 from triptych.spec import TrainSpec
 from triptych.training.batches import batches, targets
 from triptych.training.pictures import PictureInputs, edge_at
 from triptych.training.scores import scored
+from triptych.training.torch_buffers import Buffers
 from triptych.training.torch_losses import mean_loss
 from triptych.training.torch_optimizer import create_optimizer
 
@@ -38,18 +37,6 @@ from triptych.training.torch_optimizer import create_optimizer
 _EVAL_VALUES = 250 * 3 * 32 * 32
 # Patches of so many pictures are enough to tell their covariance, which has a dozen rows.
 WHITENED_BY = 1000
-
-
-@contextmanager
-def memory_told(batch_size: int) -> Iterator[None]:
-    """Say what to do where memory runs out within."""
-    try:
-        yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise ResourceError(
-            f"out of memory at batch size {batch_size}; "
-            f"try train.batch_size = {max(1, batch_size // 2)}."
-        ) from error
 
 
 class FlatParameters:
@@ -119,7 +106,7 @@ class TorchLearner:
         self.spec = spec
         self.dtype = torch.float64 if spec.dtype == "float64" else torch.float32
         self.device = next(network.parameters()).device
-        self.min_batch = int(getattr(network, "min_batch", 1))
+        self.min_batch, self.unbounded = int(getattr(network, "min_batch", 1)), frozenset[str]()
         self.network = network
         self.flat = FlatParameters(network)
         self.optimizer = create_optimizer(spec.optimizer, network, self.flat.values)
@@ -135,6 +122,7 @@ class TorchLearner:
             layout = torch.channels_last if convolves else torch.contiguous_format
             self.inputs = PictureInputs(spec, standardization, seed, self.flat.grads, layout)
         self.penalties: FloatArray = np.zeros(0)
+        self.buffers = Buffers(network)
         self.rebind(train)
 
     @property
@@ -175,10 +163,10 @@ class TorchLearner:
         self.penalties = np.zeros(len(lrs))
         places = batches(len(order), batch_size, epoch)
         self.epoch_steps = math.ceil((epoch or max(len(order), 1)) / batch_size)
-        with memory_told(batch_size):
-            for step, (place, lr) in enumerate(zip(places, lrs, strict=True)):
-                self._begin(rows[place])
-                losses[step] = self._step(step, rows[place], float(lr))
+        for step, (place, lr) in enumerate(zip(places, lrs, strict=True)):
+            self.buffers.keep()
+            self._begin(rows[place])
+            losses[step] = self._step(step, rows[place], float(lr))
         return losses
 
     def _begin(self, rows_B: Tensor) -> None:
@@ -216,6 +204,7 @@ class TorchLearner:
             value += float(self.penalties[step])
         norm = float(torch.linalg.vector_norm(flat.grads))
         if not math.isfinite(value) or not math.isfinite(norm):
+            self.buffers.put_back()
             raise NonFiniteStep(step, value, norm)
         if self.spec.clip_norm is not None and norm > self.spec.clip_norm:
             flat.grads.mul_(self.spec.clip_norm / (norm + 1e-6))  # as clip_grad_norm_
@@ -244,10 +233,18 @@ class TorchLearner:
 
     def _outputs_of(self, x: Array) -> Tensor:
         self.network.eval()
+        out = torch.empty((0, self._outputs), dtype=self.dtype, device=self.device)
+        start = 0
         with torch.inference_mode():
-            parts = [self.network(batch) for batch in self._eval_batches(x)]
-        empty = torch.empty((0, self._outputs), dtype=self.dtype, device=self.device)
-        return torch.cat(parts) if parts else empty
+            for batch in self._eval_batches(x):
+                part = self.network(batch)
+                if start == 0:
+                    # One array for all: small ones that are kept would each lie in the room that
+                    # the layers before them gave back, which is then too small for the next ones.
+                    out = part.new_empty((len(x), *part.shape[1:]))
+                out[start : start + len(part)] = part
+                start += len(part)
+        return out
 
     def outputs(self, x: Array) -> FloatArray:
         """Return the outputs in eval mode; see `triptych.contracts.Learner.outputs`."""

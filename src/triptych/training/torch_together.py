@@ -24,7 +24,8 @@ from torch import Tensor
 from triptych.contracts import FloatArray, IntArray, Learner, NonFiniteStep
 from triptych.training.batches import batches
 from triptych.training.loop import Outcome
-from triptych.training.torch_learner import FlatParameters, TorchLearner, memory_told
+from triptych.training.torch_buffers import Buffers
+from triptych.training.torch_learner import FlatParameters, TorchLearner
 from triptych.training.torch_losses import mean_losses
 from triptych.training.torch_optimizer import create_optimizer
 
@@ -52,8 +53,7 @@ class TorchTogether:
         assert len(group) == len(learners)
         if self.stack is None or not self.stack.is_of(group):
             self.stack = _Stack(group)
-        with memory_told(batch_size):
-            return self.stack.fit(orders, batch_size, lrs, epoch)
+        return self.stack.fit(orders, batch_size, lrs, epoch)
 
     def prepare(self, learners: Sequence[Learner], batch_size: int) -> None:
         """Stack networks and rows, so that no run counts the time of that."""
@@ -84,6 +84,7 @@ class _Stack:
         self.parts = list(pairwise(ends))
         self.grads = self._blocks(self.flat.grads)
         self.matrices = [p.dim() > 1 for p in network.parameters()]
+        self.buffers = Buffers(self.network)
         self.rows = [(one.x_N, one.y_N, one.weight_N) for one in learners]
         self.x = torch.cat([one.x_N for one in self.filled])
         self.y = torch.cat([one.y_N for one in self.filled])
@@ -136,6 +137,7 @@ class _Stack:
         if self.first.set_step is not None:
             self.network.set_step(self.optimizer.steps)
         self.flat.grads.zero_()
+        self.buffers.keep()
         smoothing = self.spec.label_smoothing
         losses_K = mean_losses(self.spec.loss, self.network(x), y, weight_KB, smoothing)
         losses_K.sum().backward()  # type: ignore[no-untyped-call]
@@ -155,7 +157,7 @@ class _Stack:
             if k not in self.failed and not (math.isfinite(loss) and math.isfinite(norm)):
                 self.failed[k] = NonFiniteStep(step, float(loss), norm)
                 if k < len(self.learners):
-                    self._store([k])
+                    self._store([k], of_before=True)
         limit = self.spec.clip_norm
         if limit is not None and bool((norms_K > limit).any()):
             scale_K = torch.where(norms_K > limit, limit / (norms_K + 1e-6), 1.0)
@@ -221,8 +223,11 @@ class _Stack:
         stacked = {kind: self._gathered(rows) for kind, rows in kinds.items()}
         self.optimizer.load(self.first.optimizer.steps, stacked)
 
-    def _store(self, which: Sequence[int]) -> None:
-        """Give learners what they came to."""
+    def _store(self, which: Sequence[int], *, of_before: bool = False) -> None:
+        """Give learners what they came to; or what they were before the forward pass.
+
+        That has written to buffers only, as weights and moments wait for the optimiser.
+        """
         values = self._apart(self.flat.values.data)
         moments = {kind: self._apart(m) for kind, m in self.optimizer.moments().items()}
         for k in which:
@@ -230,5 +235,7 @@ class _Stack:
             one.flat.values.data.copy_(values[k])
             one.optimizer.load(self.optimizer.steps, {n: m[k] for n, m in moments.items()})
             for name, buffer in one.network.named_buffers():
-                stacked: Tensor = self.network.get_buffer(name)
+                stacked = self.network.get_buffer(name)
+                if of_before:
+                    stacked = self.buffers.before(name)
                 buffer.copy_(stacked.view(self.k, -1)[k].view_as(buffer))

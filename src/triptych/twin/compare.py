@@ -214,7 +214,7 @@ def named_step(engine: str, step: int) -> Iterator[None]:
         yield
     except NonFiniteStep as error:
         raise NumericsError(
-            f"step {step}, {engine}: loss {error.loss:.4g}, grad norm {error.grad_norm:.3g}. "
+            f"step {step}, {engine}: loss {error.loss:.4g}, gradient norm {error.grad_norm:.3g}. "
             "Try a smaller lr."
         ) from error
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from numba import njit
+from numba import config, njit
+
+from triptych.records import temporary_cache
 
 # Division by zero gives an infinity, as in NumPy. Python's rule that it raises would put a test,
 # and a scalar loop, around every division; what is not finite is looked for elsewhere.
@@ -45,14 +48,30 @@ def inlined() -> Callable[[Callable[..., Any]], Any]:
 def kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Return the decorator of a kernel, which must capture `SOURCE`.
 
-    Where neither the package's folder nor the user's cache can be written, it is compiled in each
-    process.
+    Compiled kernels are kept in the package's folder, else in the user's cache; where neither can
+    be written, in `triptych.records.temporary_cache`.
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
+        if not _has_home():
+            _keep_elsewhere()
         try:
             return njit(cache=True, **OPTIONS, **options)(function)
-        except RuntimeError:
-            return njit(**OPTIONS, **options)(function)
+        except RuntimeError:  # no place to keep it
+            _keep_elsewhere()
+            return njit(cache=True, **OPTIONS, **options)(function)
 
     return decorate
+
+
+def _has_home() -> bool:
+    """Whether the user's cache is somewhere; else Numba would make a folder called "~"."""
+    try:
+        return Path.home().is_absolute()
+    except RuntimeError:
+        return os.access(Path(__file__).parent, os.W_OK)
+
+
+def _keep_elsewhere() -> None:
+    if not config.CACHE_DIR:
+        config.CACHE_DIR = str(temporary_cache())
