@@ -13,7 +13,7 @@ run: $(READY)
 	$(BIN)/triptych run paper --out "$(OUT)" $(if $(DATA_DIR),--data-dir "$(DATA_DIR)")
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --dist worksteal
 
 # Every write failed in six ways, thousands of kills, power lost, broken variants: docs/faults.md.
 # Takes more than an hour on two cores; FAULTS may be a part of it, such as "power --every 10".

@@ -1,6 +1,6 @@
 """What checkpoints cost: the share of a training's time that goes there, at the default rhythm.
 
-    python benchmarks/checkpoints.py [--seconds 40] [--folder DIR]
+    python benchmarks/checkpoints.py [--seconds 40] [--folder DIR] [--only CNN]
 
 Each arm is trained for so long, with everything that a run does, into a folder on the disk that
 counts. Told are the seconds that writing checkpoints took, of all; how many there were, of how
@@ -19,8 +19,7 @@ import numpy as np
 
 from triptych.records import StudyFolder
 from triptych.records.disk import CHECKPOINT_FILES
-from triptych.runner import RunTold, Setting, execute_runs
-from triptych.runner import runs as runs_module
+from triptych.runner import RunTold, Setting, execute_runs, keeper
 from triptych.runner.keeping import Rhythm
 from triptych.spec import (
     ArmSpec,
@@ -71,9 +70,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--seconds", type=float, default=40.0)
     parser.add_argument("--folder", type=Path, default=None)
+    parser.add_argument("--only", default="", help="arms with this in their names")
     asked = parser.parse_args()
-    runs_module.Rhythm = Counted
+    assert keeper.Rhythm is Rhythm
+    keeper.Rhythm = Counted
     for name, (arm, seeds) in ARMS.items():
+        if asked.only not in name:
+            continue
         with tempfile.TemporaryDirectory(dir=asked.folder) as path:
             folder = StudyFolder(Path(path) / "study")
             Counted.took_all = []
@@ -87,7 +90,9 @@ def main() -> None:
             size = int(np.mean([p.stat().st_size for p in files])) if files else 0
         print(
             f"{name:38} {len(took):3} checkpoints of {seeds:3} x {size / 1e6:7.3f} MB, "
-            f"{np.mean(took) if took else 0:6.3f} s each: {sum(took) / whole:6.2%} of {whole:.0f} s"
+            f"{np.mean(took) if took else 0:6.3f} s each: "
+            f"{sum(took) / whole:6.2%} of {whole:.0f} s",
+            flush=True,
         )
 
 

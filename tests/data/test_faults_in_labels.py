@@ -140,7 +140,6 @@ def test_arrays_of_one_class_are_told_which():
             r"train\.y must be int64 \(rows,\), 0 to 2, the places of classes",
         ),
     ],
-    ids=str,
 )
 def test_a_data_set_whose_parts_do_not_fit_is_refused(given, says):
     with pytest.raises(DataError, match=says):

@@ -104,7 +104,6 @@ def of_labels(text, encoding="utf-8"):
             r"pets: no pictures in 'cow'; files ending in \.bmp,",
         ),
     ],
-    ids=str,
 )
 def test_pictures_that_cannot_be_used_are_named_at_every_door(here, pets, call, change, says):
     change(pets)
@@ -159,7 +158,6 @@ def test_pictures_beside_the_folders_of_classes_are_counted(pets):
         ),
         (of_labels("file,label\ncat/0.png,\n"), r"line 2: there is no label of 'cat/0\.png'\."),
     ],
-    ids=str,
 )
 def test_a_file_of_labels_is_read_as_strictly(here, pets, call, change, says):
     change(pets)
@@ -226,7 +224,6 @@ def steps(*more):
         ("w.csv", steps("9,0,a,1,1", "9,1,b,1,1"), r"line 27: id '9' has label 'b' here and"),
         ("w.csv", steps("9,0,a,1,1", "9,0,a,1,1"), r"line 27: id '9' has time 0\.0 twice, first"),
     ],
-    ids=str,
 )  # fmt: skip
 def test_sequences_that_cannot_be_used_are_named_at_every_door(here, call, file, text, says):
     (here / file).write_text(text)

@@ -47,18 +47,6 @@ def test_a_second_process_loads_what_the_first_compiled(tmp_path):
     assert (first[1], second[1]) == ("0", "1")
 
 
-def test_without_a_place_for_the_cache_it_compiles_each_time(monkeypatch):
-    real = caching.njit
-
-    def no_locator(*args, cache=False, **kwargs):
-        if cache:
-            raise RuntimeError("cannot cache function: no locator available")
-        return real(*args, **kwargs)
-
-    monkeypatch.setattr(caching, "njit", no_locator)
-    assert caching.kernel()(lambda a: a + 1)(2) == 3
-
-
 def test_every_kernel_on_disk_depends_on_all_sources():
     kernels = [make_single(2, 8, 2, 0), make_lanes(2, 5, 2, 0, 8), make_softplus(),
                make_softplus_rows(), make_steps(), make_orders()]  # fmt: skip

@@ -74,3 +74,14 @@ def test_where_the_user_says_where_kernels_go_nothing_is_told(elsewhere, read_on
         warnings.simplefilter("error")
         assert kernel()(3.0) == 6.0
     assert [path.name for path in elsewhere.iterdir()] == ["mine"]
+
+
+def test_a_folder_of_numbas_own_that_cannot_be_written_costs_the_cache_only(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()  # to root nothing is read-only
+    monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path / "file" / "cache"))
+
+    def refuse(self):
+        raise PermissionError(self.get_cache_path())
+
+    monkeypatch.setattr(numba_caching._CacheLocator, "ensure_cache_path", refuse)
+    assert kernel()(np.float64(3.0)) == 6.0

@@ -201,7 +201,6 @@ def test_a_number_outside_its_range_is_told_with_it(here, call, old, new, says):
             r"^seeds: must be an integer or 'auto'",
         ),
     ],
-    ids=str,
 )
 def test_values_made_in_python_are_checked_alike(make, says):
     with pytest.raises(SpecError, match=says):

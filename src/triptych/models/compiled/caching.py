@@ -49,17 +49,19 @@ def kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Return the decorator of a kernel, which must capture `SOURCE`.
 
     Compiled kernels are kept in the package's folder, else in the user's cache; where neither can
-    be written, in `triptych.records.temporary_cache`.
+    be written, in `triptych.records.temporary_cache`. Where Numba was told of a folder by its own
+    variable which cannot be written either, each process compiles anew.
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
         if not _has_home():
             _keep_elsewhere()
-        try:
-            return njit(cache=True, **OPTIONS, **options)(function)
-        except RuntimeError:  # no place to keep it
-            _keep_elsewhere()
-            return njit(cache=True, **OPTIONS, **options)(function)
+        for _ in range(2):
+            try:
+                return njit(cache=True, **OPTIONS, **options)(function)
+            except RuntimeError:  # no place to keep it
+                _keep_elsewhere()
+        return njit(**OPTIONS, **options)(function)
 
     return decorate
 
