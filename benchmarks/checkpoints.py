@@ -34,7 +34,7 @@ from triptych.spec import (
 )
 
 ADAM = OptimizerSpec(name="adam", lr=1e-3)
-_FOR_EVER = 1_000_000
+_FOR_EVER = 1_000_000  # the most that settings take
 ARMS = {
     "MLP 2-20-2, one row a step, compiled": (
         ArmSpec(data=ToySpec(source="moons"), network=MLPSpec(hidden=(20,)), engine="compiled",

@@ -12,7 +12,8 @@ import torch
 
 import triptych
 from triptych.contracts import State
-from triptych.engines import DataShape, check_room, free_memory
+from triptych.data import load
+from triptych.engines import DataShape, check_room, create_learner, free_memory, learners
 from triptych.engines import room as room_module
 from triptych.engines.room import Needs
 from triptych.errors import NumericsError, ResourceError, RunError
@@ -66,6 +67,12 @@ ALL = Setting(device="cpu", checkpoint=0.0)
 @pytest.fixture(autouse=True)
 def step_by_step(monkeypatch):
     monkeypatch.setattr(loop_module, "_SECONDS_BETWEEN_PROGRESS", 0.0)
+
+
+@pytest.fixture(autouse=True)
+def always_asked(monkeypatch):
+    """Let small trainings be looked at too."""
+    monkeypatch.setattr(room_module, "_NEVER_ASKED", 0)
 
 
 def spec_of(text, engine="numpy"):
@@ -324,9 +331,33 @@ def test_what_cannot_fit_is_refused_and_only_that(monkeypatch):
 
 
 @pytest.mark.fault(24)
+def test_rows_set_aside_and_steps_that_shorter_sequences_lack_are_not_counted(monkeypatch):
+    arm = spec_of(STUDY.replace("epochs = 5\nbatch_size = 12", "validation = 0.5")).arms["a"]
+    data = load(arm.data, 0)
+    asked = []
+    monkeypatch.setattr(learners, "check_room", lambda *given: asked.append(given[2].rows))
+    create_learner(arm, "numpy", data, 0, "cpu")
+    assert asked == [data.rows // 2]
+    strings = DataShape(64, (100_000, 1), 2, 2)
+    one, all_rows = (
+        Needs.of(RNNSpec(hidden=100), TrainSpec(batch_size=64), strings).of_batch(n)
+        for n in (1, 64)
+    )
+    assert one > 100_000 * 100 * 4
+    assert all_rows < 1.01 * one
+
+
+@pytest.mark.fault(24)
+def test_of_a_short_training_nobody_asks_the_system(monkeypatch):
+    monkeypatch.setattr(room_module, "_NEVER_ASKED", 32_000_000)
+    monkeypatch.setattr(room_module, "free_memory", lambda _: pytest.fail("it was asked"))
+    check_room(MLPSpec(hidden=(1000,)), TrainSpec(), TABLE)
+
+
+@pytest.mark.fault(24)
 @pytest.mark.parametrize("version", [1, 2])
 def test_the_least_of_what_system_groups_and_limit_leave_is_free(version, tmp_path, monkeypatch):
-    (tmp_path / "meminfo").write_text("MemAvailable:    9000 kB\nSwapFree:  1000 kB\n")
+    (tmp_path / "meminfo").write_text("MemAvailable:    9000 kB\nSwapFree:     0 kB\n")
     names = {1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_cache", "7:memory:/a/b"),
              2: ("memory.max", "memory.current", "file", "0::/a/b")}[version]  # fmt: skip
     top = tmp_path / "memory" if version == 1 else tmp_path
@@ -334,14 +365,21 @@ def test_the_least_of_what_system_groups_and_limit_leave_is_free(version, tmp_pa
     monkeypatch.setattr(room_module, "_MEMINFO", tmp_path / "meminfo")
     monkeypatch.setattr(room_module, "_GROUP", tmp_path / "groups")
     monkeypatch.setattr(room_module, "_GROUPS", tmp_path)
-    assert free_memory() == 10_000 * 1024
+    assert free_memory() == 9000 * 1024
     (top / "a" / "b").mkdir(parents=True)
     (top / "a" / "b" / names[0]).write_text("max\n")
     (top / "a" / names[0]).write_text("5000\n")
     (top / "a" / names[1]).write_text("4000\n")
     assert free_memory() == 1000
-    (top / "a" / "memory.stat").write_text(f"{names[2]} 300\nanon 50\n")
-    assert free_memory() == 1300
+    (top / "a" / "memory.stat").write_text(f"{names[2]} 300\nanon 50\nslab_reclaimable 7\n")
+    assert free_memory() == 1307
+    (tmp_path / "meminfo").write_text("MemAvailable:    9000 kB\nSwapFree:  1 kB\n")
+    assert free_memory() == 1307 + 1024  # what is swapped out
+    if version == 2:
+        (top / "a" / "memory.swap.max").write_text("500\n")
+        (top / "a" / "memory.swap.current").write_text("100\n")
+        assert free_memory() == 1307 + 400
+    (tmp_path / "meminfo").write_text("MemAvailable:    9000 kB\nSwapFree:  1000 kB\n")
     (tmp_path / "groups").unlink()
     assert free_memory() == 10_000 * 1024
 

@@ -267,12 +267,15 @@ def test_a_full_disk_says_how_far_the_search_is_kept_and_it_goes_on_from_there(
 
 @pytest.mark.fault(12)
 @pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("more", [(), ("--seeds", "3")], ids=["", "more seeds"])
 @pytest.mark.parametrize("changed", [lines(move=1.0), lines(500)], ids=["a cell", "more rows"])
-def test_data_that_changed_are_refused_with_both_fingerprints(here, call, monkeypatch, changed):
+def test_data_that_changed_are_refused_with_both_fingerprints(
+    here, call, monkeypatch, changed, more
+):
     cut_short(call, monkeypatch)
     then, before = newest().fingerprint, bits()
     Path("t.csv").write_text(changed)
-    code, _, err = call(*COMMAND)
+    code, _, err = call(*COMMAND, *more)
     assert code == 4
     assert err.startswith(
         f"triptych: network, seed 0: its data have changed since its checkpoint: fingerprint "

@@ -361,9 +361,17 @@ def test_a_proxy_is_what_must_be_reached_where_one_is_set(network, monkeypatch):
     )
     monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
     cifar10._reach(cifar10.URL)
+    monkeypatch.setenv("https_proxy", "short.example:3129")
+    cifar10._reach(cifar10.URL)
+    monkeypatch.delenv("https_proxy")
+    monkeypatch.setenv("all_proxy", "http://all.example:3130")
+    cifar10._reach(cifar10.URL)
     monkeypatch.setenv("no_proxy", "cs.toronto.edu")
     cifar10._reach(cifar10.URL)
-    assert asked == [("proxy.example", 3128), ("www.cs.toronto.edu", 443)]
+    assert asked == [
+        ("proxy.example", 3128), ("short.example", 3129), ("all.example", 3130),
+        ("www.cs.toronto.edu", 443),
+    ]  # fmt: skip
 
 
 @pytest.mark.fault(48)

@@ -239,3 +239,9 @@ def test_a_symbol_that_no_training_sequence_had_is_named():
         ValueError, match=r"X\[1\]\[0\] is an unknown symbol, 'B': the nearest known"
     ):
         model.predict(["ab", "Ba"])
+
+
+def test_a_link_of_the_system_that_leads_nowhere_is_no_class(call, pets):
+    (pets / ".#notes.txt").symlink_to("somebody@somewhere.17")  # an editor's lock
+    code, out, _ = call("init", "pets")
+    assert (code, "2 classes" in out) == (0, True)

@@ -429,3 +429,9 @@ def test_data_that_changed_since_a_checkpoint_are_refused_with_both_fingerprints
     code, out, _ = call("run", "s.toml")
     assert code == 0
     assert "goes on after step 9" in out
+
+
+@pytest.mark.fault(2)
+def test_a_table_may_begin_with_the_letters_of_a_mark(here, call):
+    (here / "t.csv").write_text("PAR1,%PDF-,y\n" + "1,2,a\n3,4,b\n" * 9)
+    assert "2 inputs, target 'y'" in call("train", "t.csv", "--seeds", "1")[1]

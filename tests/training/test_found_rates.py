@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from triptych.contracts import Split
 from triptych.data import load
@@ -14,14 +15,25 @@ from triptych.runner.runs import create_job
 from triptych.spec import (
     ArmSpec,
     BundledSpec,
+    CustomSpec,
     MLPSpec,
     ScheduleSpec,
     SearchSpec,
     ToySpec,
     TrainSpec,
 )
-from triptych.training import Evaluation, Finished, Pause, RateFound, find_rate, train, train_found
+from triptych.training import (
+    Diverged,
+    Evaluation,
+    Finished,
+    Pause,
+    RateFound,
+    find_rate,
+    train,
+    train_found,
+)
 from triptych.training import loop as loop_module
+from triptych.training.rates import _loss
 
 SEARCH = SearchSpec(low=0.001, high=1.0, rates=4, steps=20)
 TRAIN = TrainSpec(
@@ -175,6 +187,41 @@ def counted(job, monkeypatch):
             order, size, lrs, *rest)
     )  # fmt: skip
     return steps
+
+
+def test_a_mask_of_infinities_is_expected_within_a_search_too(one_thread, monkeypatch):
+    monkeypatch.setattr(loop_module, "_SECONDS_BETWEEN_PROGRESS", 0.0)
+
+    def masked(data):
+        network = torch.nn.Linear(data.sample_shape[0], data.outputs)
+        network.register_buffer("mask", torch.full((3,), -torch.inf))
+        return network
+
+    source = ToySpec(source="moons", n_samples=200)
+    arm = ArmSpec(data=source, network=CustomSpec(name="masked"), train=TRAIN, engine="torch")
+    job = create_job(arm, "torch", load(source, 0), 0, "cpu", {"masked": masked})
+    found = set()
+    for event in find_rate(job, TRAIN, create_orders("torch")):
+        if isinstance(event, Pause):
+            found |= job.state().not_finite
+            assert job.state().not_finite <= job.unbounded
+    assert "search/trial/weights/mask" in found
+
+
+def test_a_trial_that_diverges_after_an_evaluation_is_the_worst(one_thread):
+    spec = replace(TRAIN, search=None)
+    evaluation = next(
+        event
+        for event in train(spec, [job_of(spec)], create_orders("numpy"))
+        if isinstance(event[1], Evaluation)
+    )[1]
+    trial = _loss(iter([evaluation, Diverged.in_the_end(1, spec, 0.1)]))
+    with pytest.raises(StopIteration) as ended:
+        next(trial)
+    assert ended.value.value == math.inf
+    with pytest.raises(StopIteration) as ended:
+        next(_loss(iter([evaluation])))
+    assert ended.value.value == evaluation.validation.loss
 
 
 def test_a_search_that_is_under_way_says_how_far_it_is(monkeypatch):

@@ -67,12 +67,11 @@ def kept_plan(
 def other_settings(options: TrainOptions, folder: StudyFolder) -> str:
     """Return what to say where a folder is of other settings; empty where it is not."""
     then, now = _note(folder).get("asked"), _plain(options)
-    if not isinstance(then, dict):
+    if not isinstance(then, dict) or not (names := _changed(then, options)):
         return ""
-    names = [name for name in now if name not in _ADDED and then.get(name) != now[name]]
-    if not names:
-        return ""
-    what = "; ".join(f"{name} {_shown(then.get(name))}, now {_shown(now[name])}" for name in names)
+    what = "; ".join(
+        f"{name} {_shown(name, then.get(name))}, now {_shown(name, now[name])}" for name in names
+    )
     return visible(
         f"note: {folder.path} is of other settings: {what}. What these change is made anew there; "
         "--out FOLDER keeps both."
@@ -92,7 +91,8 @@ def check_unfinished(options: TrainOptions, folder: StudyFolder, study: StudySpe
     CheckpointError
         If there are checkpoints, and none of them is whole.
     """
-    if not _asks_same(_note(folder), options):
+    then = _note(folder).get("asked")
+    if not isinstance(then, dict) or _changed(then, options):
         return
     arm = study.arms[NETWORK]
     for seed in study.all_seeds:
@@ -125,6 +125,12 @@ def _plain(options: TrainOptions) -> dict[str, Any]:
     return found
 
 
+def _changed(then: dict[str, Any], options: TrainOptions) -> list[str]:
+    """Return what is asked otherwise, of what makes a difference to what was made before."""
+    now = _plain(options)
+    return [name for name in now if name not in _ADDED and then.get(name) != now[name]]
+
+
 def _asks_same(note: dict[str, Any], options: TrainOptions) -> bool:
     return note.get("asked") == _plain(options)
 
@@ -139,8 +145,8 @@ def _digest(study: StudySpec) -> str:
     return hashlib.sha256(write_study(study).encode()).hexdigest()
 
 
-def _shown(value: object) -> str:
+def _shown(name: str, value: object) -> str:
     if value in (None, []):
         return "not given"
     texts = value if isinstance(value, list) else [value]
-    return ", ".join(Path(text).name if "/" in (text := str(one)) else text for one in texts)
+    return ", ".join(Path(text).name if name == "data" else text for text in map(str, texts))

@@ -97,7 +97,7 @@ def _to_mlflow(result: StudyResult, where: str, console: Console) -> None:
     from triptych.report.wording import plural, visible
     from triptych.tracking import export_mlflow, require_mlflow
 
-    require_mlflow()  # before a page is written
+    require_mlflow(where)  # before a page is written
     done = export_mlflow(result.record, result.verdicts, where, result.write_page())
     there = f", {done.kept} were there" if done.kept else ""
     say(console, f"{plural(done.added, 'run')} added to MLflow{there}: "

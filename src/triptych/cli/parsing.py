@@ -33,7 +33,8 @@ class Parser(argparse.ArgumentParser):
         from triptych.spec.naming import nearest
 
         what, _, rest = message.partition("unrecognized arguments: ")
-        first = rest.split(maxsplit=1)[0].partition("=")[0] if rest and not what else ""
+        words = [] if what else rest.split(maxsplit=1)
+        first = words[0].partition("=")[0] if words else ""
         found = nearest(first, self._options()) if first.startswith("--") else ""
         return found if "Did you mean" in found else ""
 

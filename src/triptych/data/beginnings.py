@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, where it was taken for text."""
+"""What a file is by its first bytes, where it was taken for text and is none."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _KNOWN = (
 
 
 def check_beginning(raw: bytes, name: str) -> None:
-    """Refuse a file that is no UTF-8 by its first bytes.
+    """Refuse a file that is no text in UTF-8, and say what it is by its first bytes.
 
     Parameters
     ----------
     raw : bytes
-        How it begins.
+        How it begins; some kilobytes, as a table may begin with the letters of a mark.
     name : str
         Of the file, for messages.
 
@@ -37,5 +37,14 @@ def check_beginning(raw: bytes, name: str) -> None:
         Which says what to do.
     """
     for mark, what, advice in _KNOWN:
-        if raw.startswith(mark):
+        if raw.startswith(mark) and not (mark.isascii() and _is_text(raw)):
             raise DataError(f"{name}: this is {what} by its first bytes; {advice}.")
+
+
+def _is_text(raw: bytes) -> bool:
+    try:
+        # The last letter may be cut.
+        codecs.getincrementaldecoder("utf-8")().decode(raw)
+    except UnicodeDecodeError:
+        return False
+    return b"\0" not in raw

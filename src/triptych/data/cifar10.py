@@ -200,7 +200,8 @@ def _reach(url: str) -> None:
     """
     parts = urlsplit(url)
     proxies = {} if proxy_bypass(parts.hostname or "") else getproxies()
-    there = urlsplit(proxies.get(parts.scheme, url))
+    through = proxies.get(parts.scheme) or proxies.get("all") or url
+    there = urlsplit(through if "://" in through else f"http://{through}")
     port = there.port or (80 if there.scheme == "http" else 443)
     failed: list[OSError] = [TimeoutError()]
 

@@ -44,7 +44,9 @@ def create_learner(
         If there is too little memory for it.
     """
     network, train = arm.trained
-    check_room(network, train, DataShape.of(data), device)
+    shape = DataShape.of(data)
+    steps_on = shape.rows - round(shape.rows * train.validation)  # the rest is only judged
+    check_room(network, train, replace(shape, rows=steps_on), device)
     rows = weighted(data.train, train.class_weight)
     if isinstance(network, CustomSpec):
         weighed = replace(data, train=rows)

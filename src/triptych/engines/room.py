@@ -33,6 +33,8 @@ _MOMENTS = {
 }  # fmt: skip
 # What is proposed must fit with all that is not counted: temporary arrays, and libraries.
 _TIMES_FIXED, _TIMES_ROWS, _TIMES_JUDGED, _SHARE = 2.0, 4.0, 5, 0.8
+# Below it nobody asks the system, which takes longer than a short training.
+_NEVER_ASKED = 32_000_000
 # That an evaluation takes at once, as learners do.
 _JUDGED_ROWS, _JUDGED_VALUES = 4096, 250 * 3 * 32 * 32
 
@@ -63,9 +65,11 @@ class Needs:
         parameters = cost_on(network, data).parameters
         arrays = 2 + _MOMENTS[train.optimizer.name]
         layers = _kept_layers(network, data.sample_shape)
+        longest = data.sample_shape[0] if isinstance(network, RNNSpec) else 1
         rows = min(data.rows, _JUDGED_VALUES // math.prod(data.sample_shape), _JUDGED_ROWS)
         judging = _TIMES_JUDGED * max(1, rows) * max(layers, default=0) * size
-        return cls(arrays * parameters * size, sum(layers) * size, judging)
+        one = (longest - 1) * sum(layers) * size
+        return cls(arrays * parameters * size + one, sum(layers) * size, judging)
 
     def of_batch(self, rows: int) -> int:
         """Return the bytes of a step of so many rows, at least."""
@@ -102,12 +106,11 @@ def check_room(
     ResourceError
         If there is less memory than it takes; says which batch would fit.
     """
-    free = free_memory(device)
-    if free is None:
-        return
     rows = min(train.batch_size or data.rows, data.rows)
     needs = Needs.of(network, train, data)
     least = needs.of_batch(rows)
+    if least < _NEVER_ASKED or (free := free_memory(device)) is None:
+        return
     if least > free and device == "cpu":
         # What a network before this one has left may still be held by this process.
         gc.collect()
@@ -132,7 +135,8 @@ def _kept_layers(network: TrainedSpec, shape: tuple[int, ...]) -> list[int]:
             return _of_pictures(network, shape)
         case RNNSpec():
             directions = 2 if network.bidirectional else 1
-            return [shape[0] * network.hidden * directions] * network.layers
+            # Of one step: other sequences may be much shorter than the longest, which `Needs` adds.
+            return [network.hidden * directions] * network.layers
         case CustomSpec():
             return []  # nobody knows
         case _:
@@ -205,22 +209,32 @@ def _of_groups() -> int | None:
             continue
         here = top / name.lstrip("/")
         for group in (here, *here.parents):
-            if (room := _left(group / most, group / taken, group / "memory.stat")) is not None:
+            if (room := _left(group, most, taken)) is not None:
                 left.append(room)
             if group == top:
                 break
     return min(left, default=None)
 
 
-def _left(most: Path, taken: Path, stat: Path) -> int | None:
+def _left(group: Path, most: str, taken: str) -> int | None:
     try:
-        limit, now = int(most.read_text()), int(taken.read_text())
+        limit, now = int((group / most).read_text()), int((group / taken).read_text())
     except (OSError, ValueError):  # "max": none
         return None
     # What files are cached with is given up when it is needed.
-    table = _table(stat)
-    cached = table.get("total_cache", table.get("file", 0))
-    return max(0, limit - now + cached)
+    table = _table(group / "memory.stat")
+    cached = table.get("total_cache", table.get("file", 0)) + table.get("slab_reclaimable", 0)
+    return max(0, limit - now + cached) + _swap_left(group)
+
+
+def _swap_left(group: Path) -> int:
+    """Return what a group may still swap out, of all swap there is."""
+    free = 1024 * _table(_MEMINFO).get("SwapFree", 0)
+    try:
+        taken = int((group / "memory.swap.current").read_text())
+        return max(0, min(free, int((group / "memory.swap.max").read_text()) - taken))
+    except (OSError, ValueError):  # version 1 counts it elsewhere; "max": all of it
+        return free
 
 
 def _table(path: Path) -> dict[str, int]:

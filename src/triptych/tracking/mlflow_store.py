@@ -33,6 +33,7 @@ _METRICS, _PARAMS, _TAGS = 1000, 100, 100
 _LONGEST_PARAM, _LONGEST_TAG = 500, 5000
 _PAGE = 1000
 _STUDY, _KEY, _WHOLE = "triptych.study", "triptych.key", "triptych.whole"
+_SERVERS = ("http://", "https://", "databricks")
 _PARENT, _NAME, _NOTE = "mlflow.parentRunId", "mlflow.runName", "mlflow.note.content"
 # Nothing phones home; and a server that is not there should be told of in seconds.
 _QUIET = {
@@ -74,7 +75,7 @@ def export_mlflow(
         If the store cannot be used.
     """
     with _quietly():
-        client_of = require_mlflow()
+        client_of = require_mlflow(where)
         uri, artifacts = _store(where)
         with _told(uri):
             client = client_of(tracking_uri=uri)
@@ -104,8 +105,8 @@ def _quietly() -> Iterator[None]:
             os.environ.pop(name, None)
 
 
-def require_mlflow() -> Callable[..., Any]:
-    """Return MLflow's client.
+def require_mlflow(where: str) -> Callable[..., Any]:
+    """Return MLflow's client for a server or store.
 
     Raises
     ------
@@ -113,10 +114,10 @@ def require_mlflow() -> Callable[..., Any]:
         If MLflow is not installed, or what its stores need.
     """
     try:
-        # MLflow alone is enough for a server, and says nothing clear of a store of one's own.
         with _quietly():
-            import alembic  # noqa: F401
-            import sqlalchemy  # noqa: F401
+            if not where.startswith(_SERVERS):  # a database, of whose libraries MLflow says nothing
+                import alembic  # noqa: F401
+                import sqlalchemy  # noqa: F401
             from mlflow import MlflowClient
     except ImportError:
         raise SpecError("MLflow is not installed: pip install 'triptych[mlflow]'.") from None

@@ -177,8 +177,9 @@ class Job:
     @property
     def unbounded(self) -> set[str]:
         """The names in `state` of what is not finite from the start."""
-        kinds, names = ("weights", "best", "moments"), self.learner.unbounded
-        return {f"{kind}/{name}" for kind in kinds for name in names}
+        of_a_job = ("weights", "best", "moments")
+        kinds = (*of_a_job, *(f"search/trial/{kind}" for kind in of_a_job))
+        return {f"{kind}/{name}" for kind in kinds for name in self.learner.unbounded}
 
     def restore(self, state: State) -> None:
         """Put back what `state` returned; only before the loop begins."""

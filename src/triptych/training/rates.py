@@ -11,7 +11,7 @@ import numpy as np
 from triptych.chance import stream
 from triptych.contracts import Dataset
 from triptych.spec import TrainSpec
-from triptych.training.events import Evaluation, Event, Pause, RateFound
+from triptych.training.events import Diverged, Evaluation, Event, Pause, RateFound
 from triptych.training.jobs import Job, Rows
 from triptych.training.loop import Orders, train
 from triptych.training.searches import Search
@@ -107,4 +107,6 @@ def _loss(events: Iterator[Event]) -> Generator[Pause, None, float]:
             yield event
         elif isinstance(event, Evaluation):
             last = event.validation
+        elif isinstance(event, Diverged):  # which an evaluation may come before
+            last = None
     return math.inf if last is None or math.isnan(last.loss) else last.loss

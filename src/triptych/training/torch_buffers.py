@@ -70,11 +70,18 @@ class Buffers:
         """Let the network have again what `keep` saw."""
         for kept in self.kept.values():
             kept.owner._buffers[kept.name] = kept.tensor
-            kept.tensor.copy_(kept.copy)
+            if _is_writable(kept.tensor):  # else no module has written to it either
+                kept.tensor.copy_(kept.copy)
 
     def before(self, name: str) -> Tensor:
         """Return what the buffer of that name held when `keep` saw it."""
         return self.kept[name].copy
+
+
+def _is_writable(tensor: Tensor) -> bool:
+    """Whether PyTorch writes into a tensor: not if it is of inference mode, or is expanded."""
+    sizes = zip(tensor.shape, tensor.stride(), strict=True)
+    return not tensor.is_inference() and not any(n > 1 and step == 0 for n, step in sizes)
 
 
 def _writes(tensor: Any) -> int | None:
