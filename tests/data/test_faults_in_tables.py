@@ -433,5 +433,7 @@ def test_data_that_changed_since_a_checkpoint_are_refused_with_both_fingerprints
 
 @pytest.mark.fault(2)
 def test_a_table_may_begin_with_the_letters_of_a_mark(here, call):
-    (here / "t.csv").write_text("PAR1,%PDF-,y\n" + "1,2,a\n3,4,b\n" * 9)
+    (here / "t.csv").write_text(
+        "PAR1,%PDF-,y\n" + "".join(f"{k * k % 19},{k * 7 % 23},{'ab'[k % 2]}\n" for k in range(40))
+    )
     assert "2 inputs, target 'y'" in call("train", "t.csv", "--seeds", "1")[1]

@@ -137,7 +137,7 @@ def test_a_key_that_is_there_twice_is_told_with_its_path_and_line(here, call, ol
         (("train", "x.csv", "--tagret=y"), r"--tagret=y\. Did you mean '--target'\? See 'triptych"),
         (("predict", "m", "x", "--skipbad"), r"--skipbad\. Did you mean '--skip-bad'\? See"),
         (("run", "s.toml", "--zzz"), r"unrecognized arguments: --zzz\. See 'triptych --help'\."),
-        (("run", "s.toml", " "), r"unrecognized arguments:  \. See 'triptych --help'\."),
+        (("run", "s.toml", " "), r"unrecognized arguments: \. See 'triptych --help'\."),
         (("run", "papr"), r"unknown study 'papr'\. Did you mean 'paper'\?"),
     ],
 )

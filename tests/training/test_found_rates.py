@@ -210,11 +210,8 @@ def test_a_mask_of_infinities_is_expected_within_a_search_too(one_thread, monkey
 
 def test_a_trial_that_diverges_after_an_evaluation_is_the_worst(one_thread):
     spec = replace(TRAIN, search=None)
-    evaluation = next(
-        event
-        for event in train(spec, [job_of(spec)], create_orders("numpy"))
-        if isinstance(event[1], Evaluation)
-    )[1]
+    events = train(job_of(spec), spec, create_orders("numpy"))
+    evaluation = next(event for event in events if isinstance(event, Evaluation))
     trial = _loss(iter([evaluation, Diverged.in_the_end(1, spec, 0.1)]))
     with pytest.raises(StopIteration) as ended:
         next(trial)
