@@ -14,6 +14,7 @@ from dataclasses import replace
 
 import pytest
 
+from taken_up import After
 from triptych.errors import CheckpointError, RunError
 from triptych.records import StudyFolder
 from triptych.records.checkpoints import unpacked
@@ -52,27 +53,6 @@ eval_every = 2
 optimizer = { name = "adam", lr = 0.01 }
 """
 ALL = Setting(device="cpu", checkpoint=0.0)
-
-
-class After:
-    """Asks to stop when it was asked so often."""
-
-    def __init__(self, pauses):
-        self.left = pauses
-
-    @property
-    def is_asked(self):
-        self.left -= 1
-        return self.left < 0
-
-    def obey(self):
-        raise KeyboardInterrupt
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import triptych
+from taken_up import After
 from triptych.cli import main
 from triptych.data import load
 from triptych.errors import DataError
@@ -379,26 +380,6 @@ def test_nested_columns_are_named_and_may_be_left_out(here, call):
         (here / "study.toml").unlink()
 
 
-class Stop:
-    """Asks to stop when it was asked nine times."""
-
-    left = 9
-
-    @property
-    def is_asked(self):
-        self.left -= 1
-        return self.left < 0
-
-    def obey(self):
-        raise KeyboardInterrupt
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
-
-
 @pytest.mark.fault(12)
 def test_data_that_changed_since_a_checkpoint_are_refused_with_both_fingerprints(
     here, call, monkeypatch, one_thread
@@ -411,7 +392,7 @@ def test_data_that_changed_since_a_checkpoint_are_refused_with_both_fingerprints
     folder.start(study)
     arm = study.arms["a"]
     with pytest.raises(KeyboardInterrupt):
-        list(execute_runs("a", arm, (0,), folder, Setting(checkpoint=0.0), Stop()))
+        list(execute_runs("a", arm, (0,), folder, Setting(checkpoint=0.0), After(9)))
     run = folder.run("a", 0)
     before = {path: path.read_bytes() for path in run.path.iterdir()}
     assert any(path.name.startswith("checkpoint") for path in before)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from taken_up import through_a_file
 from triptych.contracts import Split
 from triptych.data import load
 from triptych.engines import create_orders
-from triptych.records.checkpoints import Checkpoint, packed, unpacked
 from triptych.runner.runs import create_job
 from triptych.spec import (
     ArmSpec,
@@ -48,12 +48,6 @@ def job_of(train_spec, engine="numpy", seed=0):
         data=ToySpec(source="moons"), network=MLPSpec(hidden=(8,)), train=train_spec, engine=engine
     )
     return create_job(arm, engine, data, seed, "cpu")
-
-
-def through_a_file(state):
-    """Return a state as it is after it was written and read."""
-    about = {"spec": "", "fingerprint": "", "environment": {}, "step": 0, "log": 0, "log_hash": ""}
-    return unpacked(packed(Checkpoint(state=state, **about))).state
 
 
 def found_by(job, spec, engine="numpy"):

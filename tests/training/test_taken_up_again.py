@@ -9,11 +9,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from taken_up import through_a_file
 from triptych.chance import stream, stream_seed
 from triptych.contracts import Dataset, Split, State
 from triptych.data import load
 from triptych.engines import create_learner, create_orders, create_together
-from triptych.records.checkpoints import Checkpoint, packed, unpacked
 from triptych.spec import (
     ArmSpec,
     AugmentSpec,
@@ -157,12 +157,6 @@ def events(one, arm):
 
 def without_pauses(found):
     return [told(e) for e in found if isinstance(e, Evaluation | Finished | Diverged)]
-
-
-def through_a_file(state):
-    """Return a state as it is after it was written and read."""
-    about = {"spec": "", "fingerprint": "", "environment": {}, "step": 0, "log": 0, "log_hash": ""}
-    return unpacked(packed(Checkpoint(state=state, **about))).state
 
 
 def states_and_rests(arm, **kw):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import difflib
 import io
 import math
 import re
@@ -17,6 +16,7 @@ import numpy as np
 from triptych.contracts import FloatArray
 from triptych.data.beginnings import check_beginning
 from triptych.errors import DataError
+from triptych.spec.naming import closest
 
 # A line that is longer is hardly one; a million numbers take about as much.
 LONGEST_LINE = 1 << 24
@@ -27,7 +27,6 @@ _OF_NUMBERS = b"0123456789+-.eE"
 ADVICE = "pass encoding= (--encoding), for example 'cp1252'"
 """What to do where text is of another encoding than it was read in."""
 _BLOCK_BYTES = 1 << 22
-_MOST_COMPARED = 10_000  # names, which takes a second
 
 
 def read_lines(path: Path, encoding: str, advice: str = ADVICE) -> list[str]:
@@ -252,10 +251,8 @@ def hint(word: str, words: Iterable[str]) -> str:
     known = list(words)
     if not known:
         return "There are none."
-    same = [one for one in known if one.casefold() == word.casefold()]
-    # Of a longer word nobody means one of these, and to compare it takes long.
-    if close := same or difflib.get_close_matches(word[:200], known[:_MOST_COMPARED], 1):
-        return f"Did you mean {shown(close[0])}?"
+    if (close := closest(word, known)) is not None:
+        return f"Did you mean {shown(close)}?"
     if all(_NUMBER.fullmatch(one) for one in known[:2]):
         return f"Is there no header? The first line begins with {shown(known[0])}."
     return f"There are: {', '.join(map(shown, known[:8]))}{', ...' if len(known) > 8 else ''}."

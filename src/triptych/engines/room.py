@@ -26,6 +26,7 @@ from triptych.spec import (
     TrainSpec,
     size_text,
 )
+from triptych.training.memory import JUDGED_ROWS, JUDGED_VALUES
 
 # Arrays of the size of all weights that an optimiser keeps.
 _MOMENTS = {
@@ -35,8 +36,6 @@ _MOMENTS = {
 _TIMES_FIXED, _TIMES_ROWS, _TIMES_JUDGED, _SHARE = 2.0, 4.0, 5, 0.8
 # Below it nobody asks the system, which takes longer than a short training.
 _NEVER_ASKED = 32_000_000
-# That an evaluation takes at once, as learners do.
-_JUDGED_ROWS, _JUDGED_VALUES = 4096, 250 * 3 * 32 * 32
 
 _MEMINFO, _STATUS = Path("/proc/meminfo"), Path("/proc/self/status")
 _GROUP, _GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
@@ -66,7 +65,7 @@ class Needs:
         arrays = 2 + _MOMENTS[train.optimizer.name]
         layers = _kept_layers(network, data.sample_shape)
         longest = data.sample_shape[0] if isinstance(network, RNNSpec) else 1
-        rows = min(data.rows, _JUDGED_VALUES // math.prod(data.sample_shape), _JUDGED_ROWS)
+        rows = min(data.rows, JUDGED_VALUES // math.prod(data.sample_shape), JUDGED_ROWS)
         judging = _TIMES_JUDGED * max(1, rows) * max(layers, default=0) * size
         one = (longest - 1) * sum(layers) * size
         return cls(arrays * parameters * size + one, sum(layers) * size, judging)

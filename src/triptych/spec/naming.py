@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from triptych.errors import SpecError
+
+_MOST_COMPARED = 10_000  # names, which takes a second
 
 
 def shown(value: object) -> str:
@@ -29,13 +31,22 @@ def unknown_key(path: str, key: str, known: Iterable[str]) -> SpecError:
     return SpecError(f"{path}{'.' if path else ''}{name}: unknown key.{nearest(key, known)}")
 
 
+def closest(word: str, known: Sequence[str]) -> str | None:
+    """Return the one of some names that a word was meant to be; None where none is near.
+
+    The same but for capitals first, then by `difflib`, among the first 10,000.
+    """
+    same = [one for one in known if one.casefold() == word.casefold()]
+    # Of a longer word nobody means one of these, and to compare it takes long.
+    close = same or difflib.get_close_matches(word[:200], known[:_MOST_COMPARED], n=1)
+    return close[0] if close else None
+
+
 def nearest(word: str, words: Iterable[str]) -> str:
     """Return `` Did you mean 'x'?`` for the closest of `words`, or the list of them."""
     known = sorted(words)
-    same = [one for one in known if one.casefold() == word.casefold()]
-    # Of a longer word nobody means one of these, and to compare it takes long.
-    if close := same or difflib.get_close_matches(word[:200], known, n=1):
-        return f" Did you mean {close[0]!r}?"
+    if (close := closest(word, known)) is not None:
+        return f" Did you mean {close!r}?"
     return f" Known: {', '.join(known)}." if known else " There are none."
 
 

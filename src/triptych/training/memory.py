@@ -7,6 +7,11 @@ from contextlib import contextmanager
 
 from triptych.errors import ResourceError
 
+JUDGED_ROWS = 4096
+"""The most rows that PyTorch evaluates at once."""
+JUDGED_VALUES = 250 * 3 * 32 * 32
+"""And the most inputs: a CNN's widest activations at 32 x 32 are 64 channels, 66 MB a layer."""
+
 # PyTorch's allocator for the CPU, oneDNN and C++ tell it by a RuntimeError of this text.
 _TEXTS = ("can't allocate memory", "not enough memory", "bad_alloc", "out of memory")
 

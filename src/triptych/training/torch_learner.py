@@ -27,14 +27,13 @@ from triptych.contracts import (
 )
 from triptych.spec import TrainSpec
 from triptych.training.batches import batches, targets
+from triptych.training.memory import JUDGED_ROWS, JUDGED_VALUES
 from triptych.training.pictures import PictureInputs, edge_at
 from triptych.training.scores import scored
 from triptych.training.torch_buffers import Buffers
 from triptych.training.torch_losses import mean_loss
 from triptych.training.torch_optimizer import create_optimizer
 
-# A CNN's widest activations at 32 x 32 are 64 channels: 250 pictures hold 66 MB a layer.
-_EVAL_VALUES = 250 * 3 * 32 * 32
 # Patches of so many pictures are enough to tell their covariance, which has a dozen rows.
 WHITENED_BY = 1000
 
@@ -227,7 +226,7 @@ class TorchLearner:
 
     def _eval_batches(self, x: Array) -> Iterator[Tensor]:
         values = max(1, math.prod(x.shape[1:]))
-        size = max(1, min(4096, _EVAL_VALUES // values))
+        size = max(1, min(JUDGED_ROWS, JUDGED_VALUES // values))
         for start in range(0, len(x), size):
             yield self._inputs(self._tensor(x[start : start + size]))
 
