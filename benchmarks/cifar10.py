@@ -9,8 +9,9 @@
 
 DATA_DIR holds cifar-10-batches-bin. ``--seeds`` says how many runs (default 3), each in a process
 of its own; ``--epochs`` trains longer or shorter; ``--peer COMMAND`` times another program in the
-same sitting, one run after each of ours. Means over seeds; seconds are wall time of whole
-processes, data loading and evaluation included. Nothing else should run meanwhile.
+same sitting, one run after each of ours, whose seed stands for ``{seed}`` in COMMAND. Means over
+seeds; seconds are wall time of whole processes, data loading and evaluation included. Nothing else
+should run meanwhile.
 """
 
 from __future__ import annotations
@@ -98,7 +99,8 @@ def races(options: argparse.Namespace, name: str) -> list[dict[str, Any]]:
             flush=True,
         )
         if options.peer:
-            peer, peer_memory, output = timed(shlex.split(options.peer))
+            other = shlex.split(options.peer.replace("{seed}", str(seed)))
+            peer, peer_memory, output = timed(other)
             last = output.strip().splitlines()[-1] if output.strip() else ""
             ratio = f"{peer / seconds:.2f} times ours"
             print(f"  peer: {peer:.0f} s ({ratio}), peak {peer_memory:.0f} MB; {last}", flush=True)
