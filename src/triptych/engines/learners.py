@@ -45,7 +45,7 @@ def create_learner(
     """
     network, train = arm.trained
     shape = DataShape.of(data)
-    steps_on = shape.rows - round(shape.rows * train.validation)  # the rest is only judged
+    steps_on = shape.rows - train.rows_set_aside(shape.rows)
     check_room(network, train, replace(shape, rows=steps_on), device)
     rows = weighted(data.train, train.class_weight)
     if isinstance(network, CustomSpec):

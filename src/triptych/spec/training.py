@@ -270,6 +270,13 @@ class TrainSpec(Checked):
                     "rows) and 'patience'."
                 )
 
+    def rows_set_aside(self, rows: int) -> int:
+        """Return how many of so many training rows are only judged by, as `validation` says.
+
+        About so many, where rows belong together.
+        """
+        return round(rows * self.validation)
+
     def for_pictures(self) -> tuple[str, ...]:
         """Return the settings in use that only a CNN on the torch engine has."""
         used = {

@@ -52,7 +52,7 @@ def split_rows(spec: TrainSpec, rows: Split, rng: np.random.Generator) -> Rows:
     """
     n, held = len(rows), np.empty(0, np.int64)
     if spec.patience is not None:
-        count = round(n * spec.validation)
+        count = spec.rows_set_aside(n)
         held = np.sort(_set_aside(rows, count, rng)) if 0 < count < n else held
         if not 0 < len(held) < n:
             raise SpecError(
